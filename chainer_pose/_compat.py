@@ -1,0 +1,48 @@
+"""What Chainer 7.8.1 needs on today's Python and NumPy, in one place.
+
+The package's ``__init__`` imports this module first, so that the gaps are
+filled before any module here imports chainer.
+"""
+
+import importlib.util
+import sys
+import types
+import warnings
+
+import numpy as np
+
+
+def _fill_numpy_distutils():
+    # Chainer asks it, at import, which BLAS it could link; {} means "none
+    # known". The module is gone on Python 3.12 and from NumPy 2.3.
+    if importlib.util.find_spec('numpy.distutils') is not None:
+        return
+    package = types.ModuleType('numpy.distutils')
+    package.__path__ = []
+    package.system_info = types.ModuleType('numpy.distutils.system_info')
+    package.system_info.get_info = lambda *args, **kwargs: {}
+    sys.modules['numpy.distutils'] = package
+    sys.modules['numpy.distutils.system_info'] = package.system_info
+
+
+def _fill_numpy_sctypes():
+    # Gone in NumPy 2; chainer.types reads the scalar types from it.
+    if hasattr(np, 'sctypes'):
+        return
+    np.sctypes = {
+        'int': [np.int8, np.int16, np.int32, np.int64],
+        'uint': [np.uint8, np.uint16, np.uint32, np.uint64],
+        'float': [np.float16, np.float32, np.float64],
+        'complex': [np.complex64, np.complex128],
+        'others': [bool, object, bytes, str, np.void],
+    }
+
+
+def _quieten():
+    # Chainer imports pkg_resources, whose notice is meant for its maintainers.
+    warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
+
+
+_fill_numpy_distutils()
+_fill_numpy_sctypes()
+_quieten()

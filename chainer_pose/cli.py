@@ -1,0 +1,75 @@
+"""What the scripts share: one-line refusals and option types."""
+
+import argparse
+import math
+import sys
+
+from chainer_pose.errors import InputError, NonFiniteError
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that refuses on one line and shows defaults in its help."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(
+            *args,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            **kwargs,
+        )
+
+    def error(self, message):
+        self.exit(2, f'{self.prog}: {message}\n')
+
+
+def run(main):
+    """Run a script's main() and end the process as its errors ask.
+
+    Refused input ends with one line and status 2, diverged training with one
+    line and status 1, Ctrl-C with status 130.
+    """
+    try:
+        sys.exit(main())
+    except (InputError, NonFiniteError) as error:
+        message = ' '.join(str(error).split())
+        print(f'{sys.argv[0].rsplit("/", 1)[-1]}: {message}', file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def number(kind, low=None, high=None, above=None):
+    """An argparse type: a finite int or float within bounds.
+
+    Args:
+        kind: int or float.
+        low, high: smallest and largest value allowed.
+        above: the value must be larger than this.
+    """
+    bounds = [
+        text
+        for bound, text in (
+            (low, f'{low} or more'),
+            (above, f'more than {above}'),
+            (high, f'at most {high}'),
+        )
+        if bound is not None
+    ]
+    wanted = ' and '.join([{int: 'a whole number', float: 'a number'}[kind], *bounds])
+
+    def parse(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        inside = (
+            math.isfinite(value)
+            and (low is None or value >= low)
+            and (high is None or value <= high)
+            and (above is None or value > above)
+        )
+        if not inside:
+            raise argparse.ArgumentTypeError(f'expected {wanted}, found {text!r}')
+        return value
+
+    return parse

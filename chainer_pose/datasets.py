@@ -1,0 +1,146 @@
+"""From pose files to arrays: named data sets, training poses, batches."""
+
+import os
+from pathlib import Path
+
+import chainer
+import numpy as np
+
+from chainer_pose import functions, geometry, pose_file
+from chainer_pose.errors import InputError
+from chainer_pose.random_state import serialize_rng
+
+DATA_DIRECTORY = Path(__file__).resolve().parent.parent / 'data'
+
+
+def find(dataset):
+    """The pose file that a name or a path means.
+
+    A path ends in .h5. A name is looked up as NAME.h5 in the project's data
+    folder, then in $CHAINER_POSE_DATA. 'synthetic' is made where it is absent.
+
+    Raises:
+        InputError: if there is no such file, saying where it was looked for.
+    """
+    if str(dataset).endswith('.h5'):
+        return Path(dataset)
+    extra = os.environ.get('CHAINER_POSE_DATA')
+    folders = [DATA_DIRECTORY] + ([Path(extra)] if extra else [])
+    for folder in folders:
+        if (folder / f'{dataset}.h5').is_file():
+            return folder / f'{dataset}.h5'
+    if dataset == 'synthetic':
+        return _make_synthetic(Path(extra) if extra else DATA_DIRECTORY)
+    tried = ', '.join(str(folder / f'{dataset}.h5') for folder in folders)
+    raise InputError(
+        f'--dataset {dataset}: expected a name or a path that ends in .h5, found none of: {tried} '
+        f'(data/README.md tells how to make one)'
+    )
+
+
+def _make_synthetic(folder):
+    from chainer_pose.sources import synthetic
+
+    path = folder / 'synthetic.h5'
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        pose_file.write(path, synthetic.make())
+    except OSError as error:
+        raise InputError(
+            f'--dataset synthetic: expected to write {path}, found {error.strerror}; '
+            f'set CHAINER_POSE_DATA to a folder that can be written'
+        ) from error
+    return path
+
+
+def usable(data):
+    """Which poses can be learned from and lifted: every joint there, some size.
+
+    Args:
+        data: `pose_file.PoseData`.
+    Returns:
+        bool array of shape (N,).
+    """
+    sized = geometry.scale(data.pose2d, data.skeleton.root) > 0
+    return sized if data.valid is None else sized & data.valid.all(axis=1)
+
+
+def training_rows(data):
+    """The usable poses, normalised as in section 3.3.
+
+    Args:
+        data: `pose_file.PoseData`.
+    Returns:
+        float32 array of shape (N, 2J).
+    Raises:
+        InputError: if no pose is usable.
+    """
+    poses = data.pose2d[usable(data)]
+    if not len(poses):
+        raise InputError(
+            f'{data.name}: expected poses with every joint present, found none among {len(data)}'
+        )
+    return functions.to_rows(geometry.normalize(poses, data.skeleton.root)[0])
+
+
+class PoseIterator(chainer.dataset.Iterator):
+    """Shuffled batches of poses, each drawn as one array on the poses' device.
+
+    Every pose is drawn once an epoch; a batch at the end of one is filled up
+    from the next, so that all batches have the same size.
+
+    Args:
+        rows: array of shape (N, 2J), NumPy or CuPy.
+        batchsize: poses a batch; may exceed N.
+        rng: numpy.random.Generator that shuffles.
+    """
+
+    def __init__(self, rows, batchsize, rng):
+        self.rows = rows
+        self.batch_size = batchsize
+        self._rng = rng
+        self.epoch = 0
+        self.is_new_epoch = False
+        self._previous_epoch_detail = -1.0
+        self._position = 0
+        self._order = rng.permutation(len(rows))
+
+    def __next__(self):
+        self._previous_epoch_detail = self.epoch_detail
+        epoch = self.epoch
+        drawn = []
+        missing = self.batch_size
+        while missing:
+            part = self._order[self._position : self._position + missing]
+            drawn.append(part)
+            missing -= len(part)
+            self._position += len(part)
+            if self._position == len(self._order):
+                self.epoch += 1
+                self._position = 0
+                self._order = self._rng.permutation(len(self._order))
+        self.is_new_epoch = self.epoch > epoch
+        xp = chainer.backend.get_array_module(self.rows)
+        return self.rows[xp.asarray(np.concatenate(drawn))]
+
+    next = __next__
+
+    @property
+    def epoch_detail(self):
+        """Epochs done, with the fraction of the one under way."""
+        return self.epoch + self._position / len(self._order)
+
+    @property
+    def previous_epoch_detail(self):
+        """`epoch_detail` before the last batch; None before the first."""
+        return None if self._previous_epoch_detail < 0 else self._previous_epoch_detail
+
+    def serialize(self, serializer):
+        self.epoch = serializer('epoch', self.epoch)
+        self.is_new_epoch = bool(serializer('is_new_epoch', self.is_new_epoch))
+        self._previous_epoch_detail = serializer(
+            'previous_epoch_detail', self._previous_epoch_detail
+        )
+        self._position = serializer('position', self._position)
+        serializer('order', self._order)
+        serialize_rng(serializer, 'shuffle', self._rng)

@@ -1,0 +1,34 @@
+"""The device that --gpu means, or one line that says why there is none."""
+
+import chainer
+from chainer.backends import cuda
+
+from chainer_pose.errors import InputError
+
+
+def get_device(gpu):
+    """The Chainer device of a GPU number.
+
+    Args:
+        gpu: CUDA device number; negative for the CPU.
+    Returns:
+        chainer.backend.Device.
+    Raises:
+        InputError: if CuPy or the GPU is missing, saying how to install it.
+    """
+    if gpu < 0:
+        return chainer.get_device('@numpy')
+    if not cuda.available:
+        raise InputError(
+            f'--gpu {gpu}: expected CuPy, found none; install it with '
+            f'pip install .[cuda12] or .[cuda13], or train on the CPU with --gpu -1'
+        )
+    # Chainer warns that cuDNN is missing; CuPy 14 has none and we use none.
+    cuda.check_cuda_available._already_warned = True
+    n = cuda.cupy.cuda.runtime.getDeviceCount() if cuda.cupy.is_available() else 0
+    if gpu >= n:
+        raise InputError(
+            f'--gpu {gpu}: expected a CUDA GPU with that number, found {n}; check the driver '
+            f'with nvidia-smi and that the extra fits it: pip install .[cuda12] or .[cuda13]'
+        )
+    return chainer.get_device(f'@cupy:{gpu}')

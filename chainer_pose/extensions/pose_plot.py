@@ -1,0 +1,31 @@
+"""Pictures of a few poses, so that one sees the generator learn."""
+
+from pathlib import Path
+
+import chainer
+
+from chainer_pose import visualizations
+
+
+class PosePlot(chainer.training.Extension):
+    """Draw the same few poses at each call, as ``poses/N.png`` under the run.
+
+    Args:
+        generator: `links.Generator`.
+        data: the `pose_file.PoseData` to draw; see `visualizations.pose_sheet`.
+    """
+
+    trigger = 1, 'epoch'
+    priority = chainer.training.PRIORITY_READER
+
+    def __init__(self, generator, data):
+        self.generator = generator
+        self.data = data
+
+    def __call__(self, trainer):
+        folder = Path(trainer.out) / 'poses'
+        folder.mkdir(exist_ok=True)
+        figure = visualizations.pose_sheet(
+            self.generator, self.data, title=f'iteration {trainer.updater.iteration}'
+        )
+        figure.savefig(folder / f'{trainer.updater.iteration}.png')

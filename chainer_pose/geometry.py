@@ -1,0 +1,146 @@
+"""Centring, scaling, turning and projecting poses: plain arrays, NumPy or CuPy.
+
+x points right, y down, z away from the camera; 2D in pixels, 3D in
+millimetres, angles in radians.
+"""
+
+import dataclasses
+
+import numpy as np
+from chainer.backend import get_array_module
+
+
+def center(pose, root):
+    """Move the root joint to the origin (section 3.3).
+
+    Args:
+        pose: float array of shape (N, J, 2) or (N, J, 3).
+        root: index of the root joint.
+    Returns:
+        float array of the same shape.
+    """
+    return pose - pose[:, root : root + 1]
+
+
+def scale(pose, root):
+    """Mean Euclidean distance of the J - 1 other joints from the root joint.
+
+    Section 3.3 says "of all joints"; the authors' code leaves the root, whose
+    distance is zero, out of the mean.
+
+    Args:
+        pose: float array of shape (N, J, D).
+        root: index of the root joint.
+    Returns:
+        float array of shape (N,), in the pose's unit.
+    """
+    xp = get_array_module(pose)
+    distance = xp.sqrt((center(pose, root) ** 2).sum(axis=2))
+    return distance.sum(axis=1) / (pose.shape[1] - 1)
+
+
+def normalize(pose, root):
+    """Root joint at the origin, mean distance from it one (section 3.3).
+
+    Args:
+        pose: float array of shape (N, J, D).
+        root: index of the root joint.
+    Returns:
+        (normalized, origin, size) of shapes (N, J, D), (N, 1, D) and (N, 1, 1),
+        which `denormalize` turns back. A pose whose joints all coincide has
+        no size: it becomes all zeros, with size 0.
+    """
+    xp = get_array_module(pose)
+    origin = pose[:, root : root + 1]
+    size = scale(pose, root)[:, None, None]
+    return (pose - origin) / xp.where(size > 0, size, 1), origin, size
+
+
+def denormalize(normalized, origin, size):
+    """The inverse of `normalize`: float array of shape (N, J, D)."""
+    return normalized * size + origin
+
+
+def rotate_about_vertical(pose, angle):
+    """Turn about the vertical image axis, eq. (1): x' = x cos t + z sin t.
+
+    Args:
+        pose: float array of shape (N, J, 3).
+        angle: a number or float array of shape (N,), radians.
+    Returns:
+        float array of shape (N, J, 3).
+    """
+    xp = get_array_module(pose)
+    pose = xp.asarray(pose)
+    angle = xp.asarray(angle)[..., None]
+    cos, sin = xp.cos(angle), xp.sin(angle)
+    x, y, z = pose[..., 0], pose[..., 1], pose[..., 2]
+    return xp.stack([x * cos + z * sin, y, z * cos - x * sin], axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Camera:
+    """A calibrated camera of the Human3.6M model.
+
+    Args:
+        R: (3, 3), rows are the camera's right, down and forward axes in the world.
+        T: (3,), the camera's position in the world, mm.
+        f, c: (2,), focal lengths and image centre, px.
+        k: (3,), radial distortion.
+        p: (2,), tangential distortion.
+        name: what the camera is called.
+    """
+
+    R: np.ndarray
+    T: np.ndarray
+    f: np.ndarray
+    c: np.ndarray
+    k: np.ndarray = (0.0, 0.0, 0.0)
+    p: np.ndarray = (0.0, 0.0)
+    name: str = ''
+
+    def world_to_camera(self, points):
+        """X = R (P - T): (..., 3) world mm to (..., 3) camera-frame mm."""
+        return (points - np.asarray(self.T)) @ np.asarray(self.R).T
+
+    def project(self, points):
+        """Project camera-frame points onto the image, with distortion.
+
+        The model is that of the Human3.6M release: radial factors k1, k2, k3
+        and a tangential term without Brown's factor of two.
+
+        Args:
+            points: float array of shape (..., 3), mm; z must be positive.
+        Returns:
+            float array of shape (..., 2), px.
+        Raises:
+            ValueError: if a point is not in front of the camera.
+        """
+        if not (points[..., 2] > 0).all():
+            raise ValueError(
+                f'camera {self.name}: expected points in front of the camera, '
+                f'found one at z = {points[..., 2].min():g} mm'
+            )
+        xy = points[..., :2] / points[..., 2:]
+        r2 = (xy**2).sum(axis=-1, keepdims=True)
+        radial = 1 + r2 * (self.k[0] + r2 * (self.k[1] + r2 * self.k[2]))
+        tangential = self.p[0] * xy[..., 1:] + self.p[1] * xy[..., :1]
+        distorted = xy * (radial + tangential) + np.asarray(self.p)[::-1] * r2
+        return distorted * np.asarray(self.f) + np.asarray(self.c)
+
+
+def camera_rotation(yaw, pitch, roll):
+    """Rotation of a camera in a world whose z axis points up.
+
+    Args:
+        yaw: direction in which the camera looks, from the world's x towards y, radians.
+        pitch: how far it looks down, radians.
+        roll: turn about the optical axis, image content turning clockwise, radians.
+    Returns:
+        float array of shape (3, 3), the R of `Camera`.
+    """
+    right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
+    forward = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), -np.sin(pitch)])
+    down = np.cross(forward, right)
+    cos, sin = np.cos(roll), np.sin(roll)
+    return np.stack([cos * right - sin * down, sin * right + cos * down, forward])

@@ -1,0 +1,100 @@
+"""Errors between poses: plain functions on arrays of shape (N, J, 3), in mm.
+
+They compare what they are given: centring on the root joint is the caller's
+(`evaluation.PROTOCOLS` says which protocol does).
+"""
+
+import numpy as np
+
+
+def _check(predicted, target):
+    predicted, target = np.asarray(predicted), np.asarray(target)
+    if predicted.shape != target.shape or predicted.ndim != 3 or predicted.shape[2] != 3:
+        raise ValueError(
+            f'expected two arrays of the same shape (N, J, 3), got {predicted.shape} '
+            f'and {target.shape}'
+        )
+    # Sums over joints in float32 lose digits that a table prints.
+    return predicted.astype(np.float64), target.astype(np.float64)
+
+
+def joint_errors(predicted, target):
+    """Euclidean distance of each joint.
+
+    Args:
+        predicted, target: float arrays of shape (N, J, 3), mm.
+    Returns:
+        float64 array of shape (N, J), mm.
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    predicted, target = _check(predicted, target)
+    return np.sqrt(((predicted - target) ** 2).sum(axis=2))
+
+
+def mpjpe(predicted, target):
+    """Mean per-joint position error.
+
+    Args:
+        predicted, target: float arrays of shape (N, J, 3), mm.
+    Returns:
+        float64 array of shape (N,), mm, one error a pose.
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    return joint_errors(predicted, target).mean(axis=1)
+
+
+def n_mpjpe(predicted, target):
+    """MPJPE after the scale that fits the prediction best, in the least squares.
+
+    Rhodin et al. 2018, section 4. A prediction that is all zeros stays so.
+
+    Args and returns: as `mpjpe`.
+    """
+    predicted, target = _check(predicted, target)
+    power = (predicted**2).sum(axis=(1, 2))
+    fit = (predicted * target).sum(axis=(1, 2)) / np.where(power > 0, power, 1)
+    return mpjpe(predicted * fit[:, None, None], target)
+
+
+def p_mpjpe(predicted, target):
+    """MPJPE after the similarity (scale, rotation, shift) that fits best.
+
+    Procrustes analysis by singular values (Umeyama 1991); reflections are not
+    allowed, so a mirrored pose keeps an error.
+
+    Args and returns: as `mpjpe`.
+    """
+    predicted, target = _check(predicted, target)
+    mean_target = target.mean(axis=1, keepdims=True)
+    p, t = predicted - predicted.mean(axis=1, keepdims=True), target - mean_target
+    u, singular, vt = np.linalg.svd(np.swapaxes(p, 1, 2) @ t)
+    # det(u vt) = -1 would be a reflection: turn the weakest axis round.
+    sign = np.sign(np.linalg.det(u @ vt))
+    singular[:, 2] *= sign
+    u[:, :, 2] *= sign[:, None]
+    power = (p**2).sum(axis=(1, 2))
+    fit = singular.sum(axis=1) / np.where(power > 0, power, 1)
+    return mpjpe(fit[:, None, None] * (p @ (u @ vt)) + mean_target, target)
+
+
+def pck(predicted, target, threshold=150.0):
+    """Share of joints that are nearer than a threshold (Mehta et al. 2017).
+
+    Args:
+        predicted, target: float arrays of shape (N, J, 3), mm.
+        threshold: mm.
+    Returns:
+        float64 array of shape (N,), from 0 to 1, one share a pose.
+    """
+    return (joint_errors(predicted, target) < threshold).mean(axis=1)
+
+
+def auc(predicted, target, thresholds=tuple(range(0, 151, 5))):
+    """Mean of `pck` over thresholds, 0 to 150 mm in steps of 5 by default.
+
+    Args and returns: as `pck`.
+    """
+    errors = joint_errors(predicted, target)
+    return np.mean([(errors < t).mean(axis=1) for t in thresholds], axis=0)

@@ -1,0 +1,27 @@
+"""Random streams: one a purpose, all from one seed, stored with a snapshot."""
+
+import json
+
+import numpy as np
+from chainer import serializer as serializer_module
+
+
+def streams(seed, names):
+    """Independent generators, one for each name.
+
+    Args:
+        seed: non-negative int.
+        names: what each is for; the order matters, so add at the end.
+    Returns:
+        dict of numpy.random.Generator.
+    """
+    seeds = np.random.SeedSequence(seed).spawn(len(names))
+    return {name: np.random.default_rng(s) for name, s in zip(names, seeds)}
+
+
+def serialize_rng(serializer, key, rng):
+    """Save or load, in place, the state of a generator with a Chainer serializer."""
+    if isinstance(serializer, serializer_module.Serializer):
+        serializer(key, json.dumps(rng.bit_generator.state))
+    else:
+        rng.bit_generator.state = json.loads(str(serializer(key, '')))

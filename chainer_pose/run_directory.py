@@ -1,0 +1,274 @@
+"""What a training run is on disk, and how to load one again.
+
+A run directory holds ``options.json`` (everything that rebuilds the run),
+Chainer's ``log``, ``snapshot_N.npz`` (the whole trainer at iteration N),
+``gen_N.npz`` (a generator, N in epochs or iterations), ``gen_best.npz`` and
+pictures. All arrays are plain npz files without pickled objects.
+"""
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import chainer
+import numpy as np
+from chainer.serializers import NpzDeserializer
+
+from chainer_pose import __version__
+from chainer_pose.errors import InputError, NonFiniteError
+from chainer_pose.files import atomic_path
+from chainer_pose.links import Generator
+from chainer_pose.skeleton import Skeleton
+
+NORMALIZATION = 'root at the origin, mean distance of the other joints from it 1'
+_METADATA = 'metadata'
+_NONE = 'none'  # names of the values that are None, which npz cannot hold unpickled
+
+
+def create(out, options, skeleton):
+    """Make a new run directory with its options.json.
+
+    Args:
+        out: path; absent or an empty folder.
+        options: dict of the training options, JSON values.
+        skeleton: `skeleton.Skeleton`.
+    Raises:
+        InputError: if `out` holds anything or cannot be made.
+    """
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(
+            f'--out {out}: expected a new or empty folder, found one in use; '
+            f'continue that run with --resume {out}'
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with atomic_path(out / 'options.json') as temporary:
+            Path(temporary).write_text(
+                json.dumps(
+                    {
+                        'chainer_pose': __version__,
+                        'options': options,
+                        'skeleton': skeleton.to_dict(),
+                        'normalization': NORMALIZATION,
+                    },
+                    indent=2,
+                )
+                + '\n'
+            )
+    except OSError as error:
+        raise InputError(
+            f'--out {out}: expected a folder that can be written, found: {error.strerror}'
+        ) from error
+
+
+def read_options(run):
+    """The options of a run, as given to `create`.
+
+    Raises:
+        InputError: if the folder is not a run or its options.json is damaged.
+    """
+    path = Path(run) / 'options.json'
+    try:
+        return dict(json.loads(path.read_text())['options'])
+    except FileNotFoundError as error:
+        raise InputError(f'{run}: expected a run with options.json, found none') from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f'{path}: expected the options of a run, found damage') from error
+
+
+def write_arrays(path, arrays):
+    """Write what Chainer's DictionarySerializer collected, without pickling.
+
+    Raises:
+        NonFiniteError: if a parameter of a model is not finite; nothing is
+            written, so the last good file stays.
+    """
+    for key, array in arrays.items():
+        if re.search(r'(^|/model:\w+/)l\d/[Wb]$', key) and not np.isfinite(array).all():
+            raise NonFiniteError(f'{key} is not finite: training has diverged')
+    missing = [key for key, array in arrays.items() if array[()] is None]
+    stored = {key: array for key, array in arrays.items() if key not in missing}
+    with atomic_path(path) as temporary:
+        np.savez(temporary, **stored, **{_NONE: np.array(missing, np.str_)})
+
+
+def read_arrays(path):
+    """Read an npz file of plain arrays; nothing is unpickled.
+
+    Returns:
+        dict from name to array.
+    Raises:
+        InputError: if the file is absent, damaged or holds pickled objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except FileNotFoundError as error:
+        raise InputError(f'{path}: expected an npz file, found no such file') from error
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f'{path}: expected an npz file of plain arrays, found: {error}') from error
+    for key in arrays.pop(_NONE, ()):
+        arrays[str(key)] = np.asarray(None)
+    return arrays
+
+
+def load_snapshot(path, trainer):
+    """Put a trainer back to where `write_arrays` saved it.
+
+    Raises:
+        InputError: if the file is not a snapshot of such a trainer.
+    """
+    try:
+        NpzDeserializer(read_arrays(path)).load(trainer)
+    except (KeyError, ValueError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f'{path}: expected a snapshot of this training, found: {error!r:.100}'
+        ) from error
+
+
+def latest_snapshot(run):
+    """Path of the newest trainer snapshot of a run.
+
+    Raises:
+        InputError: if there is none.
+    """
+    newest = _numbered(run, 'snapshot')
+    if newest is None:
+        raise InputError(f'{run}: expected a run with a snapshot_N.npz, found none')
+    return newest
+
+
+def find_generator(path):
+    """The generator file that a path means: itself, or a run's best, else its last.
+
+    Raises:
+        InputError: if there is none.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    if (path / 'gen_best.npz').is_file():
+        return path / 'gen_best.npz'
+    last = _numbered(path, 'gen')
+    if last is None:
+        raise InputError(
+            f'{path}: expected a run with gen_best.npz or gen_N.npz, found neither; '
+            f'has training reached its first --snapshot-interval?'
+        )
+    return last
+
+
+def _numbered(run, stem):
+    numbered = {
+        int(match[1]): path
+        for path in Path(run).glob(f'{stem}_*.npz')
+        if (match := re.fullmatch(rf'{stem}_(\d+)\.npz', path.name))
+    }
+    return numbered[max(numbered)] if numbered else None
+
+
+def write_generator(path, arrays, skeleton):
+    """Write a generator's arrays with the skeleton that its units mean."""
+    metadata = json.dumps({'skeleton': skeleton.to_dict(), 'normalization': NORMALIZATION})
+    write_arrays(path, {**arrays, _METADATA: np.array(metadata)})
+
+
+def load_generator(path):
+    """Rebuild a generator from its file alone.
+
+    Args:
+        path: a gen_*.npz of a run, or any npz of the four linear layers.
+    Returns:
+        (generator, skeleton): a `links.Generator` on the CPU, and the
+        `Skeleton` it was trained on, None if the file does not say.
+    Raises:
+        InputError: if the file is not a generator, with what was expected and found.
+    """
+    arrays = read_arrays(path)
+    metadata = arrays.pop(_METADATA, None)
+    first, last = arrays.get('l1/W'), arrays.get('l4/W')
+    if first is None or last is None or first.ndim != 2 or last.ndim != 2:
+        raise InputError(
+            f'{path}: expected a generator with the layers l1 to l4, found {_summary(arrays)}'
+        )
+    n_unit, n_joints = first.shape[0], last.shape[0]
+    if first.shape[1] != 2 * n_joints:
+        raise InputError(
+            f'{path}: expected a generator, two inputs for each output, found '
+            f'{first.shape[1]} inputs and {n_joints} outputs'
+        )
+    expected = _generator_shapes(n_joints, n_unit)
+    found = {key: array.shape for key, array in arrays.items()}
+    for key, shape in expected.items():
+        array = arrays.get(key)
+        if array is None or array.shape != shape or array.dtype.kind != 'f':
+            raise InputError(
+                f'{path}: expected {key} of floats of shape {shape}, found '
+                f'{"nothing" if array is None else f"{array.dtype} of shape {found[key]}"}'
+            )
+        if not np.isfinite(array).all():
+            raise InputError(f'{path}: expected finite weights, found {key} with others')
+    generator = Generator(n_joints, n_unit)
+    NpzDeserializer(arrays).load(generator)
+    skeleton = None if metadata is None else _read_skeleton(path, metadata, n_joints)
+    return generator, skeleton
+
+
+def _generator_shapes(n_joints, n_unit):
+    sizes = [2 * n_joints, n_unit, n_unit, n_unit, n_joints]
+    shapes = {}
+    for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:]), start=1):
+        shapes[f'l{i}/W'] = (n_out, n_in)
+        shapes[f'l{i}/b'] = (n_out,)
+    return shapes
+
+
+def _read_skeleton(path, metadata, n_joints):
+    try:
+        skeleton = Skeleton.from_dict(json.loads(str(metadata))['skeleton'])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f'{path}: expected a skeleton in its metadata, found damage') from error
+    if len(skeleton) != n_joints:
+        raise InputError(
+            f'{path}: expected weights for the {len(skeleton)} joints of its skeleton, '
+            f'found {n_joints}'
+        )
+    return skeleton
+
+
+def _summary(arrays):
+    names = sorted(arrays)
+    return ', '.join(names[:4]) + (', ...' if len(names) > 4 else '') if names else 'nothing'
+
+
+def check_joints(path, trained, generator_joints, data):
+    """Refuse weights whose joints are not the data's.
+
+    Args:
+        path: the generator's file, for the message.
+        trained: the `Skeleton` that it was trained on, or None.
+        generator_joints: how many joints it lifts.
+        data: `pose_file.PoseData`.
+    Raises:
+        InputError: if number or names differ.
+    """
+    j = len(data.skeleton)
+    if generator_joints != j:
+        raise InputError(
+            f'{path}: expected weights for the {j} joints of {data.name}, found {generator_joints}'
+        )
+    if trained is not None and trained.names != data.skeleton.names:
+        differing = next((a, b) for a, b in zip(data.skeleton.names, trained.names) if a != b)
+        raise InputError(
+            f'{path}: expected weights for the joints of {data.name}, found joint '
+            f'{differing[1]!r} where the data have {differing[0]!r}'
+        )
+
+
+def serialize(target):
+    """A Chainer object as a dict of arrays, as `write_arrays` takes it."""
+    return chainer.serializers.npz.serialize(target)

@@ -1,0 +1,309 @@
+#!/usr/bin/env python
+"""Learn to lift 2D poses to 3D, from 2D poses alone (Kudo et al. 2018)."""
+
+import datetime
+import math
+import sys
+from pathlib import Path
+
+from chainer_pose import cli
+from chainer_pose.errors import InputError
+
+EXTENSIBLE = ('epoch', 'iterations', 'gpu')  # what --resume may change
+NOT_STORED = ('out', 'resume')
+
+
+def make_parser():
+    parser = cli.Parser(
+        prog='train.py',
+        description=__doc__ + '\n\n'
+        "The defaults are the setting of the paper, as its authors' code runs it;\n"
+        'README.md lists the differences. "Section" means the paper\'s.',
+        epilog='The run directory holds options.json, log, gen_N.npz, gen_best.npz (lowest\n'
+        'validation error), snapshot_N.npz, loss.png, accuracy.png, validation.png and\n'
+        'poses/. Measure it with: python evaluate.py --snapshot DIR',
+    )
+    group = parser.add_argument_group('data')
+    group.add_argument(
+        '--dataset',
+        default='synthetic',
+        metavar='NAME|FILE.h5',
+        help='pose file to learn from; a name means data/NAME.h5, or NAME.h5 under '
+        '$CHAINER_POSE_DATA. "synthetic" is made when first needed (default: %(default)s)',
+    )
+    group.add_argument(
+        '--keypoints',
+        default='gt',
+        metavar='gt|NAME',
+        help='2D joints to learn from: gt for pose2d, NAME for the detections pose2d_NAME '
+        '(sections 4.3 and 4.4; default: %(default)s)',
+    )
+    group = parser.add_argument_group('run')
+    group.add_argument(
+        '--out',
+        metavar='DIR',
+        help='run directory, new or empty (default: results/DATASET-DATE-TIME)',
+    )
+    group.add_argument(
+        '--resume',
+        nargs='?',
+        const='',
+        metavar='RUN|SNAPSHOT',
+        help='continue a run from its newest snapshot, or from the one named; without a '
+        'value, the run in --out. Its options apply; --epoch, --iterations and --gpu may '
+        'be given anew',
+    )
+    group.add_argument(
+        '--gpu',
+        type=cli.number(int, low=-1),
+        default=-1,
+        metavar='N',
+        help='CUDA device to train on, -1 for the CPU (default: %(default)s)',
+    )
+    group.add_argument(
+        '--seed',
+        type=cli.number(int, low=0),
+        default=0,
+        metavar='N',
+        help='seed of the weights, the order of the poses and the angles; on the CPU the '
+        'same seed gives the same run bit for bit (default: %(default)s)',
+    )
+    group = parser.add_argument_group('length')
+    group.add_argument(
+        '--epoch',
+        type=cli.number(int, low=1),
+        default=50,
+        metavar='N',
+        help='passes over the training poses (section 4.2; default: %(default)s)',
+    )
+    group.add_argument(
+        '--iterations',
+        type=cli.number(int, low=1),
+        metavar='N',
+        help='batches to train for, instead of --epoch',
+    )
+    for name, what, default in (
+        ('snapshot', 'save the trainer (the newest two are kept) and the generator', 'once an epoch, or 10 times with --iterations'),
+        ('evaluate', 'measure the validation error, keep the best generator, draw poses', 'once an epoch, or 20 times with --iterations'),
+        ('log', 'average what is logged, print and plot it', '1000, or less in a short run'),
+    ):  # fmt: skip
+        group.add_argument(
+            f'--{name}-interval',
+            type=cli.number(int, low=1),
+            metavar='N',
+            help=f'iterations after which to {what} (default: {default})',
+        )
+    group = parser.add_argument_group('optimisation')
+    for name, kind, default, what in (
+        ('batchsize', cli.number(int, low=1), 16, 'poses a batch (section 4.2'),
+        ('alpha', cli.number(float, above=0), 2e-4, "step size of both Adams (authors' code"),
+        ('beta1', cli.number(float, low=0, high=0.9999), 0.5, "first moment's decay (authors' code"),
+        ('weight-decay', cli.number(float, low=0), 1e-5, "L2 penalty's gradient factor (authors' code"),
+        ('accuracy-cap', cli.number(float, low=0.5, high=1), 0.9, 'the discriminator rests above this accuracy on a batch, the generator below one minus it (section 4.2'),
+    ):  # fmt: skip
+        group.add_argument(
+            f'--{name}',
+            type=kind,
+            default=default,
+            metavar='X',
+            help=f'{what}; default: {default})',
+        )
+    group = parser.add_argument_group('model')
+    for name, kind, default, what in (
+        ('angle-weight', cli.number(float, low=0), 1.0, 'factor of the angle loss, 0 for none (section 3.4, eq. 4'),
+        ('n-unit', cli.number(int, low=1), 1024, 'units of each hidden layer (section 3.2'),
+        ('init-std', cli.number(float, above=0), 0.02, 'standard deviation of the initial weights; section 4.2 prints 0.14, the root of 0.02, which learns far worse: see README.md, Results ('),
+    ):  # fmt: skip
+        joint = '' if what.endswith('(') else '; '
+        group.add_argument(
+            f'--{name}',
+            type=kind,
+            default=default,
+            metavar='X',
+            help=f'{what}{joint}default: {default})',
+        )
+    return parser
+
+
+def parse_options(argv):
+    """Options as given, or those of the run to resume with what may change."""
+    parser = make_parser()
+    options = parser.parse_args(argv)
+    if options.resume is None:
+        return options
+    given = options.resume or options.out
+    if not given:
+        parser.error('argument --resume: expected a run directory or a snapshot, or --out DIR')
+
+    from chainer_pose import run_directory
+
+    path = Path(given)
+    run = path if path.is_dir() else path.parent
+    stored = run_directory.read_options(run)
+    defaults = {key: value for key, value in stored.items() if hasattr(options, key)}
+    parser.set_defaults(**defaults)
+    options = parser.parse_args(argv)
+    for key, value in defaults.items():
+        if getattr(options, key) != value and key not in EXTENSIBLE:
+            name = f'--{key.replace("_", "-")}'
+            raise InputError(
+                f'{name} {getattr(options, key)}: expected {value}, as the run {run} began; '
+                f'--resume may change only --epoch, --iterations and --gpu'
+            )
+    options.out = str(run)
+    options.resume = str(path if not path.is_dir() else run_directory.latest_snapshot(run))
+    return options
+
+
+def make_trainer(options, rows, validation, skeleton, device):
+    """Wire iterator, links, optimizers and updater."""
+    import chainer
+
+    from chainer_pose import datasets, links, random_state, updaters
+
+    rng = random_state.streams(options.seed, ('gen', 'dis', 'shuffle', 'angles'))
+    size = (len(skeleton), options.n_unit, options.init_std)
+    optimizers = {}
+    for name, link in (
+        ('gen', links.Generator(*size, rng['gen'])),
+        ('dis', links.Discriminator(*size, rng['dis'])),
+    ):
+        link.to_device(device)
+        optimizers[name] = chainer.optimizers.Adam(options.alpha, options.beta1).setup(link)
+        if options.weight_decay > 0:
+            optimizers[name].add_hook(chainer.optimizer_hooks.WeightDecay(options.weight_decay))
+
+    angle_joints = skeleton.angle_joints if options.angle_weight > 0 else None
+    if skeleton.angle_joints is None and options.angle_weight > 0:
+        print(
+            f'{skeleton.name} has no nose, neck and two shoulders: training without the angle '
+            f'loss; poses may come out inverted in depth (section 3.4)'
+        )
+    updater = updaters.PoseGANUpdater(
+        datasets.PoseIterator(device.send(rows), options.batchsize, rng['shuffle']),
+        optimizers['gen'],
+        optimizers['dis'],
+        angle_joints,
+        rng['angles'],
+        angle_weight=options.angle_weight,
+        accuracy_cap=options.accuracy_cap,
+        device=device,
+    )
+    length = (options.iterations, 'iteration') if options.iterations else (options.epoch, 'epoch')
+    trainer = chainer.training.Trainer(updater, length, out=options.out)
+    add_extensions(trainer, options, len(rows), validation, skeleton)
+    return trainer
+
+
+def add_extensions(trainer, options, n_poses, validation, skeleton):
+    """Log, plots, validation, pictures and snapshots."""
+    import functools
+
+    from chainer.training import extensions, triggers
+
+    from chainer_pose import run_directory
+    from chainer_pose.extensions import PoseEvaluator, PosePlot
+
+    gen = trainer.updater.get_optimizer('gen').target
+    total = options.iterations or math.ceil(options.epoch * n_poses / options.batchsize)
+
+    def every(name, times, interval=None):
+        given = getattr(options, f'{name}_interval')
+        if given or options.iterations or interval:
+            return given or interval or max(1, total // times), 'iteration'
+        return 1, 'epoch'
+
+    logging = every('log', 20, min(1000, max(1, total // 20)))
+    evaluating, saving = every('evaluate', 20), every('snapshot', 10)
+
+    has_truth = validation is not None and validation.pose3d is not None
+    if has_truth:
+        trainer.extend(PoseEvaluator(gen, validation), trigger=evaluating)
+    if validation is not None:
+        trainer.extend(PosePlot(gen, validation), trigger=evaluating)
+
+    trainer.extend(extensions.LogReport(trigger=logging))
+    keys = ['epoch', 'iteration', 'gen/loss', 'gen/angle', 'dis/loss', 'dis/accuracy',
+            'gen/updated', 'dis/updated', 'validation/mpjpe', 'elapsed_time']  # fmt: skip
+    absent = set() if has_truth else {'validation/mpjpe'}
+    if trainer.updater.angle_joints is None:
+        absent.add('gen/angle')
+    trainer.extend(
+        extensions.PrintReport([key for key in keys if key not in absent]), trigger=logging
+    )
+    plots = {
+        'loss': ['gen/loss', 'gen/angle', 'dis/loss'],
+        'accuracy': ['dis/accuracy/real', 'dis/accuracy/fake', 'gen/updated', 'dis/updated'],
+        **({'validation': ['validation/mpjpe']} if has_truth else {}),
+    }
+    for name, plotted in plots.items():
+        trigger = evaluating if name == 'validation' else logging
+        trainer.extend(
+            extensions.PlotReport(
+                [key for key in plotted if key not in absent],
+                trigger=trigger,
+                filename=f'{name}.png',
+                marker='.',
+            ),
+            trigger=(1, 'iteration'),
+            name=f'plot_{name}',
+        )
+    if sys.stdout.isatty():
+        trainer.extend(extensions.ProgressBar(update_interval=50))
+
+    write_generator = functools.partial(run_directory.write_generator, skeleton=skeleton)
+    if has_truth:
+        trainer.extend(
+            extensions.snapshot_object(gen, 'gen_best.npz', savefun=write_generator),
+            trigger=triggers.MinValueTrigger('validation/mpjpe', evaluating),
+            name='gen_best',
+        )
+    unit = 'iteration' if options.iterations else 'epoch'
+    trainer.extend(
+        extensions.snapshot_object(gen, f'gen_{{.updater.{unit}}}.npz', savefun=write_generator),
+        trigger=saving,
+        name='gen',
+    )
+    # Last of all, so that it holds the state of all the others.
+    trainer.extend(
+        extensions.snapshot(
+            run_directory.write_arrays, 'snapshot_{.updater.iteration}.npz', n_retains=2
+        ),
+        trigger=saving,
+        name='snapshot',
+        priority=-200,
+    )
+
+
+def main(argv=None):
+    options = parse_options(argv)
+
+    from chainer_pose import datasets, devices, pose_file, run_directory
+
+    device = devices.get_device(options.gpu)
+    device.use()
+    path = datasets.find(options.dataset)
+    train = pose_file.read(path, 'train', options.keypoints)
+    validation = None
+    if 'test' in pose_file.splits_of(path):
+        validation = pose_file.read(path, 'test', options.keypoints)
+    rows = datasets.training_rows(train)
+
+    if options.resume is None:
+        now = datetime.datetime.now()
+        options.out = options.out or f'results/{Path(path).stem}-{now:%Y%m%d-%H%M%S}'
+        stored = {k: v for k, v in vars(options).items() if k not in NOT_STORED}
+        run_directory.create(options.out, stored, train.skeleton)
+    print(
+        f'{path}: {len(rows)} poses of {len(train.skeleton)} joints to learn from, '
+        f'{0 if validation is None else len(validation)} to test on; run directory: {options.out}'
+    )
+    trainer = make_trainer(options, rows, validation, train.skeleton, device)
+    if options.resume is not None:
+        run_directory.load_snapshot(options.resume, trainer)
+        print(f'continuing from {options.resume}, iteration {trainer.updater.iteration}')
+    trainer.run(show_loop_exception_msg=False)
+
+
+if __name__ == '__main__':
+    cli.run(main)

@@ -17,19 +17,20 @@ def make_parser():
     parser = cli.Parser(
         prog='train.py',
         description=__doc__ + '\n\n'
-        "The defaults are the setting of the paper, as its authors' code runs it;\n"
-        'README.md lists the differences. "Section" means the paper\'s.',
+        "The defaults are the paper's setting, as its authors' code runs it; README.md lists\n"
+        'the differences. Sections and equations are those of the paper.',
         epilog='The run directory holds options.json, log, gen_N.npz, gen_best.npz (lowest\n'
         'validation error), snapshot_N.npz, loss.png, accuracy.png, validation.png and\n'
         'poses/. Measure it with: python evaluate.py --snapshot DIR',
     )
+
     group = parser.add_argument_group('data')
     group.add_argument(
         '--dataset',
         default='synthetic',
         metavar='NAME|FILE.h5',
         help='pose file to learn from; a name means data/NAME.h5, or NAME.h5 under '
-        '$CHAINER_POSE_DATA. "synthetic" is made when first needed (default: %(default)s)',
+        '$CHAINER_POSE_DATA; "synthetic" is made when first needed (default: %(default)s)',
     )
     group.add_argument(
         '--keypoints',
@@ -38,6 +39,7 @@ def make_parser():
         help='2D joints to learn from: gt for pose2d, NAME for the detections pose2d_NAME '
         '(sections 4.3 and 4.4; default: %(default)s)',
     )
+
     group = parser.add_argument_group('run')
     group.add_argument(
         '--out',
@@ -68,7 +70,8 @@ def make_parser():
         help='seed of the weights, the order of the poses and the angles; on the CPU the '
         'same seed gives the same run bit for bit (default: %(default)s)',
     )
-    group = parser.add_argument_group('length')
+
+    group = parser.add_argument_group('length and intervals')
     group.add_argument(
         '--epoch',
         type=cli.number(int, low=1),
@@ -82,46 +85,90 @@ def make_parser():
         metavar='N',
         help='batches to train for, instead of --epoch',
     )
-    for name, what, default in (
-        ('snapshot', 'save the trainer (the newest two are kept) and the generator', 'once an epoch, or 10 times with --iterations'),
-        ('evaluate', 'measure the validation error, keep the best generator, draw poses', 'once an epoch, or 20 times with --iterations'),
-        ('log', 'average what is logged, print and plot it', '1000, or less in a short run'),
-    ):  # fmt: skip
-        group.add_argument(
-            f'--{name}-interval',
-            type=cli.number(int, low=1),
-            metavar='N',
-            help=f'iterations after which to {what} (default: {default})',
-        )
+    group.add_argument(
+        '--snapshot-interval',
+        type=cli.number(int, low=1),
+        metavar='N',
+        help='iterations after which to save the trainer (the newest two are kept) and the '
+        'generator (default: an epoch, or a tenth of --iterations)',
+    )
+    group.add_argument(
+        '--evaluate-interval',
+        type=cli.number(int, low=1),
+        metavar='N',
+        help='iterations after which to measure the error on the test split, keep the best '
+        'generator and draw poses (default: an epoch, or a twentieth of --iterations)',
+    )
+    group.add_argument(
+        '--log-interval',
+        type=cli.number(int, low=1),
+        metavar='N',
+        help='iterations over which what is logged, printed and plotted is averaged '
+        '(default: 1000, or a twentieth of a run shorter than 20,000)',
+    )
+
     group = parser.add_argument_group('optimisation')
-    for name, kind, default, what in (
-        ('batchsize', cli.number(int, low=1), 16, 'poses a batch (section 4.2'),
-        ('alpha', cli.number(float, above=0), 2e-4, "step size of both Adams (authors' code"),
-        ('beta1', cli.number(float, low=0, high=0.9999), 0.5, "first moment's decay (authors' code"),
-        ('weight-decay', cli.number(float, low=0), 1e-5, "L2 penalty's gradient factor (authors' code"),
-        ('accuracy-cap', cli.number(float, low=0.5, high=1), 0.9, 'the discriminator rests above this accuracy on a batch, the generator below one minus it (section 4.2'),
-    ):  # fmt: skip
-        group.add_argument(
-            f'--{name}',
-            type=kind,
-            default=default,
-            metavar='X',
-            help=f'{what}; default: {default})',
-        )
+    group.add_argument(
+        '--batchsize',
+        type=cli.number(int, low=1),
+        default=16,
+        metavar='N',
+        help='poses a batch (section 4.2; default: %(default)s)',
+    )
+    group.add_argument(
+        '--alpha',
+        type=cli.number(float, above=0),
+        default=2e-4,
+        metavar='X',
+        help="step size of both Adams (authors' code; default: %(default)s)",
+    )
+    group.add_argument(
+        '--beta1',
+        type=cli.number(float, low=0, high=0.9999),
+        default=0.5,
+        metavar='X',
+        help="decay of Adam's first moment (authors' code; default: %(default)s)",
+    )
+    group.add_argument(
+        '--weight-decay',
+        type=cli.number(float, low=0),
+        default=1e-5,
+        metavar='X',
+        help="share of each parameter added to its gradient (authors' code; default: %(default)s)",
+    )
+    group.add_argument(
+        '--accuracy-cap',
+        type=cli.number(float, low=0.5, high=1),
+        default=0.9,
+        metavar='X',
+        help='the discriminator rests on batches where its accuracy is above X, the generator '
+        'where it is below 1 - X (section 4.2; default: %(default)s)',
+    )
+
     group = parser.add_argument_group('model')
-    for name, kind, default, what in (
-        ('angle-weight', cli.number(float, low=0), 1.0, 'factor of the angle loss, 0 for none (section 3.4, eq. 4'),
-        ('n-unit', cli.number(int, low=1), 1024, 'units of each hidden layer (section 3.2'),
-        ('init-std', cli.number(float, above=0), 0.02, 'standard deviation of the initial weights; section 4.2 prints 0.14, the root of 0.02, which learns far worse: see README.md, Results ('),
-    ):  # fmt: skip
-        joint = '' if what.endswith('(') else '; '
-        group.add_argument(
-            f'--{name}',
-            type=kind,
-            default=default,
-            metavar='X',
-            help=f'{what}{joint}default: {default})',
-        )
+    group.add_argument(
+        '--angle-weight',
+        type=cli.number(float, low=0),
+        default=1.0,
+        metavar='X',
+        help='factor of the angle loss, 0 for none (section 3.4, eq. 4; default: %(default)s)',
+    )
+    group.add_argument(
+        '--n-unit',
+        type=cli.number(int, low=1),
+        default=1024,
+        metavar='N',
+        help='units of each hidden layer (section 3.2; default: %(default)s)',
+    )
+    group.add_argument(
+        '--init-std',
+        type=cli.number(float, above=0),
+        default=0.02,
+        metavar='X',
+        help='standard deviation of the initial weights; section 4.2 prints 0.14, the root of '
+        "0.02, which the authors' code uses and which learns better: README.md, Results "
+        '(default: %(default)s)',
+    )
     return parser
 
 
@@ -203,52 +250,49 @@ def add_extensions(trainer, options, n_poses, validation, skeleton):
 
     from chainer_pose import run_directory
     from chainer_pose.extensions import PoseEvaluator, PosePlot
+    from chainer_pose.triggers import EveryAndLast
 
     gen = trainer.updater.get_optimizer('gen').target
-    total = options.iterations or math.ceil(options.epoch * n_poses / options.batchsize)
+    last = options.iterations or math.ceil(options.epoch * n_poses / options.batchsize)
 
-    def every(name, times, interval=None):
-        given = getattr(options, f'{name}_interval')
-        if given or options.iterations or interval:
-            return given or interval or max(1, total // times), 'iteration'
-        return 1, 'epoch'
+    def every(given, times):
+        if options.iterations is None and given is None:
+            return 1, 'epoch'
+        return EveryAndLast(given or max(1, last // times), last)
 
-    logging = every('log', 20, min(1000, max(1, total // 20)))
-    evaluating, saving = every('evaluate', 20), every('snapshot', 10)
-
+    logging = EveryAndLast(options.log_interval or min(1000, max(1, last // 20)), last)
+    evaluating = every(options.evaluate_interval, 20)
+    saving = every(options.snapshot_interval, 10)
     has_truth = validation is not None and validation.pose3d is not None
+
     if has_truth:
         trainer.extend(PoseEvaluator(gen, validation), trigger=evaluating)
     if validation is not None:
         trainer.extend(PosePlot(gen, validation), trigger=evaluating)
 
     trainer.extend(extensions.LogReport(trigger=logging))
-    keys = ['epoch', 'iteration', 'gen/loss', 'gen/angle', 'dis/loss', 'dis/accuracy',
-            'gen/updated', 'dis/updated', 'validation/mpjpe', 'elapsed_time']  # fmt: skip
-    absent = set() if has_truth else {'validation/mpjpe'}
-    if trainer.updater.angle_joints is None:
-        absent.add('gen/angle')
+    has_angle = trainer.updater.angle_joints is not None
+    losses = ['gen/loss', *(['gen/angle'] if has_angle else []), 'dis/loss']
+    errors = ['validation/mpjpe'] if has_truth else []
+    updated = ['gen/updated', 'dis/updated']
+    columns = ['epoch', 'iteration', *losses, 'dis/accuracy', *updated, *errors, 'elapsed_time']
+    terminal = sys.stdout.isatty()
     trainer.extend(
-        extensions.PrintReport([key for key in keys if key not in absent]), trigger=logging
+        extensions.PrintReport(columns, out=sys.stdout if terminal else _Plain(sys.stdout)),
+        trigger=logging,
     )
-    plots = {
-        'loss': ['gen/loss', 'gen/angle', 'dis/loss'],
-        'accuracy': ['dis/accuracy/real', 'dis/accuracy/fake', 'gen/updated', 'dis/updated'],
-        **({'validation': ['validation/mpjpe']} if has_truth else {}),
-    }
-    for name, plotted in plots.items():
-        trigger = evaluating if name == 'validation' else logging
-        trainer.extend(
-            extensions.PlotReport(
-                [key for key in plotted if key not in absent],
-                trigger=trigger,
-                filename=f'{name}.png',
-                marker='.',
-            ),
-            trigger=(1, 'iteration'),
-            name=f'plot_{name}',
-        )
-    if sys.stdout.isatty():
+    for name, keys, trigger in (
+        ('loss', losses, logging),
+        ('accuracy', ['dis/accuracy/real', 'dis/accuracy/fake', *updated], logging),
+        ('validation', errors, evaluating),
+    ):
+        if keys:
+            trainer.extend(
+                extensions.PlotReport(keys, trigger=trigger, filename=f'{name}.png', marker='.'),
+                trigger=(1, 'iteration'),
+                name=f'plot_{name}',
+            )
+    if terminal:
         trainer.extend(extensions.ProgressBar(update_interval=50))
 
     write_generator = functools.partial(run_directory.write_generator, skeleton=skeleton)
@@ -258,7 +302,7 @@ def add_extensions(trainer, options, n_poses, validation, skeleton):
             trigger=triggers.MinValueTrigger('validation/mpjpe', evaluating),
             name='gen_best',
         )
-    unit = 'iteration' if options.iterations else 'epoch'
+    unit = 'epoch' if saving == (1, 'epoch') else 'iteration'
     trainer.extend(
         extensions.snapshot_object(gen, f'gen_{{.updater.{unit}}}.npz', savefun=write_generator),
         trigger=saving,
@@ -273,6 +317,19 @@ def add_extensions(trainer, options, n_poses, validation, skeleton):
         name='snapshot',
         priority=-200,
     )
+
+
+class _Plain:
+    """Standard output without PrintReport's terminal escapes, for files and logs."""
+
+    def __init__(self, out):
+        self.out = out
+
+    def write(self, text):
+        self.out.write(text.replace('\033[J', ''))
+
+    def flush(self):
+        self.out.flush()
 
 
 def main(argv=None):

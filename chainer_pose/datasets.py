@@ -6,7 +6,7 @@ from pathlib import Path
 import chainer
 import numpy as np
 
-from chainer_pose import functions, geometry, pose_file
+from chainer_pose import files, functions, geometry, pose_file
 from chainer_pose.errors import InputError
 from chainer_pose.random_state import serialize_rng
 
@@ -42,14 +42,9 @@ def _make_synthetic(folder):
     from chainer_pose.sources import synthetic
 
     path = folder / 'synthetic.h5'
-    try:
+    with files.writing('--dataset synthetic', path):
         folder.mkdir(parents=True, exist_ok=True)
         pose_file.write(path, synthetic.make())
-    except OSError as error:
-        raise InputError(
-            f'--dataset synthetic: expected to write {path}, found {error.strerror}; '
-            f'set CHAINER_POSE_DATA to a folder that can be written'
-        ) from error
     return path
 
 

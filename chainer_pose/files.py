@@ -1,9 +1,11 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and saying why where it cannot be."""
 
 import contextlib
 import os
 import tempfile
 from pathlib import Path
+
+from chainer_pose.errors import InputError
 
 
 @contextlib.contextmanager
@@ -30,3 +32,14 @@ def atomic_path(path):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+@contextlib.contextmanager
+def writing(option, path):
+    """Turn a failure to write into a refusal that names the option and the path."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f'{option} {path}: expected a place that can be written, found: {error.strerror}'
+        ) from error

@@ -117,6 +117,13 @@ def _write_split(group, data):
             )
 
 
+def describe(path, splits):
+    """One line on what a pose file holds."""
+    first = next(iter(splits.values()))
+    counts = ', '.join(f'{len(data)} {split}' for split, data in splits.items())
+    return f'{path}: {counts} poses of {len(first.skeleton)} joints at {first.fps:g} Hz'
+
+
 def splits_of(path):
     """Names of the splits that a pose file holds, 'train' before 'test'."""
     with _open(path) as file:
@@ -155,7 +162,7 @@ def read(path, split, keypoints='gt'):
         optional = {
             'pose3d': (np.float32, (n, j, 3)),
             'valid': (bool, (n, j)),
-            **{column: (np.int32, (n,)) for column in INDEX_COLUMNS},
+            **dict.fromkeys(INDEX_COLUMNS, (np.int32, (n,))),
         }
         arrays = {
             key: _read_array(path, group, key, dtype, shape)
@@ -265,7 +272,7 @@ def _read_array(path, group, key, dtype, shape):
 
 
 def _check_indices(path, where, index, n):
-    if index is not None and len(index) and not (0 <= index.min() and index.max() < n):
+    if index is not None and len(index) and (index.min() < 0 or index.max() >= n):
         raise _refusal(path, where, f'indices from 0 to {n - 1}', f'{index.min()} to {index.max()}')
 
 

@@ -6,6 +6,7 @@ Chainer's ``log``, ``snapshot_N.npz`` (the whole trainer at iteration N),
 pictures. All arrays are plain npz files without pickled objects.
 """
 
+import itertools
 import json
 import re
 import zipfile
@@ -17,7 +18,7 @@ from chainer.serializers import NpzDeserializer
 
 from chainer_pose import __version__
 from chainer_pose.errors import InputError, NonFiniteError
-from chainer_pose.files import atomic_path
+from chainer_pose.files import atomic_path, writing
 from chainer_pose.links import Generator
 from chainer_pose.skeleton import Skeleton
 
@@ -42,25 +43,16 @@ def create(out, options, skeleton):
             f'--out {out}: expected a new or empty folder, found one in use; '
             f'continue that run with --resume {out}'
         )
-    try:
+    stored = {
+        'chainer_pose': __version__,
+        'options': options,
+        'skeleton': skeleton.to_dict(),
+        'normalization': NORMALIZATION,
+    }
+    with writing('--out', out):
         out.mkdir(parents=True, exist_ok=True)
         with atomic_path(out / 'options.json') as temporary:
-            Path(temporary).write_text(
-                json.dumps(
-                    {
-                        'chainer_pose': __version__,
-                        'options': options,
-                        'skeleton': skeleton.to_dict(),
-                        'normalization': NORMALIZATION,
-                    },
-                    indent=2,
-                )
-                + '\n'
-            )
-    except OSError as error:
-        raise InputError(
-            f'--out {out}: expected a folder that can be written, found: {error.strerror}'
-        ) from error
+            Path(temporary).write_text(json.dumps(stored, indent=2) + '\n', encoding='utf-8')
 
 
 def read_options(run):
@@ -221,7 +213,7 @@ def load_generator(path):
 def _generator_shapes(n_joints, n_unit):
     sizes = [2 * n_joints, n_unit, n_unit, n_unit, n_joints]
     shapes = {}
-    for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:]), start=1):
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes), start=1):
         shapes[f'l{i}/W'] = (n_out, n_in)
         shapes[f'l{i}/b'] = (n_out,)
     return shapes

@@ -1,0 +1,1 @@
+"""Readers of foreign layouts, and the synthetic source: each yields `PoseData`."""

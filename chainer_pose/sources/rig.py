@@ -1,0 +1,54 @@
+"""The four cameras of the Human3.6M laboratory, for poses that come without any."""
+
+import numpy as np
+
+from chainer_pose.geometry import Camera, camera_rotation
+
+# Human3.6M, subject S1. Name; focal lengths and centre, px; radial and
+# tangential distortion; position, mm; degrees looking down; degrees of roll.
+_CALIBRATION = (
+    ('54138969', (1145.05, 1143.78), (512.54, 515.45), (-0.2071, 0.2478, -0.0031),
+     (-0.00142, -0.00098), (1841, 4955, 1563), 10.7, 1.5),
+    ('55011271', (1149.68, 1147.59), (508.85, 508.06), (-0.1942, 0.2404, 0.0068),
+     (-0.00274, -0.00162), (1761, -5078, 1606), 12.3, 0.1),
+    ('58860488', (1149.14, 1148.80), (519.82, 501.40), (-0.2083, 0.2555, -0.0025),
+     (-0.00076, 0.00148), (-1847, 5215, 1492), 12.4, -2.6),
+    ('60457274', (1145.51, 1144.77), (514.97, 501.88), (-0.1984, 0.2183, -0.0089),
+     (-0.00181, -0.00059), (-1795, -3723, 1575), 16.0, 3.6),
+)  # fmt: skip
+
+
+def four_cameras():
+    """The cameras, each turned towards the world's origin.
+
+    Returns:
+        list of `geometry.Camera`; the world's z axis points up, in mm.
+    """
+    cameras = []
+    for name, f, c, k, p, position, pitch, roll in _CALIBRATION:
+        yaw = np.arctan2(-position[1], -position[0])
+        rotation = camera_rotation(yaw, np.radians(pitch), np.radians(roll))
+        cameras.append(Camera(rotation, np.array(position, float), f, c, k, p, name))
+    return cameras
+
+
+def see(world, cameras):
+    """Let each camera see each pose.
+
+    Args:
+        world: float array of shape (N, J, 3), mm, z up.
+        cameras: list of C `geometry.Camera`.
+    Returns:
+        (pose2d, pose3d, camera): (C N, J, 2) px and (C N, J, 3) mm in each
+        camera's frame, float32, and (C N,) int32 indices, camera by camera.
+    Raises:
+        ValueError: if a joint is not in front of a camera.
+    """
+    pose3d = [camera.world_to_camera(world) for camera in cameras]
+    pose2d = [camera.project(pose) for camera, pose in zip(cameras, pose3d)]
+    index = np.repeat(np.arange(len(cameras), dtype=np.int32), len(world))
+    return (
+        np.concatenate(pose2d).astype(np.float32),
+        np.concatenate(pose3d).astype(np.float32),
+        index,
+    )

@@ -1,0 +1,24 @@
+"""When extensions run."""
+
+
+class EveryAndLast:
+    """Fires at every interval-th iteration and at the last one of the run.
+
+    Chainer's interval trigger leaves a run of 1000 iterations that is saved
+    every 300 without its last hundred.
+
+    Args:
+        interval: iterations.
+        last: iteration at which the run ends.
+    """
+
+    def __init__(self, interval, last):
+        self.interval = interval
+        self.last = last
+
+    def __call__(self, trainer):
+        iteration = trainer.updater.iteration
+        return iteration % self.interval == 0 or iteration == self.last
+
+    def serialize(self, serializer):
+        """Nothing to keep: Chainer's BestValueTrigger asks."""

@@ -6,6 +6,8 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from chainer_pose import cli
 from chainer_pose.errors import InputError
 
@@ -359,7 +361,9 @@ def main(argv=None):
     if options.resume is not None:
         run_directory.load_snapshot(options.resume, trainer)
         print(f'continuing from {options.resume}, iteration {trainer.updater.iteration}')
-    trainer.run(show_loop_exception_msg=False)
+    # The updater watches for what is not finite; NumPy's warnings would add lines.
+    with np.errstate(all='ignore'):
+        trainer.run(show_loop_exception_msg=False)
 
 
 if __name__ == '__main__':

@@ -69,8 +69,9 @@ def _frame(pose):
 
 
 def spread_indices(n, count):
-    """`count` indices (or n, if fewer) spread evenly over n items."""
-    return np.unique(np.linspace(0, n - 1, min(n, count) * 2 + 1).astype(int)[1::2]) if n else []
+    """`count` indices (or n, if fewer) spread evenly over n items: int array."""
+    count = min(n, count)
+    return ((np.arange(count) + 0.5) * n / max(count, 1)).astype(int)
 
 
 def pose_sheet(generator, data, count=5, title=''):
@@ -102,7 +103,7 @@ def pose_sheet(generator, data, count=5, title=''):
         }
     )
     rows, width = max(len(shown), 1), 1 + len(columns)
-    figure = _figure(1.9 * width, 1.9 * rows + 0.7)
+    figure = _figure(1.9 * width, 1.9 * rows + 0.65)
     for row in range(len(shown)):
         axes = figure.add_subplot(rows, width, row * width + 1)
         draw_pose_2d(axes, xy[row], skeleton)
@@ -117,5 +118,6 @@ def pose_sheet(generator, data, count=5, title=''):
             if row == 0:
                 axes.set_title(name, fontsize=9)
     figure.suptitle(title, fontsize=10)
-    figure.subplots_adjust(left=0.04, right=0.99, bottom=0.01, top=0.9, wspace=0.04, hspace=0.04)
+    top = 1 - 0.62 / figure.get_figheight()  # inches for the titles
+    figure.subplots_adjust(left=0.04, right=0.99, bottom=0.01, top=top, wspace=0.04, hspace=0.04)
     return figure

@@ -1,0 +1,38 @@
+# Set up, run and check chainer_pose; README.md, "Start" tells what each does.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Chainer's archive does not build with setuptools 81 or newer. Newer pips take
+# the constraint for builds from one variable, older ones from the other.
+CONSTRAINED := PIP_BUILD_CONSTRAINT=build-constraints.txt PIP_CONSTRAINT=build-constraints.txt
+DEMO := results/demo
+
+.PHONY: install demo test lint format clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml setup.py build-constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(CONSTRAINED) $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+demo: install
+	rm -rf $(DEMO)
+	$(BIN)/python train.py --dataset synthetic --out $(DEMO) $(DEMO_OPTIONS)
+	$(BIN)/python evaluate.py --snapshot $(DEMO) --protocol all
+	@echo "pictures: $(DEMO)/poses/ and $(DEMO)/*.png"
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .tox

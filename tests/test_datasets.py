@@ -1,0 +1,104 @@
+import chainer
+import numpy as np
+import pytest
+
+from chainer_pose import datasets, geometry
+from chainer_pose.errors import InputError
+
+
+def iterator(n=10, batchsize=4, seed=3):
+    rows = np.arange(n, dtype='f')[:, None]
+    return datasets.PoseIterator(rows, batchsize, np.random.default_rng(seed))
+
+
+def test_every_pose_is_drawn_once_an_epoch():
+    it = iterator()
+    drawn = np.concatenate([it.next() for _ in range(5)]).ravel()
+    assert sorted(drawn[:10]) == list(range(10))
+    assert sorted(drawn[10:]) == list(range(10))
+    assert list(drawn[:10]) != list(drawn[10:])
+
+
+def test_epochs_are_counted_as_chainer_counts_them():
+    ours = iterator()
+    theirs = chainer.iterators.SerialIterator(list(range(10)), 4)
+    for _ in range(12):
+        assert len(ours.next()) == len(theirs.next())
+        for name in ('epoch', 'is_new_epoch', 'epoch_detail', 'previous_epoch_detail'):
+            assert getattr(ours, name) == getattr(theirs, name), name
+
+
+def test_batches_are_arrays_of_the_poses():
+    batch = iterator().next()
+    assert isinstance(batch, np.ndarray)
+    assert batch.shape == (4, 1)
+
+
+def test_a_batch_larger_than_the_data_repeats_them():
+    it = iterator(n=3, batchsize=8)
+    drawn = it.next().ravel()
+    assert [list(drawn).count(i) >= 2 for i in range(3)] == [True] * 3
+    assert len(drawn) == 8
+    assert it.epoch == 2
+
+
+def test_one_pose():
+    it = iterator(n=1, batchsize=2)
+    np.testing.assert_array_equal(it.next(), [[0], [0]])
+
+
+def test_an_iterator_goes_on_where_it_was_saved():
+    it = iterator()
+    for _ in range(3):
+        it.next()
+    saved = chainer.serializers.npz.serialize(it)
+    expected = [it.next() for _ in range(9)]
+    other = iterator(seed=99)
+    chainer.serializers.NpzDeserializer(saved).load(other)
+    for batch in expected:
+        np.testing.assert_array_equal(other.next(), batch)
+    assert other.epoch_detail == it.epoch_detail
+
+
+def test_training_rows_are_normalised(small_splits):
+    data = small_splits['train']
+    rows = datasets.training_rows(data)
+    assert rows.shape == (len(data), 34)
+    assert rows.dtype == np.float32
+    poses = rows.reshape(-1, 17, 2)
+    assert not poses[:, data.skeleton.root].any()
+    np.testing.assert_allclose(geometry.scale(poses, data.skeleton.root), 1, rtol=1e-5)
+
+
+def test_poses_with_missing_joints_or_without_size_are_left_out(flat_data):
+    flat_data.valid = np.ones((12, 17), bool)
+    flat_data.valid[2, 16] = False
+    flat_data.pose2d[7] = 100
+    usable = datasets.usable(flat_data)
+    assert list(np.flatnonzero(~usable)) == [2, 7]
+    assert len(datasets.training_rows(flat_data)) == 10
+
+
+def test_no_usable_pose_is_refused(flat_data):
+    flat_data.valid = np.zeros((12, 17), bool)
+    with pytest.raises(InputError, match='found none among 12'):
+        datasets.training_rows(flat_data)
+
+
+def test_find_a_path_and_a_name(tmp_path, monkeypatch):
+    assert datasets.find('some/where.h5').name == 'where.h5'
+    monkeypatch.setenv('CHAINER_POSE_DATA', str(tmp_path))
+    (tmp_path / 'mine.h5').touch()
+    assert datasets.find('mine') == tmp_path / 'mine.h5'
+    with pytest.raises(InputError, match=r'--dataset yours: .*yours\.h5') as caught:
+        datasets.find('yours')
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_synthetic_is_made_when_needed(tmp_path, monkeypatch):
+    monkeypatch.setenv('CHAINER_POSE_DATA', str(tmp_path / 'new'))
+    monkeypatch.setattr(datasets, 'DATA_DIRECTORY', tmp_path / 'other')
+    path = datasets.find('synthetic')
+    assert path == tmp_path / 'new' / 'synthetic.h5'
+    made = path.stat().st_mtime_ns
+    assert datasets.find('synthetic').stat().st_mtime_ns == made

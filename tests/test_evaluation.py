@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+
+from chainer_pose import evaluation, geometry, links
+from chainer_pose.errors import InputError
+from chainer_pose.pose_file import PoseData
+from chainer_pose.skeleton import Skeleton
+
+TRIO = Skeleton('trio', ('Hip', 'Head', 'Hand'), (-1, 0, 1))
+# Root at (100, 50, 4000); the others 300 right and 400 down, and 0 right, 500 up.
+TRUTH = np.array([[[100, 50, 4000], [400, 450, 4120], [100, -450, 3940]]], 'f')
+
+
+class Depths:
+    """A generator that says what it is told."""
+
+    def __init__(self, depth):
+        self.depth = np.asarray(depth, 'f')
+        import chainer
+
+        self.device = chainer.get_device('@numpy')
+
+    def __call__(self, rows):
+        import chainer
+
+        return chainer.Variable(np.tile(self.depth, (len(rows), 1)))
+
+
+@pytest.fixture
+def trio():
+    # The orthographic view, at a tenth of a pixel a millimetre.
+    return PoseData('trio', TRIO, TRUTH[:, :, :2] / 10, TRUTH)
+
+
+def test_kudo_by_hand(trio):
+    # The pose's size is 500 mm, so true depths 120 and -60 mm are .24 and -.12.
+    perfect = evaluation.evaluate(Depths([0, 0.24, -0.12]), trio)
+    assert perfect.scores['kudo'].average == pytest.approx(0, abs=1e-3)
+    # A root that is 0.3 too deep counts: 150 mm over three joints.
+    root = evaluation.evaluate(Depths([0.3, 0.24, -0.12]), trio, evaluation.PROTOCOLS)
+    assert root.scores['kudo'].average == pytest.approx(50, abs=1e-3)
+    # Moved to its root, the two others are 150 mm off instead.
+    assert root.scores['mpjpe'].average == pytest.approx(100, abs=1e-3)
+    flat = evaluation.evaluate(None, trio)
+    assert flat.scores['kudo'].average == pytest.approx((120 + 60) / 3, abs=1e-3)
+
+
+def test_inverted_better_by_hand(trio):
+    assert evaluation.evaluate(Depths([0, 0.24, -0.12]), trio).inverted_better == 0
+    assert evaluation.evaluate(Depths([0, -0.24, 0.12]), trio).inverted_better == 1
+    assert evaluation.evaluate(None, trio).inverted_better == 0
+
+
+def test_lift_gives_the_input_its_true_size(trio):
+    predicted, target = evaluation.lift(Depths([0, 0, 0]), trio)
+    np.testing.assert_allclose(predicted[0], [[0, 0, 0], [300, 400, 0], [0, -500, 0]], atol=1e-3)
+    np.testing.assert_allclose(target[0, 1], [300, 400, 120])
+
+
+def test_actions_average_alike_whatever_their_frames(trio):
+    data = trio.select(np.zeros(4, int))
+    data.columns = {'action': np.array([2, 0, 0, 0])}
+    data.names = {'action': ['sit', 'unseen', 'run']}
+    score = evaluation.by_action(np.array([10.0, 1, 2, 3]), data)
+    assert score.actions == {'sit': 2.0, 'run': 10.0}  # the file's order, no empty action
+    assert score.average == 6
+    assert score.frame_average == 4
+
+
+def test_without_actions_all_is_one(trio):
+    assert evaluation.by_action(np.array([4.0]), trio).actions == {'all': 4.0}
+
+
+@pytest.mark.parametrize('batchsize', [1, 7, 120])
+def test_the_batch_size_changes_nothing(small_splits, batchsize, rng):
+    data = small_splits['test']
+    generator = links.Generator(17, 32, 0.2, rng)
+    whole = evaluation.evaluate(generator, data, evaluation.PROTOCOLS, len(data))
+    parts = evaluation.evaluate(generator, data, evaluation.PROTOCOLS, batchsize)
+    for name, score in whole.scores.items():
+        assert parts.scores[name].average == pytest.approx(score.average, rel=1e-5)
+
+
+def test_a_mirrored_truth_is_a_bad_lift(small_splits):
+    data = small_splits['test']
+    root = data.skeleton.root
+    pose = geometry.center(data.pose3d, root)
+    inverted = pose * np.array([1, 1, -1], 'f')
+    error = {n: p(inverted, pose, root).mean() for n, p in evaluation.PROTOCOLS.items()}
+    assert min(error.values()) > 50
+
+
+def test_every_protocol_has_a_note():
+    import evaluate
+
+    assert tuple(evaluation.PROTOCOLS) == tuple(evaluation.PROTOCOL_NOTES) == evaluate.PROTOCOLS
+
+
+def test_poses_with_missing_joints_are_counted_out(small_splits):
+    data = small_splits['test'].select(np.arange(50))
+    data.valid = np.ones((50, 17), bool)
+    data.valid[:5, 3] = False
+    data.pose2d[:5, 3] = np.nan
+    result = evaluation.evaluate(None, data)
+    assert (result.n_poses, result.n_left_out) == (45, 5)
+    assert np.isfinite(result.scores['kudo'].average)
+
+
+def test_data_that_cannot_be_measured_on_are_refused(flat_data, trio):
+    with pytest.raises(InputError, match='2D only'):
+        evaluation.evaluate(None, flat_data)
+    with pytest.raises(InputError, match='found none among 0'):
+        evaluation.evaluate(None, trio.select(np.zeros(0, int)))
+
+
+def test_z_zero_on_the_real_rig(shared_data):
+    from chainer_pose import pose_file
+
+    data = pose_file.read(shared_data / 'cmu_rig.h5', 'test')
+    score = evaluation.evaluate(None, data).scores['kudo']
+    assert score.average == pytest.approx(127.2, abs=0.1)
+    assert list(score.actions) == [
+        'basketball', 'jumping', 'running', 'soccer', 'walking', 'washwindow',
+    ]  # fmt: skip

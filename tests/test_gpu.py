@@ -1,0 +1,81 @@
+"""The same code on a CUDA GPU. Run where there is one: pytest -m gpu."""
+
+import numpy as np
+import pytest
+from chainer.backends import cuda
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(
+        not (cuda.available and cuda.cupy.is_available()), reason='no CUDA GPU or no CuPy'
+    ),
+]
+
+
+@pytest.fixture
+def device():
+    from chainer_pose import devices
+
+    device = devices.get_device(0)
+    device.use()
+    return device
+
+
+def test_geometry_and_functions_agree_with_the_cpu(device, rng):
+    from chainer_pose import functions, geometry
+    from chainer_pose.skeleton import H36M17
+
+    pose = rng.normal(size=(64, 17, 3)).astype('f')
+    angle = rng.uniform(-np.pi, np.pi, 64).astype('f')
+    rows, depth = functions.to_rows(pose[:, :, :2]), pose[:, :, 2]
+    joints = H36M17.angle_joints
+    for function, arguments in (
+        (lambda p: geometry.normalize(p, 0)[0], (pose,)),
+        (geometry.rotate_about_vertical, (pose, angle)),
+        (lambda *a: functions.rotate_and_project(*a).array, (rows, depth, angle)),
+        (lambda *a: functions.angle_loss(*a, joints).array, (rows, depth)),
+    ):
+        on_gpu = function(*(device.send(a) for a in arguments))
+        assert isinstance(on_gpu, cuda.cupy.ndarray)
+        np.testing.assert_allclose(on_gpu.get(), function(*arguments), rtol=1e-4, atol=1e-5)
+
+
+def test_twenty_updates_agree_with_the_cpu(device, small_file):
+    import train
+    from chainer_pose import datasets, devices, pose_file
+
+    data = pose_file.read(small_file, 'train')
+    rows = datasets.training_rows(data)
+    options = train.make_parser().parse_args(
+        ['--dataset', str(small_file), '--iterations', '20', '--out', 'unused', '--n-unit', '64']
+    )
+    weights = []
+    for where in (devices.get_device(-1), device):
+        where.use()
+        updater = train.make_trainer(options, rows, None, data.skeleton, where).updater
+        assert isinstance(updater.get_iterator('main').next(), where.xp.ndarray)
+        for _ in range(20):
+            updater.update()
+        weights.append(
+            {
+                name + key: cuda.to_cpu(param.array)
+                for name, optimizer in updater.get_all_optimizers().items()
+                for key, param in optimizer.target.namedparams()
+            }
+        )
+    for key, expected in weights[0].items():
+        np.testing.assert_allclose(weights[1][key], expected, atol=2e-4, err_msg=key)
+
+
+def test_train_and_evaluate(script, small_file, tmp_path):
+    run = tmp_path / 'run'
+    trained = script(
+        'train.py', '--gpu', 0, '--dataset', small_file, '--iterations', 30, '--out', run,
+        '--snapshot-interval', 15,
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    resumed = script('train.py', '--resume', run, '--iterations', 40)
+    assert resumed.returncode == 0, resumed.stderr
+    for gpu in (0, -1):
+        evaluated = script('evaluate.py', '--snapshot', run, '--gpu', gpu)
+        assert evaluated.returncode == 0, evaluated.stderr

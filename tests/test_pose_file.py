@@ -1,0 +1,177 @@
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+
+from chainer_pose import pose_file
+from chainer_pose.errors import InputError
+
+
+def test_what_is_written_is_read(small_splits, small_file):
+    assert pose_file.splits_of(small_file) == ('train', 'test')
+    for split, data in small_splits.items():
+        back = pose_file.read(small_file, split)
+        np.testing.assert_array_equal(back.pose2d, data.pose2d)
+        np.testing.assert_array_equal(back.pose3d, data.pose3d)
+        assert back.valid is None
+        assert back.names == data.names
+        assert back.skeleton.names == data.skeleton.names
+        assert back.skeleton.parents == data.skeleton.parents
+        assert (back.name, back.fps) == (data.name, data.fps)
+        assert (back.source, back.licence) == (data.source, data.licence)
+        assert set(back.columns) == set(data.columns)
+        for column, values in data.columns.items():
+            np.testing.assert_array_equal(back.columns[column], values)
+
+
+def test_it_is_chunked_shuffled_and_compressed(small_file):
+    with h5py.File(small_file) as file:
+        dataset = file['train/pose2d']
+        assert dataset.chunks is not None
+        assert dataset.shuffle
+        assert dataset.compression == 'gzip'
+
+
+def test_the_least_file_and_valid(flat_data, tmp_path):
+    flat_data.valid = np.ones((12, 17), bool)
+    flat_data.valid[3, 5] = False
+    flat_data.pose2d[3, 5] = np.nan  # not there, so it need not be a number
+    pose_file.write(tmp_path / 'flat.h5', {'train': flat_data})
+    back = pose_file.read(tmp_path / 'flat.h5', 'train')
+    np.testing.assert_array_equal(back.valid, flat_data.valid)
+    assert back.pose3d is None
+    assert back.columns == {}
+
+
+def test_select(small_splits):
+    data = small_splits['test']
+    picked = data.select(data.columns['action'] == 3)
+    assert 0 < len(picked) < len(data)
+    assert (picked.columns['action'] == 3).all()
+    assert len(picked.pose2d) == len(picked.pose3d) == len(picked.columns['frame'])
+
+
+def test_detections_by_name(small_file, tmp_path):
+    path = shutil.copy(small_file, tmp_path / 'copy.h5')
+    with h5py.File(path, 'a') as file:
+        file['train/pose2d_sh'] = file['train/pose2d'][()] + 1
+    difference = pose_file.read(path, 'train', 'sh').pose2d - pose_file.read(path, 'train').pose2d
+    np.testing.assert_allclose(difference, 1, atol=1e-3)
+
+
+def replace(name, array):
+    def change(file):
+        del file[name]
+        file[name] = array(file) if callable(array) else array
+
+    return change
+
+
+def attribute(name, value):
+    return lambda file: file.attrs.__setitem__(name, value)
+
+
+def set_nan(file):
+    file['train/pose3d'][2, 4] = np.nan
+
+
+REFUSALS = {
+    'format': (
+        attribute('format', 'other'),
+        'format: expected chainer-pose version 1, found other',
+    ),
+    'version': (attribute('version', 2), 'found chainer-pose version 2'),
+    'no format': (lambda file: file.attrs.__delitem__('format'), 'found none version 1'),
+    'no split': (lambda file: file.__delitem__('train'), 'train: expected this split'),
+    'no pose2d': (lambda file: file.__delitem__('train/pose2d'), 'train/pose2d: expected'),
+    'joints': (
+        replace('train/pose2d', lambda file: np.zeros((10, 16, 2), 'f')),
+        r'train/pose2d: expected floats of shape \(N, 17, 2\), found .* \(10, 16, 2\)',
+    ),
+    'whole pose2d': (
+        replace('train/pose2d', lambda file: np.zeros((10, 17, 2), int)),
+        'expected floats',
+    ),
+    'fewer pose3d': (
+        replace('train/pose3d', np.zeros((3, 17, 3), 'f')),
+        r'train/pose3d: expected floats of shape \(\d+, 17, 3\), found .* \(3, 17, 3\)',
+    ),
+    'valid': (
+        lambda file: file.__setitem__('train/valid', np.ones((1, 1), bool)),
+        'train/valid: expected bools',
+    ),
+    'nan': (set_nan, 'train/pose3d: expected finite numbers, found .*nan.* at pose 2, joint 4'),
+    'index': (
+        lambda file: file['train/action'].__setitem__(0, 15),
+        'train/action: expected indices from 0 to 14, found 0 to 15',
+    ),
+    'negative index': (
+        lambda file: file['train/camera'].__setitem__(0, -1),
+        'train/camera: expected indices from 0 to 3, found -1',
+    ),
+    'no names': (lambda file: file.__delitem__('actions'), 'actions: expected names'),
+    'names': (replace('actions', np.zeros(15)), 'actions: expected a list of names'),
+    'parents': (attribute('joint_parents', [0] * 17), 'expected 17 parents with one -1'),
+    'float parents': (attribute('joint_parents', [0.5] * 17), 'expected whole numbers'),
+    'no joint names': (
+        lambda file: file.attrs.__delitem__('joint_names'),
+        'attribute joint_names: expected a list, found None',
+    ),
+    'root': (attribute('root', 4), 'attribute root: expected 0'),
+    'group': (
+        lambda file: (file.__delitem__('train/pose2d'), file.create_group('train/pose2d')),
+        'found a group',
+    ),
+    'fps': (attribute('fps', 'fast'), 'attribute fps: expected a number, found fast'),
+}
+
+
+@pytest.mark.parametrize('case', REFUSALS)
+def test_refusals_name_the_file_and_the_fault(case, small_file, tmp_path):
+    change, message = REFUSALS[case]
+    path = shutil.copy(small_file, tmp_path / 'broken.h5')
+    with h5py.File(path, 'a') as file:
+        change(file)
+    with pytest.raises(InputError, match=message) as caught:
+        pose_file.read(path, 'train')
+    assert str(caught.value).startswith(str(path))
+    assert '\n' not in str(caught.value)
+
+
+def test_keypoints_that_are_absent_name_those_there(small_file):
+    with pytest.raises(InputError, match=r"train/pose2d_sh: .* found \['pose2d'\]"):
+        pose_file.read(small_file, 'train', 'sh')
+
+
+@pytest.mark.parametrize('content', [b'', b'not HDF5 at all', None])
+def test_what_is_no_hdf5_file(tmp_path, content):
+    path = tmp_path / 'poses.h5'
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r'poses\.h5: expected a pose file \(HDF5\)'):
+        pose_file.read(path, 'train')
+
+
+def test_a_truncated_file_is_refused(small_file, tmp_path):
+    path = tmp_path / 'short.h5'
+    path.write_bytes(small_file.read_bytes()[:-3000])
+    with pytest.raises(InputError, match=r'short\.h5'):
+        pose_file.read(path, 'train')
+
+
+def test_poses_that_could_not_be_read_are_not_written(flat_data, tmp_path):
+    path = tmp_path / 'flat.h5'
+    path.write_text('what was there')
+    flat_data.pose2d[0, 0] = np.inf
+    with pytest.raises(InputError, match='finite'):
+        pose_file.write(path, {'train': flat_data})
+    assert path.read_text() == 'what was there'
+    assert [file.name for file in tmp_path.iterdir()] == ['flat.h5']
+
+
+def test_the_real_files_pass(shared_data):
+    rig = pose_file.read(shared_data / 'cmu_rig.h5', 'test')
+    assert rig.pose3d.shape == (9056, 17, 3)
+    assert rig.names['action'][:2] == ['basketball', 'basketball_signal']
+    assert pose_file.read(shared_data / 'mpii.h5', 'train').pose3d is None

@@ -1,0 +1,182 @@
+import json
+import pickle
+
+import chainer
+import numpy as np
+import pytest
+
+from chainer_pose import links, run_directory
+from chainer_pose.errors import InputError, NonFiniteError
+from chainer_pose.pose_file import PoseData
+from chainer_pose.skeleton import H36M17, Skeleton
+
+
+@pytest.fixture
+def generator(rng):
+    return links.Generator(17, 24, 0.1, rng)
+
+
+def save(path, generator, skeleton=H36M17):
+    run_directory.write_generator(path, run_directory.serialize(generator), skeleton)
+    return path
+
+
+def rewrite(path, **changes):
+    """Change arrays of an npz file; None removes one."""
+    with np.load(path) as file:
+        arrays = {**file, **{key.replace('__', '/'): value for key, value in changes.items()}}
+    np.savez(path, **{key: value for key, value in arrays.items() if value is not None})
+
+
+def test_a_generator_rebuilds_from_its_file_alone(generator, tmp_path, rng):
+    path = save(tmp_path / 'gen_7.npz', generator)
+    loaded, skeleton = run_directory.load_generator(path)
+    assert skeleton == H36M17
+    rows = rng.normal(size=(3, 34)).astype('f')
+    np.testing.assert_array_equal(loaded(rows).array, generator(rows).array)
+
+
+def test_weights_saved_by_chainer_itself_load_too(generator, tmp_path):
+    chainer.serializers.save_npz(tmp_path / 'g.npz', generator)
+    loaded, skeleton = run_directory.load_generator(tmp_path / 'g.npz')
+    assert skeleton is None
+    np.testing.assert_array_equal(loaded.l1.W.array, generator.l1.W.array)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'l1__W': None}, 'expected a generator with the layers l1 to l4, found l1/b'),
+        ({'l1__W': np.zeros((24, 30), 'f')}, 'found 30 inputs and 17 outputs'),
+        ({'l2__W': np.zeros((24, 20), 'f')}, r'l2/W .* \(24, 24\), found .*\(24, 20\)'),
+        ({'l3__b': None}, r'l3/b of floats of shape \(24,\), found nothing'),
+        ({'l3__W': np.zeros((24, 24), int)}, 'found int64'),
+        ({'l4__b': np.full(17, np.nan, 'f')}, 'expected finite weights, found l4/b'),
+        ({'metadata': np.array('{')}, 'expected a skeleton in its metadata'),
+    ],
+)  # fmt: skip
+def test_what_is_no_generator_is_refused(generator, tmp_path, changes, message):
+    path = save(tmp_path / 'gen_7.npz', generator)
+    rewrite(path, **changes)
+    with pytest.raises(InputError, match=message) as caught:
+        run_directory.load_generator(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_a_discriminator_is_no_generator(tmp_path, rng):
+    chainer.serializers.save_npz(tmp_path / 'd.npz', links.Discriminator(17, 24, 0.1, rng))
+    with pytest.raises(InputError, match='found 34 inputs and 1 outputs'):
+        run_directory.load_generator(tmp_path / 'd.npz')
+
+
+def test_a_skeleton_that_does_not_fit_the_weights(generator, tmp_path):
+    path = save(tmp_path / 'gen_7.npz', generator, Skeleton('duo', ('a', 'b'), (-1, 0)))
+    with pytest.raises(InputError, match='the 2 joints of its skeleton, found 17'):
+        run_directory.load_generator(path)
+
+
+class Malice:
+    def __reduce__(self):
+        return (open, ('pickle-was-run', 'w'))
+
+
+def test_nothing_is_unpickled(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez(tmp_path / 'bad.npz', **{'l1/W': np.array([Malice()], object)})
+    (tmp_path / 'worse.npz').write_bytes(pickle.dumps(Malice()))
+    for name in ('bad.npz', 'worse.npz'):
+        with pytest.raises(InputError, match=name):
+            run_directory.load_generator(tmp_path / name)
+    assert not (tmp_path / 'pickle-was-run').exists()
+
+
+@pytest.mark.parametrize('content', [b'', b'PK', b'no archive', None])
+def test_damaged_files_are_refused(tmp_path, content):
+    path = tmp_path / 'gen_1.npz'
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r'gen_1\.npz: expected an npz file'):
+        run_directory.load_generator(path)
+
+
+def test_a_truncated_file_is_refused(generator, tmp_path):
+    path = save(tmp_path / 'gen_7.npz', generator)
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(InputError, match='expected an npz file'):
+        run_directory.load_generator(path)
+
+
+def test_arrays_and_none_survive(tmp_path):
+    arrays = {'a': np.arange(3), 'b/c': np.asarray(None), 'text': np.asarray('später')}
+    run_directory.write_arrays(tmp_path / 'x.npz', arrays)
+    back = run_directory.read_arrays(tmp_path / 'x.npz')
+    np.testing.assert_array_equal(back['a'], [0, 1, 2])
+    assert back['b/c'][()] is None
+    assert str(back['text']) == 'später'
+    with np.load(tmp_path / 'x.npz', allow_pickle=False) as file:
+        assert all(file[key].dtype != object for key in file.files)
+
+
+def test_weights_that_are_not_finite_do_not_replace_good_ones(generator, tmp_path):
+    path = save(tmp_path / 'gen_7.npz', generator)
+    before = path.read_bytes()
+    generator.l2.W.array[3, 3] = np.inf
+    with pytest.raises(NonFiniteError, match='l2/W is not finite'):
+        save(path, generator)
+    assert path.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_find_generator(tmp_path):
+    with pytest.raises(InputError, match='found neither'):
+        run_directory.find_generator(tmp_path)
+    for n in (9, 10, 200):
+        (tmp_path / f'gen_{n}.npz').touch()
+    (tmp_path / 'gen_x.npz').touch()
+    assert run_directory.find_generator(tmp_path).name == 'gen_200.npz'
+    (tmp_path / 'gen_best.npz').touch()
+    assert run_directory.find_generator(tmp_path).name == 'gen_best.npz'
+    assert run_directory.find_generator(tmp_path / 'gen_9.npz').name == 'gen_9.npz'
+
+
+def test_latest_snapshot_goes_by_number(tmp_path):
+    with pytest.raises(InputError, match='found none'):
+        run_directory.latest_snapshot(tmp_path)
+    for n in (1000, 900):
+        (tmp_path / f'snapshot_{n}.npz').touch()
+    assert run_directory.latest_snapshot(tmp_path).name == 'snapshot_1000.npz'
+
+
+def test_create_and_read_options(tmp_path):
+    run_directory.create(tmp_path / 'a' / 'run', {'seed': 3}, H36M17)
+    assert run_directory.read_options(tmp_path / 'a' / 'run') == {'seed': 3}
+    stored = json.loads((tmp_path / 'a' / 'run' / 'options.json').read_text())
+    assert Skeleton.from_dict(stored['skeleton']) == H36M17
+    assert stored['normalization'] == run_directory.NORMALIZATION
+    with pytest.raises(InputError, match='continue that run with --resume'):
+        run_directory.create(tmp_path / 'a' / 'run', {}, H36M17)
+
+
+@pytest.mark.parametrize('text', [None, '', '[]', '{"options": 3}'])
+def test_options_that_cannot_be_read(tmp_path, text):
+    if text is not None:
+        (tmp_path / 'options.json').write_text(text)
+    with pytest.raises(InputError, match='options'):
+        run_directory.read_options(tmp_path)
+
+
+def test_create_where_nothing_can_be_made(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(InputError, match='--out'):
+        run_directory.create(tmp_path / 'file' / 'run', {}, H36M17)
+
+
+def test_check_joints(flat_data):
+    run_directory.check_joints('g.npz', H36M17, 17, flat_data)
+    run_directory.check_joints('g.npz', None, 17, flat_data)
+    with pytest.raises(InputError, match='the 17 joints of flat, found 16'):
+        run_directory.check_joints('g.npz', None, 16, flat_data)
+    names = ('Pelvis', *H36M17.names[1:])
+    other = PoseData('o', Skeleton('o', names, H36M17.parents), flat_data.pose2d)
+    with pytest.raises(InputError, match="joint 'Hip' where the data have 'Pelvis'"):
+        run_directory.check_joints('g.npz', H36M17, 17, other)

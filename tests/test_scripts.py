@@ -1,0 +1,320 @@
+"""The scripts, run as a user runs them."""
+
+import csv
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from chainer_pose import pose_file, run_directory
+
+SMALL = ('--batchsize', 8, '--n-unit', 16, '--init-std', 0.1)
+
+
+@pytest.fixture(scope='module')
+def run(script, small_file, tmp_path_factory):
+    """A short training run on a few synthetic poses."""
+    out = tmp_path_factory.mktemp('results') / 'run'
+    finished = script(
+        'train.py', '--dataset', small_file, '--out', out, '--iterations', 40, *SMALL,
+        '--snapshot-interval', 15, '--evaluate-interval', 20, '--log-interval', 10,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr == ''
+    assert '\033' not in finished.stdout
+    return out
+
+
+def log_without_times(path):
+    return [
+        {key: value for key, value in entry.items() if key != 'elapsed_time'}
+        for entry in json.loads((path / 'log').read_text())
+    ]
+
+
+def digest(path):
+    """SHA-256 of the arrays of an npz file, in order of their names."""
+    arrays = run_directory.read_arrays(path)
+    sha = hashlib.sha256()
+    for key in sorted(arrays):
+        sha.update(key.encode() + np.ascontiguousarray(arrays[key]).tobytes())
+    return sha.hexdigest()
+
+
+def test_a_run_leaves_what_the_readme_lists(run):
+    names = {path.name for path in run.iterdir()}
+    assert names == {
+        'options.json', 'log', 'gen_15.npz', 'gen_30.npz', 'gen_40.npz', 'gen_best.npz',
+        'snapshot_30.npz', 'snapshot_40.npz', 'loss.png', 'accuracy.png', 'validation.png',
+        'poses',
+    }  # fmt: skip
+    assert {path.name for path in (run / 'poses').iterdir()} == {'20.png', '40.png'}
+
+
+def test_the_log(run, small_splits):
+    log = log_without_times(run)
+    assert [entry['iteration'] for entry in log] == [10, 20, 30, 40]
+    for entry in log:
+        assert {
+            'gen/loss', 'gen/angle', 'dis/loss', 'dis/accuracy', 'dis/accuracy/real',
+            'dis/accuracy/fake', 'gen/updated', 'dis/updated', 'epoch',
+        } <= set(entry)  # fmt: skip
+    for name in small_splits['test'].names['action']:
+        assert log[1][f'validation/mpjpe/{name}'] > 0
+    average = np.mean([v for k, v in log[1].items() if k.startswith('validation/mpjpe/')])
+    assert log[1]['validation/mpjpe'] == pytest.approx(average)
+
+
+def test_gen_best_is_the_one_of_lowest_validation_error(run, script):
+    log = [entry for entry in log_without_times(run) if 'validation/mpjpe' in entry]
+    best = min(entry['validation/mpjpe'] for entry in log)
+    report = json.loads(script('evaluate.py', '--snapshot', run, '--format', 'json').stdout)
+    assert report['snapshot'] == str(run / 'gen_best.npz')
+    assert report['protocols']['kudo']['average'] == pytest.approx(best, rel=1e-6)
+
+
+def test_options_json_rebuilds_the_run(run, small_file, small_splits):
+    stored = json.loads((run / 'options.json').read_text())
+    assert stored['options']['dataset'] == str(small_file)
+    assert stored['options']['iterations'] == 40
+    assert stored['options']['alpha'] == 2e-4
+    assert stored['skeleton']['names'] == list(small_splits['train'].skeleton.names)
+    assert 'normalization' in stored
+
+
+def test_the_same_seed_gives_the_same_run_and_resuming_changes_nothing(
+    run, script, small_file, tmp_path
+):
+    common = ('--snapshot-interval', 15, '--evaluate-interval', 20, '--log-interval', 10)
+    for seed, equal in ((0, True), (1, False)):
+        out = tmp_path / f'seed{seed}'
+        script(
+            'train.py', '--dataset', small_file, '--out', out, '--iterations', 40, *SMALL,
+            *common, '--seed', seed,
+        )  # fmt: skip
+        assert (digest(out / 'gen_40.npz') == digest(run / 'gen_40.npz')) is equal
+        assert (log_without_times(out) == log_without_times(run)) is equal
+
+    resumed = tmp_path / 'resumed'
+    (resumed / 'poses').mkdir(parents=True)
+    for name in ('options.json', 'snapshot_30.npz'):
+        (resumed / name).write_bytes((run / name).read_bytes())
+    finished = script('train.py', '--resume', '--out', resumed)
+    assert finished.returncode == 0, finished.stderr
+    assert 'iteration 30' in finished.stdout
+    assert digest(resumed / 'gen_40.npz') == digest(run / 'gen_40.npz')
+    assert log_without_times(resumed) == log_without_times(run)
+    for picture in ('loss.png', 'accuracy.png', 'validation.png', 'poses/40.png'):
+        assert (resumed / picture).read_bytes() == (run / picture).read_bytes(), picture
+
+
+def test_resume_trains_longer_but_changes_nothing_else(run, script, refusal, tmp_path):
+    copy = tmp_path / 'run'
+    copy.mkdir()
+    for name in ('options.json', 'snapshot_40.npz'):
+        (copy / name).write_bytes((run / name).read_bytes())
+    assert '--alpha 0.1: expected 0.0002' in refusal('train.py', '--resume', copy, '--alpha', 0.1)
+    finished = script('train.py', '--resume', copy, '--iterations', 50)
+    assert finished.returncode == 0, finished.stderr
+    assert (copy / 'gen_50.npz').exists()
+
+
+def test_epochs_name_the_generators(script, small_file, tmp_path):
+    out = tmp_path / 'run'
+    finished = script(
+        'train.py', '--dataset', small_file, '--out', out, '--epoch', 2, *SMALL, '--batchsize', 64
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert {'gen_1.npz', 'gen_2.npz', 'gen_best.npz'} <= {p.name for p in out.iterdir()}
+    n_poses = len(pose_file.read(small_file, 'train'))
+    assert log_without_times(out)[-1]['iteration'] == -(-2 * n_poses // 64)
+
+
+def test_2d_only_data_train_without_an_error(script, flat_data, tmp_path):
+    pose_file.write(tmp_path / 'flat.h5', {'train': flat_data, 'test': flat_data})
+    out = tmp_path / 'run'
+    finished = script(
+        'train.py', '--dataset', tmp_path / 'flat.h5', '--out', out, '--iterations', 4, *SMALL
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert not any('validation' in key for entry in log_without_times(out) for key in entry)
+    assert not (out / 'gen_best.npz').exists()
+    assert (out / 'poses' / '4.png').exists()
+
+
+def test_a_skeleton_without_shoulders_says_so_once(script, flat_data, tmp_path):
+    from chainer_pose.skeleton import Skeleton
+
+    flat_data.skeleton = Skeleton('snake', [f'j{i}' for i in range(17)], range(-1, 16))
+    pose_file.write(tmp_path / 'snake.h5', {'train': flat_data})
+    finished = script(
+        'train.py', '--dataset', tmp_path / 'snake.h5', '--out', tmp_path / 'run',
+        '--iterations', 4, *SMALL,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.count('without the angle loss') == 1
+    assert 'gen/angle' not in log_without_times(tmp_path / 'run')[0]
+
+
+def test_diverged_training_ends_with_one_line_and_keeps_the_last_good_snapshot(
+    script, small_file, tmp_path
+):
+    out = tmp_path / 'run'
+    finished = script(
+        'train.py', '--dataset', small_file, '--out', out, '--iterations', 400, *SMALL,
+        '--alpha', 1e12, '--snapshot-interval', 1, '--accuracy-cap', 1,
+    )  # fmt: skip
+    assert finished.returncode == 1
+    assert finished.stderr.count('\n') == 1
+    assert 'at iteration' in finished.stderr
+    assert 'diverged' in finished.stderr
+    generator, _ = run_directory.load_generator(run_directory.find_generator(out))
+    assert all(np.isfinite(param.array).all() for param in generator.params())
+
+
+def test_evaluate_text(run, script):
+    text = script('evaluate.py', '--snapshot', run, '--protocol', 'all').stdout
+    for name in ('kudo', 'mpjpe', 'n-mpjpe', 'p-mpjpe'):
+        assert f'\n{name} ' in text
+        assert f'\n{name}, z = 0 ' in text
+        assert f'\n{name}: ' in text  # what it means
+    assert 'Directions' in text
+    assert 'WalkTogether' in text
+    assert 'inverted in depth' in text
+    assert 'stand-in' in text
+    assert 'flatters' in text
+    last = script('evaluate.py', '--snapshot', run / 'gen_40.npz').stdout
+    assert 'flatters' not in last
+
+
+def test_evaluate_json(run, script, small_splits):
+    report = json.loads(
+        script('evaluate.py', '--snapshot', run, '--protocol', 'all', '--format', 'json').stdout
+    )
+    assert set(report) == {
+        'dataset', 'split', 'snapshot', 'n_poses', 'inverted_better', 'protocols', 'flat',
+    }  # fmt: skip
+    assert report['dataset'] == 'synthetic'
+    assert report['n_poses'] == len(small_splits['test'])
+    assert 0 <= report['inverted_better'] <= 1
+    for part in ('protocols', 'flat'):
+        assert list(report[part]) == ['kudo', 'mpjpe', 'n-mpjpe', 'p-mpjpe']
+        for score in report[part].values():
+            assert set(score) == {'actions', 'average', 'frame_average'}
+            assert list(score['actions']) == small_splits['test'].names['action']
+            assert score['average'] == pytest.approx(np.mean(list(score['actions'].values())))
+
+
+@pytest.mark.parametrize('form', ['text', 'markdown', 'csv', 'json'])
+def test_evaluate_writes_a_file(run, script, tmp_path, form):
+    out = tmp_path / 'table'
+    common = ('evaluate.py', '--snapshot', run, '--format', form)
+    printed = script(*common).stdout
+    finished = script(*common, '--output', out)
+    assert finished.stdout == ''
+    assert out.read_text() == printed
+    if form == 'csv':
+        rows = list(csv.reader(printed.splitlines()))
+        assert [row[0] for row in rows] == ['mm', 'kudo', 'kudo, z = 0']
+        assert len({len(row) for row in rows}) == 1
+
+
+def test_evaluate_the_training_split_of_another_file(run, script, small_file, small_splits):
+    report = script(
+        'evaluate.py', '--snapshot', run / 'gen_15.npz', '--dataset', small_file, '--split',
+        'train', '--format', 'json',
+    ).stdout  # fmt: skip
+    assert json.loads(report)['n_poses'] == len(small_splits['train'])
+
+
+@pytest.mark.parametrize('name', ['train.py', 'evaluate.py'])
+def test_gpu_without_cuda_ends_with_one_line(refusal, run, name, small_file, tmp_path):
+    from chainer.backends import cuda
+
+    if cuda.available:
+        pytest.skip('CuPy is installed')
+    option = {'train.py': ('--out', tmp_path / 'x'), 'evaluate.py': ('--snapshot', run)}[name]
+    line = refusal(name, *option, '--dataset', small_file, '--gpu', 0)
+    assert 'pip install .[cuda12] or .[cuda13]' in line
+    assert not (tmp_path / 'x').exists()
+
+
+def test_refusals_of_train(refusal, run, small_file, tmp_path):
+    out = ('--out', tmp_path / 'new')
+    for arguments, message in (
+        (('--dataset', small_file, '--out', run), 'found one in use'),
+        (('--dataset', 'nowhere', *out), '--dataset nowhere'),
+        (('--dataset', tmp_path / 'no.h5', *out), 'found no such file'),
+        (('--dataset', small_file, '--keypoints', 'sh', *out), 'train/pose2d_sh'),
+        (('--batchsize', 0), "--batchsize: expected a whole number and 1 or more, found '0'"),
+        (('--alpha', 'nan'), '--alpha: expected a number and more than 0'),
+        (('--accuracy-cap', 0.4), '--accuracy-cap'),
+        (('--iterations', 1.5), '--iterations'),
+        (('--nonsense',), 'unrecognized arguments: --nonsense'),
+        (('--epo', 3), 'unrecognized arguments'),
+        (('--resume',), '--resume: expected a run directory'),
+        (('--resume', tmp_path), 'expected a run with options.json'),
+    ):
+        assert message in refusal('train.py', *arguments)
+    assert not (tmp_path / 'new').exists()
+
+
+def test_refusals_of_evaluate(refusal, run, small_file, flat_data, tmp_path):
+    pose_file.write(tmp_path / 'flat.h5', {'test': flat_data})
+    (tmp_path / 'bad.npz').write_bytes(b'nothing')
+    snapshot = ('--snapshot', run)
+    for arguments, message in (
+        ((), '--snapshot'),
+        (('--snapshot', tmp_path / 'no'), 'found no such file'),
+        (('--snapshot', tmp_path), 'found neither'),
+        (('--snapshot', tmp_path / 'bad.npz'), 'bad.npz: expected an npz file'),
+        (('--snapshot', run / 'snapshot_40.npz'), 'expected a generator with the layers'),
+        ((*snapshot, '--protocol', 'pckh'), '--protocol'),
+        ((*snapshot, '--dataset', tmp_path / 'flat.h5'), 'found 2D only'),
+        ((*snapshot, '--output', tmp_path / 'no' / 'x'), '--output'),
+        ((*snapshot, '--keypoints', 'cpn'), 'test/pose2d_cpn'),
+    ):
+        assert message in refusal('evaluate.py', *arguments)
+
+
+def test_resume_refuses_what_is_no_snapshot(refusal, run, small_file, tmp_path):
+    (tmp_path / 'options.json').write_bytes((run / 'options.json').read_bytes())
+    (tmp_path / 'snapshot_7.npz').write_bytes((run / 'gen_40.npz').read_bytes())
+    assert 'snapshot_7.npz: expected a snapshot' in refusal('train.py', '--resume', tmp_path)
+
+
+@pytest.mark.parametrize('name', ['train.py', 'evaluate.py', 'data/prepare_synthetic.py',
+                                  'data/prepare_cmu.py'])  # fmt: skip
+def test_help_explains_every_option(script, name):
+    text = script(name, '--help').stdout
+    assert text.startswith('usage: ')
+    options = text.split('options:')[1].replace('--help', '').replace('-h', '')
+    for line in options.splitlines():
+        if line.strip().startswith('--') and len(line) > 26:
+            assert line[24:].strip(), line
+    if name == 'train.py':
+        for wanted in ('section 4.2', 'default: 50', 'default: 16', 'default: 0.02', 'eq. 4'):
+            assert wanted in ' '.join(text.split())
+
+
+def test_prepare_synthetic(script, refusal, tmp_path):
+    finished = script('data/prepare_synthetic.py', '--out', tmp_path / 's.h5')
+    assert finished.returncode == 0, finished.stderr
+    assert '36000 train, 7200 test poses of 17 joints at 10 Hz' in finished.stdout
+    assert pose_file.splits_of(tmp_path / 's.h5') == ('train', 'test')
+    assert '--out' in refusal('data/prepare_synthetic.py', '--out', tmp_path / 'no' / 's.h5')
+
+
+def test_prepare_cmu(script, refusal, shared_data, tmp_path):
+    (tmp_path / 'actions.csv').write_text('02_01,walk\n02_03,run\n02_05,punch\n03_01,climb\n')
+    finished = script(
+        'data/prepare_cmu.py', '--root', shared_data / 'cmu_asfamc', '--out', tmp_path / 'cmu.h5',
+        '--test-subjects', '03', '--step', 24, '--heading', 0, 90,
+        '--actions', tmp_path / 'actions.csv',
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    train = pose_file.read(tmp_path / 'cmu.h5', 'train')
+    assert train.names['action'] == ['climb', 'punch', 'run', 'walk']
+    assert train.fps == 5
+    assert 'mocap.cs.cmu.edu' in refusal('data/prepare_cmu.py', '--root', tmp_path)

@@ -1,0 +1,239 @@
+import chainer
+import numpy as np
+import pytest
+
+from chainer_pose import datasets, links, updaters
+from chainer_pose.errors import NonFiniteError
+from chainer_pose.skeleton import AngleJoints
+
+JOINTS = AngleJoints(nose=0, neck=1, left_shoulder=2, right_shoulder=3)
+N_JOINTS, N_UNIT, BATCH = 5, 12, 8
+ALPHA, BETA1, BETA2, EPS, DECAY = 2e-4, 0.5, 0.999, 1e-8, 1e-2
+
+
+def make_updater(rng, angle_joints=JOINTS, rows=None, **options):
+    nets = {
+        name: kind(N_JOINTS, N_UNIT, 0.3, rng)
+        for name, kind in (('gen', links.Generator), ('dis', links.Discriminator))
+    }
+    optimizers = {}
+    for name, net in nets.items():
+        optimizers[name] = chainer.optimizers.Adam(ALPHA, BETA1).setup(net)
+        optimizers[name].add_hook(chainer.optimizer_hooks.WeightDecay(DECAY))
+    if rows is None:
+        rows = rng.normal(size=(BATCH, 2 * N_JOINTS)).astype('f')
+    iterator = datasets.PoseIterator(rows, BATCH, np.random.default_rng(1))
+    return updaters.PoseGANUpdater(
+        iterator, optimizers['gen'], optimizers['dis'], angle_joints,
+        np.random.default_rng(2), **options,
+    )  # fmt: skip
+
+
+def parameters(updater):
+    return {
+        name: {
+            key: param.array.astype('d')
+            for key, param in updater.get_optimizer(name).target.namedparams()
+        }
+        for name in ('gen', 'dis')
+    }
+
+
+def step(updater):
+    observation = {}
+    reporter = chainer.Reporter()
+    with reporter.scope(observation):
+        updater.update()
+    return observation
+
+
+class Numpy:
+    """The same step, written out by hand in float64, gradients and all."""
+
+    @staticmethod
+    def forward(w, x):
+        a1 = x @ w['/l1/W'].T + w['/l1/b']
+        h1 = np.where(a1 > 0, a1, 0.2 * a1)
+        a2 = h1 @ w['/l2/W'].T + w['/l2/b']
+        h2 = np.where(a2 > 0, a2, 0.2 * a2)
+        a3 = h2 @ w['/l3/W'].T + w['/l3/b'] + h1
+        h3 = np.where(a3 > 0, a3, 0.2 * a3)
+        return h3 @ w['/l4/W'].T + w['/l4/b'], (x, a1, h1, a2, h2, a3, h3)
+
+    @staticmethod
+    def backward(w, kept, gy):
+        x, a1, h1, a2, h2, a3, h3 = kept
+        grads = {'/l4/W': gy.T @ h3, '/l4/b': gy.sum(0)}
+        g3 = (gy @ w['/l4/W']) * np.where(a3 > 0, 1, 0.2)
+        grads.update({'/l3/W': g3.T @ h2, '/l3/b': g3.sum(0)})
+        g2 = (g3 @ w['/l3/W']) * np.where(a2 > 0, 1, 0.2)
+        grads.update({'/l2/W': g2.T @ h1, '/l2/b': g2.sum(0)})
+        g1 = (g2 @ w['/l2/W'] + g3) * np.where(a1 > 0, 1, 0.2)
+        grads.update({'/l1/W': g1.T @ x, '/l1/b': g1.sum(0)})
+        return grads, g1 @ w['/l1/W']
+
+    @staticmethod
+    def adam(w, grads):
+        """The first step, from moments zero."""
+        new = {}
+        for key, grad in grads.items():
+            grad = grad + DECAY * w[key]
+            m, v = (1 - BETA1) * grad, (1 - BETA2) * grad**2
+            rate = ALPHA * np.sqrt(1 - BETA2) / (1 - BETA1)
+            new[key] = w[key] - rate * m / (np.sqrt(v) + EPS)
+        return new
+
+    @classmethod
+    def step(cls, gen, dis, rows, angle, angle_weight):
+        n = len(rows)
+        x, y = rows[:, 0::2], rows[:, 1::2]
+        z, gen_kept = cls.forward(gen, rows)
+        cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
+        fake = np.stack([x * cos + z * sin, y], axis=2).reshape(n, -1)
+        real_logits, real_kept = cls.forward(dis, rows)
+        fake_logits, fake_kept = cls.forward(dis, fake)
+
+        def sigmoid(t):
+            return 1 / (1 + np.exp(-t))
+
+        # The generator: d/dt softplus(-t) = -sigmoid(-t), through D, then turned.
+        _, g_fake = cls.backward(dis, fake_kept, -sigmoid(-fake_logits) / n)
+        g_z = g_fake[:, 0::2] * sin
+        loss = cls.angle(x, z)
+        for joint in range(4):  # the angle loss by central differences
+            for row in range(n):
+                shifted = z.copy()
+                shifted[row, joint] += 1e-6
+                up = cls.angle(x, shifted)
+                shifted[row, joint] -= 2e-6
+                g_z[row, joint] += angle_weight * (up - cls.angle(x, shifted)) / 2e-6
+        gen_grads, _ = cls.backward(gen, gen_kept, g_z)
+
+        real_grads, _ = cls.backward(dis, real_kept, -sigmoid(-real_logits) / n)
+        fake_grads, _ = cls.backward(dis, fake_kept, sigmoid(fake_logits) / n)
+        dis_grads = {key: real_grads[key] + fake_grads[key] for key in real_grads}
+        losses = {
+            'gen/loss': np.log1p(np.exp(-fake_logits)).mean(),
+            'gen/angle': loss,
+            'dis/loss': np.log1p(np.exp(-real_logits)).mean()
+            + np.log1p(np.exp(fake_logits)).mean(),
+        }
+        return cls.adam(gen, gen_grads), cls.adam(dis, dis_grads), losses
+
+    @staticmethod
+    def angle(x, z):
+        vx, vz = x[:, 0] - x[:, 1], z[:, 0] - z[:, 1]
+        wx, wz = x[:, 2] - x[:, 3], z[:, 2] - z[:, 3]
+        sines = (vx * wz - vz * wx) / np.sqrt((vx**2 + vz**2) * (wx**2 + wz**2) + 1e-8)
+        return np.maximum(0, -sines).mean()
+
+
+@pytest.mark.parametrize('angle_weight', [1.0, 0.3])
+def test_one_update_equals_numpy(rng, angle_weight):
+    updater = make_updater(rng, angle_weight=angle_weight, accuracy_cap=1.0)
+    before = parameters(updater)
+    rows = updater.get_iterator('main').rows
+    order = np.random.default_rng(1).permutation(BATCH)
+    angle = updaters.random_angles(BATCH, np.random.default_rng(2)).astype('d')
+    gen, dis, losses = Numpy.step(
+        before['gen'], before['dis'], rows[order].astype('d'), angle, angle_weight
+    )
+
+    observation = step(updater)
+
+    after = parameters(updater)
+    for name, expected in (('gen', gen), ('dis', dis)):
+        for key in expected:
+            np.testing.assert_allclose(after[name][key], expected[key], atol=1e-5, err_msg=key)
+            # An Adam step is about ALPHA long: 1e-5 would miss a missing one.
+            assert np.abs(after[name][key] - before[name][key]).max() > ALPHA / 2
+            moved = after[name][key] - before[name][key]
+            np.testing.assert_allclose(moved, expected[key] - before[name][key], atol=2e-6)
+    for key, value in losses.items():
+        assert observation[key] == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('accuracy', 'expected'),
+    [
+        (0.05, (False, True)),
+        (0.1, (True, True)),
+        (0.5, (True, True)),
+        (0.9, (True, True)),
+        (0.95, (True, False)),
+    ],
+)
+def test_gate(rng, monkeypatch, accuracy, expected):
+    assert updaters.gate(accuracy, 0.9) == expected
+
+    updater = make_updater(rng)
+    monkeypatch.setattr(updaters, 'accuracies', lambda real, fake: (accuracy, accuracy))
+    before = parameters(updater)
+    observation = step(updater)
+    after = parameters(updater)
+    for name, updated in zip(('gen', 'dis'), expected):
+        assert observation[f'{name}/updated'] == updated
+        changed = [(after[name][key] != before[name][key]).any() for key in before[name]]
+        assert all(changed) if updated else not any(changed)
+
+
+def test_accuracies_by_hand():
+    real, fake = np.array([[1.0], [2.0], [0.0], [-1.0]]), np.array([[-1.0], [0.0], [1.0], [2.0]])
+    assert updaters.accuracies(real, fake) == (0.5, 0.25)  # a logit of 0 is no verdict
+
+
+def test_report(rng):
+    observation = step(make_updater(rng))
+    assert set(observation) == {
+        'gen/loss', 'gen/angle', 'dis/loss', 'dis/accuracy', 'dis/accuracy/real',
+        'dis/accuracy/fake', 'gen/updated', 'dis/updated',
+    }  # fmt: skip
+    # Python floats: Chainer would average float32 in float32 and drift.
+    assert {type(value) for value in observation.values()} == {float}
+    both = observation['dis/accuracy/real'] + observation['dis/accuracy/fake']
+    assert observation['dis/accuracy'] == both / 2
+
+
+def test_without_angle_joints_there_is_no_angle_loss(rng):
+    observation = step(make_updater(rng, angle_joints=None))
+    assert 'gen/angle' not in observation
+    assert np.isfinite(observation['gen/loss'])
+
+
+def test_angles_are_uniform_on_a_whole_turn(rng):
+    angles = updaters.random_angles(40000, rng)
+    assert angles.dtype == np.float32
+    assert np.abs(angles).max() <= np.float32(np.pi)
+    counts = np.histogram(angles, bins=8, range=(-np.pi, np.pi))[0]
+    assert np.abs(counts / 5000 - 1).max() < 0.06  # 4 standard deviations
+
+
+@pytest.mark.parametrize(('net', 'name'), [('gen', 'gen/loss'), ('dis', 'gen/loss')])
+def test_a_non_finite_loss_stops_before_any_step(rng, net, name):
+    updater = make_updater(rng)
+    step(updater)
+    updater.get_optimizer(net).target.l4.b.array[0] = np.nan
+    before = parameters(updater)
+    with pytest.raises(NonFiniteError, match=rf'{name} is nan at iteration 2'):
+        step(updater)
+    after = parameters(updater)
+    for key in before:
+        for param in before[key]:
+            np.testing.assert_array_equal(after[key][param], before[key][param])
+
+
+def test_a_toy_of_rods_learns_their_length(rng):
+    """Rods of length one at every heading: only the right depth keeps the length."""
+    angle = rng.uniform(-np.pi, np.pi, 4096)
+    rod = np.stack([np.cos(angle), np.zeros(4096), np.sin(angle)], axis=1)
+    rows = np.zeros((4096, 4), 'f')
+    rows[:, 2] = rod[:, 0]
+    gen, dis = links.Generator(2, 32, 0.3, rng), links.Discriminator(2, 32, 0.3, rng)
+    optimizers = [chainer.optimizers.Adam(1e-3, 0.5).setup(net) for net in (gen, dis)]
+    iterator = datasets.PoseIterator(rows, 64, np.random.default_rng(1))
+    updater = updaters.PoseGANUpdater(iterator, *optimizers, None, np.random.default_rng(2))
+    for _ in range(600):
+        updater.update()
+    depth = gen(rows).array
+    length = np.hypot(rows[:, 2], depth[:, 1] - depth[:, 0])
+    assert np.abs(length - 1).mean() < 0.5 * np.abs(np.abs(rows[:, 2]) - 1).mean()

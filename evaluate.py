@@ -72,6 +72,12 @@ def make_parser():
         help='form of the output (default: %(default)s)',
     )
     parser.add_argument('--output', metavar='FILE', help='write there instead of standard output')
+    parser.add_argument(
+        '--figure',
+        metavar='FILE.png|pdf',
+        help='draw five of the poses there too: input, truth, prediction, both turned by 90 '
+        'degrees. Data without 3D truth are drawn, not measured',
+    )
     return parser
 
 
@@ -123,6 +129,17 @@ def _labelled(result, flat):
     return labelled
 
 
+def draw(path, generator, data, title):
+    """Draw a sheet of poses to a file, whole or not at all."""
+    from chainer_pose import visualizations
+
+    if Path(path).suffix not in ('.png', '.pdf'):
+        raise InputError(f'--figure {path}: expected a name that ends in .png or .pdf')
+    figure = visualizations.pose_sheet(generator, data, title=title)
+    with files.writing('--figure', path), files.atomic_path(path) as temporary:
+        figure.savefig(temporary)
+
+
 def main(argv=None):
     options = make_parser().parse_args(argv)
 
@@ -146,6 +163,10 @@ def main(argv=None):
     run_directory.check_joints(weights, skeleton, generator.l4.b.size, data)
     generator.to_device(device)
 
+    if options.figure:
+        draw(options.figure, generator, data, f'{data.name}, {options.split} split')
+        if data.pose3d is None:
+            return
     names = PROTOCOLS if options.protocol == 'all' else (options.protocol,)
     result = evaluation.evaluate(generator, data, names, options.batchsize)
     flat = evaluation.evaluate(None, data, names, options.batchsize)

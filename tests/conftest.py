@@ -28,9 +28,9 @@ def synthetic_splits():
 
 @pytest.fixture(scope='session')
 def small_splits(synthetic_splits):
-    """A few hundred of the synthetic poses, every action among them."""
+    """Some hundred of the synthetic poses, every action among them."""
     return {
-        split: data.select(np.arange(0, len(data), 60)) for split, data in synthetic_splits.items()
+        split: data.select(np.arange(0, len(data), 120)) for split, data in synthetic_splits.items()
     }
 
 

@@ -220,6 +220,22 @@ def test_evaluate_writes_a_file(run, script, tmp_path, form):
         assert len({len(row) for row in rows}) == 1
 
 
+@pytest.mark.parametrize('suffix', ['png', 'pdf'])
+def test_evaluate_draws_poses(run, script, refusal, flat_data, tmp_path, suffix):
+    figure = tmp_path / f'sheet.{suffix}'
+    finished = script('evaluate.py', '--snapshot', run, '--figure', figure)
+    assert 'kudo' in finished.stdout
+    assert figure.read_bytes()[:4] in (b'\x89PNG', b'%PDF')
+    pose_file.write(tmp_path / 'flat.h5', {'test': flat_data})
+    figure.unlink()
+    finished = script(
+        'evaluate.py', '--snapshot', run, '--dataset', tmp_path / 'flat.h5', '--figure', figure
+    )
+    assert (finished.returncode, finished.stdout) == (0, '')
+    assert figure.exists()
+    assert '--figure' in refusal('evaluate.py', '--snapshot', run, '--figure', tmp_path / 'x.bmp')
+
+
 def test_evaluate_the_training_split_of_another_file(run, script, small_file, small_splits):
     report = script(
         'evaluate.py', '--snapshot', run / 'gen_15.npz', '--dataset', small_file, '--split',
@@ -301,7 +317,7 @@ def test_help_explains_every_option(script, name):
 def test_prepare_synthetic(script, refusal, tmp_path):
     finished = script('data/prepare_synthetic.py', '--out', tmp_path / 's.h5')
     assert finished.returncode == 0, finished.stderr
-    assert '36000 train, 7200 test poses of 17 joints at 10 Hz' in finished.stdout
+    assert '72000 train, 14400 test poses of 17 joints at 10 Hz' in finished.stdout
     assert pose_file.splits_of(tmp_path / 's.h5') == ('train', 'test')
     assert '--out' in refusal('data/prepare_synthetic.py', '--out', tmp_path / 'no' / 's.h5')
 

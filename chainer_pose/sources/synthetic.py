@@ -14,7 +14,8 @@ from chainer_pose.sources import rig
 
 NAME = 'synthetic'
 FPS = 10.0
-FRAMES = 60  # a take
+FRAMES = 30  # a take
+TAKES = {'train': 8, 'test': 4}  # of each subject in each action
 TRAIN_HEIGHTS = (1580, 1660, 1720, 1790, 1880)  # mm, a subject each
 TEST_HEIGHTS = (1640, 1830)
 
@@ -136,8 +137,8 @@ def make(seed=0):
     subjects = [f'{height / 10:.0f} cm' for height in TRAIN_HEIGHTS + TEST_HEIGHTS]
     rng = np.random.default_rng(seed)
     return {
-        'train': _split(TRAIN_HEIGHTS, 0, 2, subjects, rng),
-        'test': _split(TEST_HEIGHTS, len(TRAIN_HEIGHTS), 1, subjects, rng),
+        'train': _split(TRAIN_HEIGHTS, 0, TAKES['train'], subjects, rng),
+        'test': _split(TEST_HEIGHTS, len(TRAIN_HEIGHTS), TAKES['test'], subjects, rng),
     }
 
 

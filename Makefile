@@ -20,6 +20,9 @@ $(VENV)/.installed: pyproject.toml setup.py build-constraints.txt
 	$(CONSTRAINED) $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
+# One thread: with small matrices a second one of BLAS gains little, and on a
+# busy machine the two wait for each other most of the time.
+demo: export OMP_NUM_THREADS := 1
 demo: install
 	rm -rf $(DEMO)
 	$(BIN)/python train.py --dataset synthetic --out $(DEMO) $(DEMO_OPTIONS)

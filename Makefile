@@ -11,7 +11,7 @@ DEMO := results/demo
 # the deviation keeps the size of the signal that 0.02 gives 1024 units.
 DEMO_OPTIONS := --iterations 6000 --batchsize 256 --n-unit 256 --init-std 0.04
 
-.PHONY: install demo test lint format clean
+.PHONY: install demo test tox lint format clean
 
 install: $(VENV)/.installed
 
@@ -31,6 +31,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest
+
+# The tests on Python 3.10 to 3.13; those of pyenv are found where it is used.
+tox: install
+	PATH="$$(printf '%s:' $(HOME)/.pyenv/versions/3.1[0-9]*/bin)$$PATH" $(BIN)/tox
 
 lint: install
 	$(BIN)/ruff check .

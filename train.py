@@ -283,14 +283,20 @@ def add_extensions(trainer, options, n_poses, validation, skeleton):
         extensions.PrintReport(columns, out=sys.stdout if terminal else _Plain(sys.stdout)),
         trigger=logging,
     )
-    for name, keys, trigger in (
-        ('loss', losses, logging),
-        ('accuracy', ['dis/accuracy/real', 'dis/accuracy/fake', *updated], logging),
-        ('validation', errors, evaluating),
+    for name, label, keys, trigger in (
+        ('loss', 'loss', losses, logging),
+        ('accuracy', 'share', ['dis/accuracy/real', 'dis/accuracy/fake', *updated], logging),
+        ('validation', 'error (kudo), mm', errors, evaluating),
     ):
         if keys:
             trainer.extend(
-                extensions.PlotReport(keys, trigger=trigger, filename=f'{name}.png', marker='.'),
+                extensions.PlotReport(
+                    keys,
+                    trigger=trigger,
+                    filename=f'{name}.png',
+                    marker='.',
+                    postprocess=lambda _, axes, __, label=label: axes.set_ylabel(label),
+                ),
                 trigger=(1, 'iteration'),
                 name=f'plot_{name}',
             )

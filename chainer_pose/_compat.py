@@ -4,7 +4,6 @@ The package's ``__init__`` imports this module first, so that the gaps are
 filled before any module here imports chainer.
 """
 
-import importlib.util
 import sys
 import types
 import warnings
@@ -14,8 +13,9 @@ import numpy as np
 
 def _fill_numpy_distutils():
     # Chainer asks it, at import, which BLAS it could link; {} means "none
-    # known". The module is gone on Python 3.12 and from NumPy 2.3.
-    if importlib.util.find_spec('numpy.distutils') is not None:
+    # known". The module is gone on Python 3.12, and where it is still there it
+    # may not import beside today's setuptools: so it is never asked.
+    if 'numpy.distutils' in sys.modules:
         return
     package = types.ModuleType('numpy.distutils')
     package.__path__ = []

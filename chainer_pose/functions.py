@@ -7,7 +7,7 @@ Links and functions see a pose as one row, interleaved x1 y1 x2 y2 ...;
 import chainer
 import chainer.functions as F
 
-_TINY = 1e-8  # added under the root of eq. (3); real lengths product is ~1e-1
+_TINY = 1e-8  # |v|^2 |w|^2 of eq. (3) is about 1e-2 on normalised poses
 
 
 def to_rows(pose):

@@ -1,14 +1,14 @@
 #!/usr/bin/env python
 """Measure a trained generator: error per action, in millimetres."""
 
-import dataclasses
-import json
 from pathlib import Path
 
 from chainer_pose import cli, files
 from chainer_pose.errors import InputError
 
+# Named here too, so that --help need not import Chainer; a test compares.
 PROTOCOLS = ('kudo', 'mpjpe', 'n-mpjpe', 'p-mpjpe')
+FORMATS = ('text', 'markdown', 'csv', 'json')
 
 
 def make_parser():
@@ -67,7 +67,7 @@ def make_parser():
     )
     parser.add_argument(
         '--format',
-        choices=('text', 'markdown', 'csv', 'json'),
+        choices=FORMATS,
         default='text',
         help='form of the output (default: %(default)s)',
     )
@@ -79,54 +79,6 @@ def make_parser():
         'degrees. Data without 3D truth are drawn, not measured',
     )
     return parser
-
-
-def report_text(context, result, flat):
-    """What was measured, the table, and how to read it."""
-    from chainer_pose import evaluation, tables
-
-    n_left_out = f' ({result.n_left_out} left out: joints missing)' if result.n_left_out else ''
-    lines = [
-        f'{context["dataset"]}, {context["split"]} split, keypoints {context["keypoints"]}: '
-        f'{result.n_poses} poses{n_left_out}',
-        f'weights: {context["snapshot"]}',
-        '',
-        tables.text(*tables.action_table(_labelled(result, flat))),
-        '',
-        'Average: mean over the actions. Frames: mean over the poses.',
-        *(f'{name}: {evaluation.PROTOCOL_NOTES[name]}' for name in result.scores),
-        f'inverted in depth, {result.inverted_better:.1%} of the poses would be better (kudo)',
-    ]
-    if context['dataset'] == 'synthetic':
-        lines.append('synthetic poses are a stand-in: these numbers say nothing about real people')
-    if context['chosen_here']:
-        lines.append(
-            'gen_best.npz was chosen by its error on this split, which flatters it; '
-            'gen_N.npz was not'
-        )
-    return '\n'.join(lines)
-
-
-def report_json(context, result, flat):
-    """The JSON form; README.md describes it."""
-    return json.dumps(
-        {
-            **{key: context[key] for key in ('dataset', 'split', 'snapshot')},
-            'n_poses': result.n_poses,
-            'inverted_better': result.inverted_better,
-            'protocols': {name: dataclasses.asdict(s) for name, s in result.scores.items()},
-            'flat': {name: dataclasses.asdict(s) for name, s in flat.scores.items()},
-        },
-        indent=2,
-    )
-
-
-def _labelled(result, flat):
-    labelled = {}
-    for name in result.scores:
-        labelled[name] = result.scores[name]
-        labelled[f'{name}, z = 0'] = flat.scores[name]
-    return labelled
 
 
 def draw(path, generator, data, title):
@@ -160,7 +112,7 @@ def main(argv=None):
     path = datasets.find(dataset)
     keypoints = options.keypoints or trained.get('keypoints', 'gt')
     data = pose_file.read(path, options.split, keypoints)
-    run_directory.check_joints(weights, skeleton, generator.l4.b.size, data)
+    run_directory.check_fit(weights, generator, skeleton, data)
     generator.to_device(device)
 
     if options.figure:
@@ -170,22 +122,17 @@ def main(argv=None):
     names = PROTOCOLS if options.protocol == 'all' else (options.protocol,)
     result = evaluation.evaluate(generator, data, names, options.batchsize)
     flat = evaluation.evaluate(None, data, names, options.batchsize)
-    context = {
-        'dataset': data.name,
-        'split': options.split,
-        'keypoints': keypoints,
-        'snapshot': str(weights),
-        'chosen_here': weights.name == 'gen_best.npz'
+    context = tables.Context(
+        dataset=data.name,
+        split=options.split,
+        keypoints=keypoints,
+        snapshot=str(weights),
+        source=data.source,
+        chosen_here=weights.name == 'gen_best.npz'
         and options.split == 'test'
         and dataset == trained.get('dataset'),
-    }
-    if options.format == 'text':
-        report = report_text(context, result, flat)
-    elif options.format == 'json':
-        report = report_json(context, result, flat)
-    else:
-        render = {'markdown': tables.markdown, 'csv': tables.to_csv}[options.format]
-        report = render(*tables.action_table(_labelled(result, flat)))
+    )
+    report = tables.REPORTS[options.format](context, result, flat)
     if options.output:
         with (
             files.writing('--output', options.output),

@@ -361,7 +361,9 @@ def main(argv=None):
         run_directory.create(options.out, stored, train.skeleton)
     print(
         f'{path}: {len(rows)} poses of {len(train.skeleton)} joints to learn from, '
-        f'{0 if validation is None else len(validation)} to test on; run directory: {options.out}'
+        f'{0 if validation is None else len(validation)} to test on\n'
+        f'source: {train.source or "not stated"}\n'
+        f'run directory: {options.out}'
     )
     trainer = make_trainer(options, rows, validation, train.skeleton, device)
     if options.resume is not None:

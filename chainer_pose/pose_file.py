@@ -174,6 +174,10 @@ def read(path, split, keypoints='gt'):
         for column in NAME_LISTS:
             if column in arrays and column not in names:
                 raise _refusal(path, NAME_LISTS[column], f'names for {split}/{column}', 'none')
+        # Metres read as millimetres would be a wrong number that nobody notices.
+        _check_unit(path, file, 'units_2d', 'px')
+        if 'pose3d' in arrays:
+            _check_unit(path, file, 'units_3d', 'mm')
         valid = arrays.get('valid')
         _check_finite(path, f'{split}/{which}', pose2d, valid)
         if 'pose3d' in arrays:
@@ -225,6 +229,11 @@ def _number(path, file, key):
         return float(file.attrs.get(key, 0))
     except (TypeError, ValueError) as error:
         raise _refusal(path, f'attribute {key}', 'a number', file.attrs[key]) from error
+
+
+def _check_unit(path, file, key, unit):
+    if _text(file, key) != unit:
+        raise _refusal(path, f'attribute {key}', unit, _text(file, key) or 'none')
 
 
 def _read_skeleton(path, file):

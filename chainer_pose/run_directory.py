@@ -206,7 +206,7 @@ def load_generator(path):
             raise InputError(f'{path}: expected finite weights, found {key} with others')
     generator = Generator(n_joints, n_unit)
     NpzDeserializer(arrays).load(generator)
-    skeleton = None if metadata is None else _read_skeleton(path, metadata, n_joints)
+    skeleton = None if metadata is None else _read_metadata(path, metadata, n_joints)
     return generator, skeleton
 
 
@@ -219,15 +219,22 @@ def _generator_shapes(n_joints, n_unit):
     return shapes
 
 
-def _read_skeleton(path, metadata, n_joints):
+def _read_metadata(path, text, n_joints):
     try:
-        skeleton = Skeleton.from_dict(json.loads(str(metadata))['skeleton'])
+        metadata = json.loads(str(text))
+        skeleton = Skeleton.from_dict(metadata['skeleton'])
+        normalization = metadata['normalization']
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f'{path}: expected a skeleton in its metadata, found damage') from error
     if len(skeleton) != n_joints:
         raise InputError(
             f'{path}: expected weights for the {len(skeleton)} joints of its skeleton, '
             f'found {n_joints}'
+        )
+    if normalization != NORMALIZATION:
+        raise InputError(
+            f'{path}: expected weights for poses with the {NORMALIZATION}, found '
+            f'{normalization!r:.80}'
         )
     return skeleton
 
@@ -237,21 +244,21 @@ def _summary(arrays):
     return ', '.join(names[:4]) + (', ...' if len(names) > 4 else '') if names else 'nothing'
 
 
-def check_joints(path, trained, generator_joints, data):
+def check_fit(path, generator, trained, data):
     """Refuse weights whose joints are not the data's.
 
     Args:
         path: the generator's file, for the message.
+        generator: `links.Generator`.
         trained: the `Skeleton` that it was trained on, or None.
-        generator_joints: how many joints it lifts.
         data: `pose_file.PoseData`.
     Raises:
-        InputError: if number or names differ.
+        InputError: if number or names of the joints differ.
     """
-    j = len(data.skeleton)
-    if generator_joints != j:
+    found, expected = generator.l4.b.size, len(data.skeleton)
+    if found != expected:
         raise InputError(
-            f'{path}: expected weights for the {j} joints of {data.name}, found {generator_joints}'
+            f'{path}: expected weights for the {expected} joints of {data.name}, found {found}'
         )
     if trained is not None and trained.names != data.skeleton.names:
         differing = next((a, b) for a, b in zip(data.skeleton.names, trained.names) if a != b)

@@ -1,7 +1,30 @@
-"""Tables of errors per action: text, Markdown and CSV."""
+"""Errors per action as tables and reports: text, Markdown, CSV and JSON."""
 
 import csv
+import dataclasses
 import io
+import json
+
+from chainer_pose import evaluation
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What was measured, for a report's head.
+
+    Attributes:
+        dataset, split, keypoints: names of what was lifted.
+        snapshot: the generator's file.
+        source: the pose file's word on where its poses came from.
+        chosen_here: whether the weights were chosen by their error on this split.
+    """
+
+    dataset: str
+    split: str
+    keypoints: str
+    snapshot: str
+    source: str
+    chosen_here: bool
 
 
 def action_table(scores):
@@ -52,3 +75,82 @@ def to_csv(header, rows):
     writer = csv.writer(buffer, lineterminator='\n')
     writer.writerows([header, *rows])
     return buffer.getvalue().rstrip('\n')
+
+
+def describe(context, result):
+    """What was measured, on what."""
+    left_out = f' ({result.n_left_out} left out: joints missing)' if result.n_left_out else ''
+    lines = [
+        f'{context.dataset}, {context.split} split, keypoints {context.keypoints}: '
+        f'{result.n_poses} poses{left_out}',
+        f'source: {context.source or "not stated"}',
+        f'weights: {context.snapshot}',
+    ]
+    if context.chosen_here:
+        lines.append(
+            'gen_best.npz was chosen by its error on this split, which flatters it; '
+            'gen_N.npz was not'
+        )
+    return lines
+
+
+def explain(result):
+    """How to read the table."""
+    return [
+        'Average: mean over the actions. Frames: mean over the poses.',
+        *(f'{name}: {evaluation.PROTOCOL_NOTES[name]}' for name in result.scores),
+        f'inverted in depth, {result.inverted_better:.1%} of the poses would be better (kudo)',
+    ]
+
+
+def report_text(context, result, flat):
+    """The text form: what was measured, the table, and how to read it."""
+    table = text(*action_table(_labelled(result, flat)))
+    return '\n'.join([*describe(context, result), '', table, '', *explain(result)])
+
+
+def report_markdown(context, result, flat):
+    """The Markdown form, with what the text form says as lists."""
+    table = markdown(*action_table(_labelled(result, flat)))
+    before, after = (
+        [f'- {line}' for line in lines] for lines in (describe(context, result), explain(result))
+    )
+    return '\n'.join([*before, '', table, '', *after])
+
+
+def report_csv(_, result, flat):
+    """The CSV form: the table alone, numbers unrounded."""
+    return to_csv(*action_table(_labelled(result, flat)))
+
+
+def report_json(context, result, flat):
+    """The JSON form; README.md describes it."""
+    return json.dumps(
+        {
+            'dataset': context.dataset,
+            'split': context.split,
+            'snapshot': context.snapshot,
+            'n_poses': result.n_poses,
+            'inverted_better': result.inverted_better,
+            'protocols': {name: dataclasses.asdict(s) for name, s in result.scores.items()},
+            'flat': {name: dataclasses.asdict(s) for name, s in flat.scores.items()},
+        },
+        indent=2,
+    )
+
+
+def _labelled(result, flat):
+    labelled = {}
+    for name in result.scores:
+        labelled[name] = result.scores[name]
+        labelled[f'{name}, z = 0'] = flat.scores[name]
+    return labelled
+
+
+# Each takes (Context, evaluation.Result, that of z = 0) and gives the report's text.
+REPORTS = {
+    'text': report_text,
+    'markdown': report_markdown,
+    'csv': report_csv,
+    'json': report_json,
+}

@@ -171,12 +171,20 @@ def test_create_where_nothing_can_be_made(tmp_path):
         run_directory.create(tmp_path / 'file' / 'run', {}, H36M17)
 
 
-def test_check_joints(flat_data):
-    run_directory.check_joints('g.npz', H36M17, 17, flat_data)
-    run_directory.check_joints('g.npz', None, 17, flat_data)
+def test_check_fit(generator, flat_data, rng):
+    run_directory.check_fit('g.npz', generator, H36M17, flat_data)
+    run_directory.check_fit('g.npz', generator, None, flat_data)
     with pytest.raises(InputError, match='the 17 joints of flat, found 16'):
-        run_directory.check_joints('g.npz', None, 16, flat_data)
+        run_directory.check_fit('g.npz', links.Generator(16, 8, 0.1, rng), None, flat_data)
     names = ('Pelvis', *H36M17.names[1:])
     other = PoseData('o', Skeleton('o', names, H36M17.parents), flat_data.pose2d)
     with pytest.raises(InputError, match="joint 'Hip' where the data have 'Pelvis'"):
-        run_directory.check_joints('g.npz', H36M17, 17, other)
+        run_directory.check_fit('g.npz', generator, H36M17, other)
+
+
+def test_weights_for_poses_of_another_scale(generator, tmp_path):
+    path = save(tmp_path / 'gen_7.npz', generator)
+    metadata = {'skeleton': H36M17.to_dict(), 'normalization': 'unit box'}
+    rewrite(path, metadata=np.array(json.dumps(metadata)))
+    with pytest.raises(InputError, match=r"root at the origin, .* found 'unit box'"):
+        run_directory.load_generator(path)

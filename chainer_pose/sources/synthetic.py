@@ -177,7 +177,8 @@ def _split(heights, first_subject, takes, subjects, rng):
             'camera': [camera.name for camera in cameras],
         },
         fps=FPS,
-        source='synthetic: a kinematic body in made-up postures, a stand-in for real motion',
+        source='synthetic: a kinematic body in made-up postures, a stand-in for real motion; '
+        'numbers measured on it say nothing about real people',
         licence='MIT, as chainer_pose',
     )
 

@@ -168,7 +168,7 @@ def make_parser():
         default=0.02,
         metavar='X',
         help='standard deviation of the initial weights; section 4.2 prints 0.14, the root of '
-        "0.02, which the authors' code uses and which learns better: README.md, Results "
+        "the authors' code's 0.02, and does worse: README.md, Results "
         '(default: %(default)s)',
     )
     return parser

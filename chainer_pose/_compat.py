@@ -1,4 +1,4 @@
-"""What Chainer 7.8.1 needs on today's Python and NumPy, in one place.
+"""What Chainer 7.8.1 needs on today's Python, NumPy and CuPy, in one place.
 
 The package's ``__init__`` imports this module first, so that the gaps are
 filled before any module here imports chainer.
@@ -39,8 +39,14 @@ def _fill_numpy_sctypes():
 
 
 def _quieten():
-    # Chainer imports pkg_resources, whose notice is meant for its maintainers.
-    warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
+    # Notices that mislead a user of this package: pkg_resources is Chainer's own
+    # affair, CuPy 14 has no cuDNN to install, and one GPU needs no NCCL.
+    for message in (
+        'pkg_resources is deprecated',
+        r'\s*cuDNN is not enabled',
+        r'\s*nccl library could not be loaded',
+    ):
+        warnings.filterwarnings('ignore', message=message)
 
 
 _fill_numpy_distutils()

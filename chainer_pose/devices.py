@@ -19,12 +19,14 @@ def get_device(gpu):
     if gpu < 0:
         return chainer.get_device('@numpy')
     if not cuda.available:
+        reason = cuda._resolution_error
+        found = 'none'
+        if not isinstance(reason, ModuleNotFoundError):
+            found = f'one that does not load ({str(reason).strip().splitlines()[0]})'
         raise InputError(
-            f'--gpu {gpu}: expected CuPy, found none; install it with '
-            f'pip install .[cuda12] or .[cuda13], or train on the CPU with --gpu -1'
+            f'--gpu {gpu}: expected CuPy, found {found}; install it with its CUDA libraries by '
+            f'pip install .[cuda12] or .[cuda13], or use the CPU with --gpu -1'
         )
-    # Chainer warns that cuDNN is missing; CuPy 14 has none and we use none.
-    cuda.check_cuda_available._already_warned = True
     n = cuda.cupy.cuda.runtime.getDeviceCount() if cuda.cupy.is_available() else 0
     if gpu >= n:
         raise InputError(

@@ -248,8 +248,8 @@ def test_evaluate_the_training_split_of_another_file(run, script, small_file, sm
 def test_gpu_without_cuda_ends_with_one_line(refusal, run, name, small_file, tmp_path):
     from chainer.backends import cuda
 
-    if cuda.available:
-        pytest.skip('CuPy is installed')
+    if cuda.available and cuda.cupy.is_available():
+        pytest.skip('there is a GPU')
     option = {'train.py': ('--out', tmp_path / 'x'), 'evaluate.py': ('--snapshot', run)}[name]
     line = refusal(name, *option, '--dataset', small_file, '--gpu', 0)
     assert 'pip install .[cuda12] or .[cuda13]' in line

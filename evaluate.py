@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Measure a trained generator: error per action, in millimetres."""
 
+import os
 from pathlib import Path
 
 from chainer_pose import cli, files
@@ -130,7 +131,7 @@ def main(argv=None):
         source=data.source,
         chosen_here=weights.name == 'gen_best.npz'
         and options.split == 'test'
-        and dataset == trained.get('dataset'),
+        and os.path.abspath(dataset) == os.path.abspath(trained.get('dataset', '')),
     )
     report = tables.REPORTS[options.format](context, result, flat)
     if options.output:

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import sys
 
 from chainer_pose.errors import InputError, NonFiniteError
@@ -25,17 +26,29 @@ class Parser(argparse.ArgumentParser):
 def run(main):
     """Run a script's main() and end the process as its errors ask.
 
-    Refused input ends with one line and status 2, diverged training with one
-    line and status 1, Ctrl-C with status 130.
+    Refused input, and a file that cannot be read or written, end with one line
+    and status 2, diverged training with one line and status 1, Ctrl-C with
+    status 130.
     """
     try:
-        sys.exit(main())
-    except (InputError, NonFiniteError) as error:
-        message = ' '.join(str(error).split())
-        print(f'{sys.argv[0].rsplit("/", 1)[-1]}: {message}', file=sys.stderr)
-        sys.exit(2 if isinstance(error, InputError) else 1)
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, "head" say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except NonFiniteError as error:
+        status = _say(error, 1)
+    except (InputError, OSError) as error:
+        status = _say(error, 2)
     except KeyboardInterrupt:
-        sys.exit(130)
+        status = 130
+    sys.exit(status)
+
+
+def _say(error, status):
+    message = ' '.join(str(error).split())
+    print(f'{os.path.basename(sys.argv[0])}: {message}', file=sys.stderr)
+    return status
 
 
 def number(kind, low=None, high=None, above=None):

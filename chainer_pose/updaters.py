@@ -112,7 +112,7 @@ class PoseGANUpdater(chainer.training.StandardUpdater):
         # pass would change the generator's gradient.
         if update_gen:
             _step(gen_optimizer, gen_loss)
-        fake.unchain()
+        fake.unchain()  # to the discriminator the fakes are data
         if update_dis:
             _step(dis_optimizer, dis_loss)
 

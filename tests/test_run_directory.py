@@ -127,6 +127,13 @@ def test_weights_that_are_not_finite_do_not_replace_good_ones(generator, tmp_pat
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_snapshot_with_a_discriminator_gone_wrong_is_not_written(tmp_path):
+    arrays = {'updater/model:dis/l2/W': np.array([[1.0, np.nan]]), 'loss': np.array(np.nan)}
+    with pytest.raises(NonFiniteError, match='model:dis/l2/W is not finite'):
+        run_directory.write_arrays(tmp_path / 'snapshot_1.npz', arrays)
+    run_directory.write_arrays(tmp_path / 'x.npz', {'loss': arrays['loss']})  # no parameter
+
+
 def test_find_generator(tmp_path):
     with pytest.raises(InputError, match='found neither'):
         run_directory.find_generator(tmp_path)

@@ -352,6 +352,8 @@ def main(argv=None):
     validation = None
     if 'test' in pose_file.splits_of(path):
         validation = pose_file.read(path, 'test', options.keypoints)
+        if not datasets.usable(validation).any():
+            validation = None
     rows = datasets.training_rows(train)
 
     if options.resume is None:

@@ -108,13 +108,11 @@ def _write_split(group, data):
     }
     for name, array in arrays.items():
         if array is not None:
-            group.create_dataset(
-                name,
-                data=array,
-                chunks=(min(_CHUNK, max(1, len(array))), *array.shape[1:]),
-                shuffle=True,
-                compression='gzip',
-            )
+            stored = {}  # HDF5 has no chunks of nothing
+            if len(array):
+                chunks = (min(_CHUNK, len(array)), *array.shape[1:])
+                stored = {'chunks': chunks, 'shuffle': True, 'compression': 'gzip'}
+            group.create_dataset(name, data=array, **stored)
 
 
 def describe(path, splits):

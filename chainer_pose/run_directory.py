@@ -10,6 +10,7 @@ import itertools
 import json
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 import chainer
@@ -23,6 +24,9 @@ from chainer_pose.links import Generator
 from chainer_pose.skeleton import Skeleton
 
 NORMALIZATION = 'root at the origin, mean distance of the other joints from it 1'
+# What numpy.load and zipfile raise for a file that is no npz, or a broken one.
+_DAMAGE = (OSError, ValueError, EOFError, AttributeError, KeyError, RuntimeError,
+           zipfile.BadZipFile, zlib.error)  # fmt: skip
 _METADATA = 'metadata'
 _NONE = 'none'  # names of the values that are None, which npz cannot hold unpickled
 
@@ -99,7 +103,7 @@ def read_arrays(path):
             arrays = {key: file[key] for key in file.files}
     except FileNotFoundError as error:
         raise InputError(f'{path}: expected an npz file, found no such file') from error
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise InputError(f'{path}: expected an npz file of plain arrays, found: {error}') from error
     for key in arrays.pop(_NONE, ()):
         arrays[str(key)] = np.asarray(None)

@@ -143,6 +143,18 @@ def test_2d_only_data_train_without_an_error(script, flat_data, tmp_path):
     assert (out / 'poses' / '4.png').exists()
 
 
+def test_a_test_split_without_poses_is_no_test_split(script, small_splits, tmp_path):
+    empty = small_splits['test'].select(np.zeros(0, int))
+    pose_file.write(tmp_path / 'half.h5', {'train': small_splits['train'], 'test': empty})
+    finished = script(
+        'train.py', '--dataset', tmp_path / 'half.h5', '--out', tmp_path / 'run',
+        '--iterations', 4, *SMALL,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    assert '0 to test on' in finished.stdout
+    assert not (tmp_path / 'run' / 'gen_best.npz').exists()
+
+
 def test_a_skeleton_without_shoulders_says_so_once(script, flat_data, tmp_path):
     from chainer_pose.skeleton import Skeleton
 

@@ -131,6 +131,7 @@ def main(argv=None):
         source=data.source,
         chosen_here=weights.name == 'gen_best.npz'
         and options.split == 'test'
+        and not trained.get('holdout')
         and os.path.abspath(dataset) == os.path.abspath(trained.get('dataset', '')),
     )
     report = tables.REPORTS[options.format](context, result, flat)

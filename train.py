@@ -13,6 +13,7 @@ from chainer_pose.errors import InputError
 
 EXTENSIBLE = ('epoch', 'iterations', 'gpu')  # what --resume may change
 NOT_STORED = ('out', 'resume')
+STREAMS = ('gen', 'dis', 'shuffle', 'angles', 'holdout')  # add at the end only
 
 
 def make_parser():
@@ -40,6 +41,15 @@ def make_parser():
         metavar='gt|NAME',
         help='2D joints to learn from: gt for pose2d, NAME for the detections pose2d_NAME '
         '(sections 4.3 and 4.4; default: %(default)s)',
+    )
+
+    group.add_argument(
+        '--holdout',
+        type=cli.number(float, low=0, high=0.9),
+        default=0.0,
+        metavar='X',
+        help='share of the training clips to set aside and to validate on instead of the test '
+        "split, which then chooses nothing (default: %(default)s, as the authors' code)",
     )
 
     group = parser.add_argument_group('run')
@@ -98,7 +108,7 @@ def make_parser():
         '--evaluate-interval',
         type=cli.number(int, low=1),
         metavar='N',
-        help='iterations after which to measure the error on the test split, keep the best '
+        help='iterations after which to measure the validation error, keep the best '
         'generator and draw poses (default: an epoch, or a twentieth of --iterations)',
     )
     group.add_argument(
@@ -210,7 +220,7 @@ def make_trainer(options, rows, validation, skeleton, device):
 
     from chainer_pose import datasets, links, random_state, updaters
 
-    rng = random_state.streams(options.seed, ('gen', 'dis', 'shuffle', 'angles'))
+    rng = random_state.streams(options.seed, STREAMS)
     size = (len(skeleton), options.n_unit, options.init_std)
     optimizers = {}
     for name, link in (
@@ -343,17 +353,21 @@ class _Plain:
 def main(argv=None):
     options = parse_options(argv)
 
-    from chainer_pose import datasets, devices, pose_file, run_directory
+    from chainer_pose import datasets, devices, pose_file, random_state, run_directory
 
     device = devices.get_device(options.gpu)
     device.use()
     path = datasets.find(options.dataset)
     train = pose_file.read(path, 'train', options.keypoints)
-    validation = None
-    if 'test' in pose_file.splits_of(path):
+    if options.holdout > 0:
+        rng = random_state.streams(options.seed, STREAMS)['holdout']
+        train, validation = datasets.hold_out(train, options.holdout, rng)
+    elif 'test' in pose_file.splits_of(path):
         validation = pose_file.read(path, 'test', options.keypoints)
-        if not datasets.usable(validation).any():
-            validation = None
+    else:
+        validation = None
+    if validation is not None and not datasets.usable(validation).any():
+        validation = None
     rows = datasets.training_rows(train)
 
     if options.resume is None:
@@ -363,7 +377,7 @@ def main(argv=None):
         run_directory.create(options.out, stored, train.skeleton)
     print(
         f'{path}: {len(rows)} poses of {len(train.skeleton)} joints to learn from, '
-        f'{0 if validation is None else len(validation)} to test on\n'
+        f'{0 if validation is None else len(validation)} to validate on\n'
         f'source: {train.source or "not stated"}\n'
         f'run directory: {options.out}'
     )

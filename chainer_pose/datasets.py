@@ -60,6 +60,30 @@ def usable(data):
     return sized if data.valid is None else sized & data.valid.all(axis=1)
 
 
+def hold_out(data, fraction, rng):
+    """Set whole clips aside, so that choosing by their error touches no test pose.
+
+    Args:
+        data: `pose_file.PoseData` with clips.
+        fraction: share of the clips to set aside, between 0 and 1; at least one is.
+        rng: numpy.random.Generator that picks them.
+    Returns:
+        (kept, held out): two `pose_file.PoseData`.
+    Raises:
+        InputError: if the data do not name clips, or too few.
+    """
+    clip = data.columns.get('clip')
+    clips = np.unique(clip) if clip is not None else ()
+    count = max(1, round(fraction * len(clips)))
+    if count >= len(clips):
+        raise InputError(
+            f'--holdout {fraction}: expected {data.name} to have more than {count} clip(s), '
+            f'found {len(clips)}'
+        )
+    held = np.isin(clip, rng.permutation(clips)[:count])
+    return data.select(~held), data.select(held)
+
+
 def training_rows(data):
     """The usable poses, normalised as in section 3.3.
 

@@ -85,6 +85,24 @@ def test_no_usable_pose_is_refused(flat_data):
         datasets.training_rows(flat_data)
 
 
+def test_hold_out_takes_whole_clips(small_splits, rng):
+    data = small_splits['train']
+    kept, held = datasets.hold_out(data, 0.1, rng)
+    assert len(kept) + len(held) == len(data)
+    assert not set(kept.columns['clip']) & set(held.columns['clip'])
+    clips = len(set(data.columns['clip']))
+    assert len(set(held.columns['clip'])) == round(0.1 * clips)
+    assert len(set(datasets.hold_out(data, 1e-6, rng)[1].columns['clip'])) == 1
+
+
+def test_hold_out_needs_clips(flat_data, rng):
+    with pytest.raises(InputError, match=r'--holdout 0\.1: expected flat .* found 0'):
+        datasets.hold_out(flat_data, 0.1, rng)
+    flat_data.columns = {'clip': np.zeros(12, int)}
+    with pytest.raises(InputError, match='found 1'):
+        datasets.hold_out(flat_data, 0.1, rng)
+
+
 def test_find_a_path_and_a_name(tmp_path, monkeypatch):
     assert datasets.find('some/where.h5').name == 'where.h5'
     monkeypatch.setenv('CHAINER_POSE_DATA', str(tmp_path))

@@ -151,8 +151,23 @@ def test_a_test_split_without_poses_is_no_test_split(script, small_splits, tmp_p
         '--iterations', 4, *SMALL,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
-    assert '0 to test on' in finished.stdout
+    assert '0 to validate on' in finished.stdout
     assert not (tmp_path / 'run' / 'gen_best.npz').exists()
+
+
+def test_holdout_validates_on_clips_that_do_not_train(script, refusal, small_file, tmp_path):
+    out = tmp_path / 'run'
+    finished = script(
+        'train.py', '--dataset', small_file, '--out', out, '--iterations', 4, *SMALL,
+        '--holdout', 0.25,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    n_poses = len(pose_file.read(small_file, 'train'))
+    n_held = n_poses // 4  # every clip has as many poses
+    assert f'{n_poses - n_held} poses' in finished.stdout
+    assert f'{n_held} to validate on' in finished.stdout
+    assert 'flatters' not in script('evaluate.py', '--snapshot', out).stdout
+    assert '--holdout 0.2: expected 0.25' in refusal('train.py', '--resume', out, '--holdout', 0.2)
 
 
 def test_a_skeleton_without_shoulders_says_so_once(script, flat_data, tmp_path):

@@ -13,7 +13,6 @@ import zipfile
 import zlib
 from pathlib import Path
 
-import chainer
 import numpy as np
 from chainer.serializers import NpzDeserializer
 
@@ -197,15 +196,12 @@ def load_generator(path):
             f'{path}: expected a generator, two inputs for each output, found '
             f'{first.shape[1]} inputs and {n_joints} outputs'
         )
-    expected = _generator_shapes(n_joints, n_unit)
-    found = {key: array.shape for key, array in arrays.items()}
-    for key, shape in expected.items():
+    # All shapes are checked before a network of the claimed size is made.
+    for key, shape in _generator_shapes(n_joints, n_unit).items():
         array = arrays.get(key)
         if array is None or array.shape != shape or array.dtype.kind != 'f':
-            raise InputError(
-                f'{path}: expected {key} of floats of shape {shape}, found '
-                f'{"nothing" if array is None else f"{array.dtype} of shape {found[key]}"}'
-            )
+            found = 'nothing' if array is None else f'{array.dtype} of shape {array.shape}'
+            raise InputError(f'{path}: expected {key} of floats of shape {shape}, found {found}')
         if not np.isfinite(array).all():
             raise InputError(f'{path}: expected finite weights, found {key} with others')
     generator = Generator(n_joints, n_unit)
@@ -270,8 +266,3 @@ def check_fit(path, generator, trained, data):
             f'{path}: expected weights for the joints of {data.name}, found joint '
             f'{differing[1]!r} where the data have {differing[0]!r}'
         )
-
-
-def serialize(target):
-    """A Chainer object as a dict of arrays, as `write_arrays` takes it."""
-    return chainer.serializers.npz.serialize(target)

@@ -17,7 +17,7 @@ def generator(rng):
 
 
 def save(path, generator, skeleton=H36M17):
-    run_directory.write_generator(path, run_directory.serialize(generator), skeleton)
+    run_directory.write_generator(path, chainer.serializers.npz.serialize(generator), skeleton)
     return path
 
 

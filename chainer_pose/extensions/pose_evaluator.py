@@ -28,9 +28,8 @@ class PoseEvaluator(chainer.training.Extension):
         self.batchsize = batchsize
 
     def __call__(self, trainer):
-        score = evaluation.evaluate(self.generator, self.data, ('kudo',), self.batchsize).scores[
-            'kudo'
-        ]
+        result = evaluation.evaluate(self.generator, self.data, ('kudo',), self.batchsize)
+        score = result.scores['kudo']
         chainer.report(
             {
                 'validation/mpjpe': score.average,

@@ -42,7 +42,6 @@ def make_parser():
         help='2D joints to learn from: gt for pose2d, NAME for the detections pose2d_NAME '
         '(sections 4.3 and 4.4; default: %(default)s)',
     )
-
     group.add_argument(
         '--holdout',
         type=cli.number(float, low=0, high=0.9),

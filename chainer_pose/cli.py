@@ -9,7 +9,7 @@ from chainer_pose.errors import InputError, NonFiniteError
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that refuses on one line and shows defaults in its help."""
+    """An ArgumentParser that refuses on one line and takes no abbreviations."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(
@@ -28,14 +28,14 @@ def run(main):
 
     Refused input, and a file that cannot be read or written, end with one line
     and status 2, diverged training with one line and status 1, Ctrl-C with
-    status 130.
+    status 130, a closed pipe with 141.
     """
     try:
         status = main()
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, "head" say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+        status = 141  # 128 + SIGPIPE, as of a tool that the signal ends
     except NonFiniteError as error:
         status = _say(error, 1)
     except (InputError, OSError) as error:

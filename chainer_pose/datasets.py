@@ -60,6 +60,21 @@ def usable(data):
     return sized if data.valid is None else sized & data.valid.all(axis=1)
 
 
+def require_usable(data):
+    """`usable`, where there must be one.
+
+    Args and returns: as `usable`.
+    Raises:
+        InputError: if no pose is usable.
+    """
+    mask = usable(data)
+    if not mask.any():
+        raise InputError(
+            f'{data.name}: expected poses with every joint present, found none among {len(data)}'
+        )
+    return mask
+
+
 def hold_out(data, fraction, rng):
     """Set whole clips aside, so that choosing by their error touches no test pose.
 
@@ -94,11 +109,7 @@ def training_rows(data):
     Raises:
         InputError: if no pose is usable.
     """
-    poses = data.pose2d[usable(data)]
-    if not len(poses):
-        raise InputError(
-            f'{data.name}: expected poses with every joint present, found none among {len(data)}'
-        )
+    poses = data.pose2d[require_usable(data)]
     return functions.to_rows(geometry.normalize(poses, data.skeleton.root)[0])
 
 

@@ -145,11 +145,7 @@ def evaluate(generator, data, protocols=('kudo',), batchsize=4096):
     """
     if data.pose3d is None:
         raise InputError(f'{data.name}: expected pose3d to measure errors against, found 2D only')
-    usable = data.select(datasets.usable(data))
-    if not len(usable):
-        raise InputError(
-            f'{data.name}: expected poses with every joint present, found none among {len(data)}'
-        )
+    usable = data.select(datasets.require_usable(data))
     predicted, target = lift(generator, usable, batchsize)
     root = data.skeleton.root
     errors = {name: PROTOCOLS[name](predicted, target, root) for name in protocols}

@@ -94,8 +94,11 @@ def write(path, splits):
                 file[NAME_LISTS[column]] = np.array(names, h5py.string_dtype())
             for split, data in splits.items():
                 _write_split(file.create_group(split), data)
-        for split in splits:
-            read(temporary, split)
+        try:
+            for split in splits:
+                read(temporary, split)
+        except InputError as error:  # the user knows the file by its own name
+            raise InputError(str(error).replace(temporary, str(path))) from error
 
 
 def _write_split(group, data):

@@ -115,11 +115,10 @@ def load_snapshot(path, trainer):
     Raises:
         InputError: if the file is not a snapshot of such a trainer.
     """
+    arrays = read_arrays(path)
     try:
-        NpzDeserializer(read_arrays(path)).load(trainer)
+        NpzDeserializer(arrays).load(trainer)
     except (KeyError, ValueError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(
             f'{path}: expected a snapshot of this training, found: {error!r:.100}'
         ) from error

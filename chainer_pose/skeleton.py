@@ -90,13 +90,13 @@ class Skeleton:
             InputError: if a key is missing or the joints do not form a tree.
         """
         try:
-            return cls(values['name'], values['names'], values['parents'])
+            name, names = values['name'], tuple(values['names'])
+            parents = tuple(int(parent) for parent in values['parents'])
         except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
             raise InputError(
                 f'skeleton: expected the keys name, names and parents, found {values!r:.80}'
             ) from error
+        return cls(name, names, parents)
 
 
 def _side_and_rest(name):

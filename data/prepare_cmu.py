@@ -83,13 +83,9 @@ def read_actions(path):
 
 def main(argv=None):
     options = make_parser().parse_args(argv)
-    test = options.test_subjects
-    if test is None:
-        subjects = list(cmu.find_clips(options.root))
-        test = subjects[len(subjects) - max(len(subjects) // 5, len(subjects) > 1) :]
     splits = cmu.convert(
         options.root,
-        test,
+        options.test_subjects,
         options.step,
         options.heading,
         read_actions(options.actions) if options.actions else None,

@@ -73,7 +73,10 @@ def test_ctrl_c():
 def test_a_reader_that_has_seen_enough():
     code = 'from chainer_pose import cli; cli.run(lambda: print("line\\n" * 100000))'
     finished = subprocess.run(
-        f"{sys.executable} -c '{code}' | head -n 1", shell=True, capture_output=True, text=True
+        ['bash', '-c', f"{sys.executable} -c '{code}' | head -n 1; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
     )
+    assert finished.returncode == 141
     assert finished.stdout == 'line\n'
     assert finished.stderr == ''

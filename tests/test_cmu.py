@@ -164,6 +164,19 @@ def test_step_and_columns(clips):
     assert [train.names['subject'][s] for s in set(data['test'].columns['subject'])] == ['08']
 
 
+def test_the_last_fifth_of_the_subjects_tests_by_default(clips):
+    root = clips()
+    assert list(cmu.convert(root)) == ['train']  # one subject leaves none to test
+    for subject in ('08', '09'):
+        clips(subject=subject)
+    splits = cmu.convert(root)
+    named = {
+        split: {data.names['subject'][s] for s in data.columns['subject']}
+        for split, data in splits.items()
+    }
+    assert named == {'train': {'07', '08'}, 'test': {'09'}}
+
+
 def test_headings_turn_and_the_middle_is_centred(clips):
     root = clips([{'root': '100 36 0 0 0 0'}, {'root': '102 36 0 0 0 0'}])
     turned = cmu.convert(root, [], 1, [0, 180])['train']

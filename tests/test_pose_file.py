@@ -169,8 +169,9 @@ def test_poses_that_could_not_be_read_are_not_written(flat_data, tmp_path):
     path = tmp_path / 'flat.h5'
     path.write_text('what was there')
     flat_data.pose2d[0, 0] = np.inf
-    with pytest.raises(InputError, match='finite'):
+    with pytest.raises(InputError, match='finite') as caught:
         pose_file.write(path, {'train': flat_data})
+    assert str(caught.value).startswith(f'{path}: train/pose2d')
     assert path.read_text() == 'what was there'
     assert [file.name for file in tmp_path.iterdir()] == ['flat.h5']
 

@@ -189,7 +189,6 @@ def read_amc(path, bones, step=1):
         raise InputError(f'{path}: expected frames, found none')
     motion = {}
     for name, n in width.items():
-        where = (len(frames), f'{name}')
         table = np.empty((len(kept), n))
         for i, frame in enumerate(kept):
             where = f'frame {i * step + 1}, {name}'
@@ -268,7 +267,7 @@ def find_clips(root):
     return clips
 
 
-def convert(root, test_subjects, step=12, headings=None, actions=None, seed=0, progress=None):
+def convert(root, test_subjects=None, step=12, headings=None, actions=None, seed=0, progress=None):
     """Turn CMU clips into poses seen by the four cameras of `rig`.
 
     Each clip is moved so that its mean lies in the middle of the room and is
@@ -277,7 +276,8 @@ def convert(root, test_subjects, step=12, headings=None, actions=None, seed=0, p
 
     Args:
         root: see `find_clips`.
-        test_subjects: names of the subjects of the test split.
+        test_subjects: names of the subjects of the test split; None for the last
+            fifth, at least one of two.
         step: keep every step-th frame of the 120 a second.
         headings: degrees by which to turn each clip, one copy for each; None
             for one copy turned at random.
@@ -290,6 +290,8 @@ def convert(root, test_subjects, step=12, headings=None, actions=None, seed=0, p
         InputError: for files or subjects that are missing or damaged.
     """
     clips = find_clips(root)
+    if test_subjects is None:
+        test_subjects = list(clips)[len(clips) - max(len(clips) // 5, len(clips) > 1) :]
     unknown = sorted(set(test_subjects) - set(clips))
     if unknown:
         raise InputError(f'--test-subjects {" ".join(unknown)}: expected some of {" ".join(clips)}')

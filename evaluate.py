@@ -9,7 +9,7 @@ from chainer_pose.errors import InputError
 
 # Named here too, so that --help need not import Chainer; a test compares.
 PROTOCOLS = ('kudo', 'mpjpe', 'n-mpjpe', 'p-mpjpe')
-FORMATS = ('text', 'markdown', 'csv', 'json')
+FORMATS = ('text', 'markdown', 'latex', 'csv', 'json')
 
 
 def make_parser():
@@ -44,13 +44,35 @@ def make_parser():
         'the run was trained on)',
     )
     parser.add_argument(
+        '--truth',
+        metavar='gt|NAME',
+        default='gt',
+        help='3D joints to measure against: gt for pose3d, NAME for pose3d_NAME; univ is the '
+        'universal skeleton of MPI-INF-3DHP (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--generator',
+        choices=('best', 'last'),
+        default='best',
+        help="of a run directory, gen_best.npz, as the authors' code chooses, or the last "
+        'gen_N.npz, which no test error has chosen (default: %(default)s, where there is one)',
+    )
+    parser.add_argument(
         '--protocol',
-        choices=(*PROTOCOLS, 'all'),
+        choices=(*PROTOCOLS, 'all', 'pck'),
         default='kudo',
         help="kudo: the paper's (section 4.1): true scale on the xy-plane, root depth as "
         'predicted, all joints; mpjpe: the prediction too is moved to its root; n-mpjpe: '
-        'after the best scale; p-mpjpe: after the best similarity without reflection '
-        '(default: %(default)s)',
+        'after the best scale; p-mpjpe: after the best similarity without reflection; all: '
+        'these four; pck: share of joints within 150 mm and AUC, by activity and joint, as '
+        'for MPI-INF-3DHP (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--table',
+        type=int,
+        choices=(1, 2),
+        help="print the paper's Table 1 (ground-truth 2D) or 2 (a run on --keypoints sh), our "
+        'row beside the published ones; data that are not Human3.6M get a table of their own',
     )
     parser.add_argument(
         '--gpu',
@@ -73,34 +95,103 @@ def make_parser():
         help='form of the output (default: %(default)s)',
     )
     parser.add_argument('--output', metavar='FILE', help='write there instead of standard output')
-    parser.add_argument(
-        '--figure',
-        metavar='FILE.png|pdf',
-        help='draw five of the poses there too: input, truth, prediction, both turned by 90 '
-        'degrees. Data without 3D truth are drawn, not measured',
+
+    group = parser.add_argument_group('pictures', 'Each is written as PNG and as PDF.')
+    group.add_argument(
+        '--figures',
+        type=cli.number(int, low=1),
+        metavar='N',
+        help='draw N poses: input, truth and prediction (poses.*; Figs. 5 and 6 of the paper), '
+        'turned by every 30 degrees (turned.*; its supplement), and where there is truth the '
+        'error by action (actions.*). Data without truth are drawn, not measured',
+    )
+    group.add_argument(
+        '--figures-dir',
+        metavar='DIR',
+        help='where to (default: figures beside the weights)',
+    )
+    group.add_argument(
+        '--figures-seed',
+        type=cli.number(int, low=0),
+        metavar='N',
+        help='draw the poses at random with this seed (default: spread evenly over the split)',
+    )
+    group.add_argument(
+        '--figures-index',
+        nargs='+',
+        type=cli.number(int, low=0),
+        metavar='N',
+        help='draw these poses, counted from 0 in the split',
+    )
+
+    group = parser.add_argument_group('export')
+    group.add_argument(
+        '--export',
+        metavar='FILE.h5',
+        help='write a pose file with the predicted pose3d of all splits, in pixels relative to '
+        "the root, with the weights' name and SHA-256. Data without truth are not measured",
     )
     return parser
 
 
-def draw(path, generator, data, title):
-    """Draw a sheet of poses to a file, whole or not at all."""
+def check_options(parser, options):
+    """Refuse options that contradict each other."""
+    if options.table and options.protocol in ('all', 'pck'):
+        parser.error(
+            f'argument --table: expected one protocol in mm, found --protocol {options.protocol}'
+        )
+    for name in ('figures_dir', 'figures_seed', 'figures_index'):
+        if getattr(options, name) is not None and not options.figures:
+            parser.error(f'argument --{name.replace("_", "-")}: expected --figures N too')
+
+
+def export(options, generator, weights, path, keypoints):
+    """Lift all splits of a pose file into another."""
+    from chainer_pose import exports, pose_file
+
+    if os.path.abspath(options.export) == os.path.abspath(path):
+        raise InputError(f'--export {options.export}: expected a new file, found the data set')
+    splits = {split: pose_file.read(path, split, keypoints) for split in pose_file.splits_of(path)}
+    with files.writing('--export', options.export):
+        counts = exports.export(
+            options.export, generator, weights, splits, keypoints, options.batchsize
+        )
+    for split, (lifted, left_out) in counts.items():
+        print(f'{options.export}: {split}: {lifted} poses lifted, {left_out} left out')
+
+
+def draw(options, folder, generator, data, bars):
+    """Draw the figures, each whole or not at all."""
     from chainer_pose import visualizations
 
-    if Path(path).suffix not in ('.png', '.pdf'):
-        raise InputError(f'--figure {path}: expected a name that ends in .png or .pdf')
-    figure = visualizations.pose_sheet(generator, data, title=title)
-    with files.writing('--figure', path), files.atomic_path(path) as temporary:
-        figure.savefig(temporary)
+    shown = visualizations.choose(
+        data, options.figures, options.figures_seed, options.figures_index
+    )
+    title = f'{data.name}, {options.split} split (left is blue, right is red)'
+    figures = {
+        'poses': visualizations.pose_sheet(generator, shown, title, turned=False),
+        'turned': visualizations.turned_sheet(generator, shown, title),
+    }
+    if bars is not None:
+        figures['actions'] = visualizations.action_bars(**bars)
+    with files.writing('--figures-dir', folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, figure in figures.items():
+            for suffix in ('png', 'pdf'):
+                with files.atomic_path(folder / f'{name}.{suffix}') as temporary:
+                    figure.savefig(temporary, dpi=200)
 
 
 def main(argv=None):
-    options = make_parser().parse_args(argv)
+    parser = make_parser()
+    options = parser.parse_args(argv)
+    check_options(parser, options)
 
-    from chainer_pose import datasets, devices, evaluation, pose_file, run_directory, tables
+    from chainer_pose import datasets, devices, evaluation, pose_file, reports, run_directory
 
     device = devices.get_device(options.gpu)
     device.use()
-    weights = run_directory.find_generator(options.snapshot)
+    weights = run_directory.find_generator(options.snapshot, last=options.generator == 'last')
     generator, skeleton = run_directory.load_generator(weights)
     trained = {}
     if (weights.parent / 'options.json').is_file():
@@ -112,18 +203,20 @@ def main(argv=None):
         )
     path = datasets.find(dataset)
     keypoints = options.keypoints or trained.get('keypoints', 'gt')
-    data = pose_file.read(path, options.split, keypoints)
+    data = pose_file.read(path, options.split, keypoints, options.truth)
     run_directory.check_fit(weights, generator, skeleton, data)
+    if options.table:
+        reports.check_table(options.table, data, options.split, keypoints, trained.get('keypoints'))
     generator.to_device(device)
 
-    if options.figure:
-        draw(options.figure, generator, data, f'{data.name}, {options.split} split')
-        if data.pose3d is None:
-            return
-    names = PROTOCOLS if options.protocol == 'all' else (options.protocol,)
-    result = evaluation.evaluate(generator, data, names, options.batchsize)
-    flat = evaluation.evaluate(None, data, names, options.batchsize)
-    context = tables.Context(
+    if options.export:
+        export(options, generator, weights, path, keypoints)
+    folder = Path(options.figures_dir or weights.parent / 'figures')
+    if data.pose3d is None and (options.figures or options.export):
+        if options.figures:
+            draw(options, folder, generator, data, None)
+        return
+    context = reports.Context(
         dataset=data.name,
         split=options.split,
         keypoints=keypoints,
@@ -133,16 +226,38 @@ def main(argv=None):
         and options.split == 'test'
         and not trained.get('holdout')
         and os.path.abspath(dataset) == os.path.abspath(trained.get('dataset', '')),
+        trained_on=', '.join(
+            f'{name} {trained[key]}'
+            for name, key in (('data', 'dataset'), ('keypoints', 'keypoints'), ('seed', 'seed'))
+            if key in trained
+        ),
+        truth=data.truth,
     )
-    report = tables.REPORTS[options.format](context, result, flat)
+    lifters = generator, None  # None is z = 0, nothing learned
+    if options.protocol == 'pck':
+        results = [evaluation.evaluate_pck(g, data, options.batchsize) for g in lifters]
+        report = reports.pck(context, *results)
+        bars = reports.pck_bars(context, *results)
+    else:
+        names = PROTOCOLS if options.protocol == 'all' else (options.protocol,)
+        results = [evaluation.evaluate(g, data, names, options.batchsize) for g in lifters]
+        report = (
+            reports.paper_table(options.table, context, data, *results)
+            if options.table
+            else reports.errors(context, *results)
+        )
+        bars = reports.action_bars(context, data, *results)
+    if options.figures:
+        draw(options, folder, generator, data, bars)
+    text = reports.FORMATS[options.format](report)
     if options.output:
         with (
             files.writing('--output', options.output),
             files.atomic_path(options.output) as temporary,
         ):
-            Path(temporary).write_text(report + '\n', encoding='utf-8')
+            Path(temporary).write_text(text + '\n', encoding='utf-8')
     else:
-        print(report)
+        print(text)
 
 
 if __name__ == '__main__':

@@ -3,7 +3,9 @@
 import argparse
 import math
 import os
+import signal
 import sys
+import time
 
 from chainer_pose.errors import InputError, NonFiniteError
 
@@ -28,8 +30,10 @@ def run(main):
 
     Refused input, and a file that cannot be read or written, end with one line
     and status 2, diverged training with one line and status 1, Ctrl-C with
-    status 130, a closed pipe with 141.
+    status 130, SIGTERM with 143, a closed pipe with 141.
     """
+    # As an exception, so that a file half written is taken away on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         status = main()
         sys.stdout.flush()
@@ -49,6 +53,36 @@ def _say(error, status):
     message = ' '.join(str(error).split())
     print(f'{os.path.basename(sys.argv[0])}: {message}', file=sys.stderr)
     return status
+
+
+class Progress:
+    """Tells how far a long conversion is: call it with (done, total, what).
+
+    On a terminal one line is written over and over; elsewhere, in a log say, a
+    line is added every ten seconds.
+    """
+
+    def __init__(self, out=None, interval=10.0):
+        self._out = out or sys.stdout
+        self._terminal = self._out.isatty()
+        self._interval = 0.1 if self._terminal else interval
+        self._started = self._last = time.monotonic()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._terminal:
+            self._out.write('\r\033[K')
+
+    def __call__(self, done, total, what):
+        now = time.monotonic()
+        if now - self._last >= self._interval:
+            self._last = now
+            left = (now - self._started) * (total - done) / max(done, 1)
+            line = f'{done} of {total}, about {left:.0f} s left: {what}'
+            self._out.write(f'\r\033[K{line}' if self._terminal else f'{line}\n')
+            self._out.flush()
 
 
 def number(kind, low=None, high=None, above=None):

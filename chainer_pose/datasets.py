@@ -51,13 +51,18 @@ def _make_synthetic(folder):
 def usable(data):
     """Which poses can be learned from and lifted: every joint there, some size.
 
+    A joint that the source has filled in by its rule counts as there.
+
     Args:
         data: `pose_file.PoseData`.
     Returns:
         bool array of shape (N,).
     """
     sized = geometry.scale(data.pose2d, data.skeleton.root) > 0
-    return sized if data.valid is None else sized & data.valid.all(axis=1)
+    if data.valid is None:
+        return sized
+    there = data.valid if data.filled is None else data.valid | data.filled
+    return sized & there.all(axis=1)
 
 
 def require_usable(data):

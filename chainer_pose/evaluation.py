@@ -28,6 +28,28 @@ def lift_rows(generator, rows, batchsize=4096):
     return depth
 
 
+def lift_normalized(generator, pose2d, root, batchsize=4096):
+    """Lift 2D poses as the generator sees them (section 3.3).
+
+    Args:
+        generator: `links.Generator`; None for z = 0, nothing learned.
+        pose2d: (N, J, 2) float32, px.
+        root: index of the root joint.
+        batchsize: poses lifted at a time.
+    Returns:
+        (pose, size): (N, J, 3) float32, x and y with the root at the origin and
+        a mean distance of 1 from it, z as predicted; and (N, 1, 1), px, by
+        which to multiply for the image's scale.
+    """
+    xy, _, size = geometry.normalize(pose2d, root)
+    depth = (
+        np.zeros(xy.shape[:2], np.float32)
+        if generator is None
+        else lift_rows(generator, functions.to_rows(xy), batchsize)
+    )
+    return np.concatenate([xy, depth[:, :, None]], axis=2), size
+
+
 def lift(generator, data, batchsize=4096):
     """Lift the poses of a data set and give them the truth's scale (section 4.1).
 
@@ -44,15 +66,9 @@ def lift(generator, data, batchsize=4096):
         is root-relative; the prediction's root has the depth it was given.
     """
     root = data.skeleton.root
-    xy = geometry.normalize(data.pose2d, root)[0]
-    depth = (
-        np.zeros(xy.shape[:2], np.float32)
-        if generator is None
-        else lift_rows(generator, functions.to_rows(xy), batchsize)
-    )
+    pose, _ = lift_normalized(generator, data.pose2d, root, batchsize)
     size = geometry.scale(data.pose3d[:, :, :2], root)[:, None, None]
-    predicted = np.concatenate([xy, depth[:, :, None]], axis=2) * size
-    return predicted, geometry.center(data.pose3d, root)
+    return pose * size, geometry.center(data.pose3d, root)
 
 
 def _root_relative(metric):
@@ -141,11 +157,9 @@ def evaluate(generator, data, protocols=('kudo',), batchsize=4096):
     Returns:
         `Result`.
     Raises:
-        InputError: if the data have no 3D, or no pose that can be lifted.
+        InputError: if the data have no 3D in mm, or no pose that can be lifted.
     """
-    if data.pose3d is None:
-        raise InputError(f'{data.name}: expected pose3d to measure errors against, found 2D only')
-    usable = data.select(datasets.require_usable(data))
+    usable = _measurable(data)
     predicted, target = lift(generator, usable, batchsize)
     root = data.skeleton.root
     errors = {name: PROTOCOLS[name](predicted, target, root) for name in protocols}
@@ -157,3 +171,94 @@ def evaluate(generator, data, protocols=('kudo',), batchsize=4096):
         inverted_better=float(better.mean()),
         scores={name: by_action(error, usable) for name, error in errors.items()},
     )
+
+
+def _measurable(data):
+    if data.pose3d is None:
+        raise InputError(f'{data.name}: expected pose3d to measure errors against, found 2D only')
+    if data.units_3d != 'mm':
+        raise InputError(
+            f'{data.name}: expected pose3d in mm to measure errors against, found '
+            f'{data.units_3d}: poses that were lifted, not measured'
+        )
+    return data.select(datasets.require_usable(data))
+
+
+# Left out of the usual 14 joints of MPI-INF-3DHP: pelvis, spine and head.
+NOT_AMONG_14 = ('Hip', 'Spine', 'Neck/Nose')
+
+
+@dataclasses.dataclass(frozen=True)
+class PCKScore:
+    """PCK and AUC of some poses, in %.
+
+    Attributes:
+        by: what the poses are chosen by: 'all', 'action', 'camera' or 'joint'.
+        name: of the action, camera or joint.
+        n_poses: how many.
+        pck14, auc14: over the 14 joints; None for a joint not among them.
+        pck17, auc17: over all joints.
+    """
+
+    by: str
+    name: str
+    n_poses: int
+    pck14: float
+    auc14: float
+    pck17: float
+    auc17: float
+
+
+@dataclasses.dataclass(frozen=True)
+class PCKResult:
+    """What `evaluate_pck` found; attributes as `Result`, scores a list of `PCKScore`."""
+
+    n_poses: int
+    n_left_out: int
+    scores: list
+
+
+def evaluate_pck(generator, data, batchsize=4096):
+    """PCK at 150 mm and AUC (Mehta et al. 2017), relative to the root.
+
+    Args:
+        generator: `links.Generator`; None for z = 0, nothing learned.
+        data: `pose_file.PoseData` of the 17 joints of Human3.6M.
+        batchsize: poses lifted at a time.
+    Returns:
+        `PCKResult`: over all poses, by action, by camera and by joint.
+    Raises:
+        InputError: as `evaluate`; or if the joints are others.
+    """
+    if not set(NOT_AMONG_14) <= set(data.skeleton.names) or len(data.skeleton) != 17:
+        raise InputError(
+            f'--protocol pck: expected the 17 joints of Human3.6M, found the '
+            f'{len(data.skeleton)} of {data.name}'
+        )
+    usable = _measurable(data)
+    root = data.skeleton.root
+    predicted, target = (geometry.center(pose, root) for pose in lift(generator, usable, batchsize))
+    every = np.arange(len(data.skeleton))
+    scores = [_pck_score('all', 'all', predicted, target, every, data.skeleton)]
+    for by in ('action', 'camera'):
+        if by in usable.columns:
+            for i, name in enumerate(usable.names[by]):
+                chosen = usable.columns[by] == i
+                if chosen.any():
+                    poses = predicted[chosen], target[chosen]
+                    scores.append(_pck_score(by, name, *poses, every, data.skeleton))
+    for joint, name in enumerate(data.skeleton.names):
+        scores.append(_pck_score('joint', name, predicted, target, every[[joint]], data.skeleton))
+    return PCKResult(len(usable), len(data) - len(usable), scores)
+
+
+def _pck_score(by, name, predicted, target, joints, skeleton):
+    figures = []
+    for chosen in ([j for j in joints if skeleton.names[j] not in NOT_AMONG_14], joints):
+        for metric in (metrics.pck, metrics.auc):
+            figures.append(
+                100 * float(metric(predicted[:, chosen], target[:, chosen]).mean())
+                if len(chosen)
+                else None
+            )
+    return PCKScore(by, name, len(predicted), *figures)

@@ -4,8 +4,10 @@ The layout is described in data/README.md. Every source of poses is brought to
 it, and past it nobody asks which data set a pose came from.
 """
 
+import contextlib
 import dataclasses
 import os
+import re
 from pathlib import Path
 
 import h5py
@@ -31,11 +33,15 @@ class PoseData:
         skeleton: `skeleton.Skeleton` of J joints.
         pose2d: (N, J, 2) float32, px.
         pose3d: (N, J, 3) float32, mm, camera frame; None in 2D-only data.
-        valid: (N, J) bool, which joints of pose2d are there; None for all.
+        valid: (N, J) bool, which joints of pose2d were seen; None for all.
+        filled: (N, J) bool, which of those not seen have coordinates all the
+            same, filled in by a rule of the source; None for none.
         columns: dict of (N,) int32 arrays, those of `INDEX_COLUMNS` present.
         names: dict from 'action', 'subject', 'camera' to their lists of names.
         fps: frames a second, 0 if unknown.
         source, licence: texts, where the poses came from and who may use them.
+        units_3d: 'mm', or 'px' for poses that were lifted without a scale.
+        truth: what pose3d is, where the data have several; may be empty.
     """
 
     name: str
@@ -43,11 +49,14 @@ class PoseData:
     pose2d: np.ndarray
     pose3d: np.ndarray = None
     valid: np.ndarray = None
+    filled: np.ndarray = None
     columns: dict = dataclasses.field(default_factory=dict)
     names: dict = dataclasses.field(default_factory=dict)
     fps: float = 0.0
     source: str = ''
     licence: str = ''
+    units_3d: str = 'mm'
+    truth: str = ''
 
     def __len__(self):
         return len(self.pose2d)
@@ -59,8 +68,155 @@ class PoseData:
             pose2d=self.pose2d[index],
             pose3d=None if self.pose3d is None else self.pose3d[index],
             valid=None if self.valid is None else self.valid[index],
+            filled=None if self.filled is None else self.filled[index],
             columns={name: column[index] for name, column in self.columns.items()},
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What a pose file says of all its poses; see `PoseData` for the fields.
+
+    `extra` holds further attributes, texts that nobody but people reads.
+    """
+
+    name: str
+    skeleton: Skeleton
+    names: dict = dataclasses.field(default_factory=dict)
+    fps: float = 0.0
+    source: str = ''
+    licence: str = ''
+    units_3d: str = 'mm'
+    extra: dict = dataclasses.field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def writing(path, header):
+    """Write a pose file part by part, whole or not at all, in bounded memory.
+
+    Args:
+        path: where to; the folder must exist. What is there stays until all is
+            written.
+        header: `Header`.
+    Yields:
+        `Writer`.
+    Raises:
+        InputError: if the poses would not pass `read`.
+        OSError: if the file cannot be written.
+    """
+    with atomic_path(path) as temporary, h5py.File(temporary, 'w') as file:
+        file.attrs.update(
+            **header.extra,
+            format=FORMAT,
+            version=VERSION,
+            name=header.name,
+            fps=float(header.fps),
+            units_2d='px',
+            units_3d=header.units_3d,
+            root=header.skeleton.root,
+            source=header.source,
+            licence=header.licence,
+            joint_names=np.array(header.skeleton.names, h5py.string_dtype()),
+            joint_parents=np.array(header.skeleton.parents, np.int32),
+        )
+        for column, names in header.names.items():
+            file[NAME_LISTS[column]] = np.array(names, h5py.string_dtype())
+        writer = Writer(path, file, header)
+        yield writer
+        writer.finish()
+
+
+class Writer:
+    """Appends poses to the splits of a pose file; made by `writing`."""
+
+    def __init__(self, path, file, header):
+        self._path, self._file, self._header = path, file, header
+        # Held open: closing a dataset compresses its last chunk, full or not.
+        self._datasets = {}
+
+    def append(self, split, valid=None, filled=None, keypoints='gt', **arrays):
+        """Append arrays to a split.
+
+        The arrays of one pose need not come in one call, but in the end each
+        must have been given as many rows as the others.
+
+        Args:
+            split: 'train' or 'test'.
+            valid, filled: (N, J) bool, of the keypoints' poses; see `PoseData`.
+            keypoints: 'gt' if `valid` and `filled` are those of pose2d, NAME
+                for those of pose2d_NAME.
+            arrays: pose2d, pose2d_NAME, pose3d, pose3d_NAME or one of
+                `INDEX_COLUMNS`, N rows each.
+        Raises:
+            InputError: if poses are not finite where they are valid, or the
+                shapes are not those of the skeleton.
+        """
+        masks = {_of('valid', keypoints): valid, _of('filled', keypoints): filled}
+        trusted = _trusted(valid, filled)
+        for name, array in (arrays | masks).items():
+            if array is None:
+                continue
+            array = np.asarray(array, _dtype(name))
+            shape = (len(array), *self._row(name))
+            if array.shape != shape:
+                raise _refusal(self._path, f'{split}/{name}', f'shape {shape}', array.shape)
+            if name.startswith('pose'):
+                is_judged = name == _of('pose2d', keypoints)
+                _check_finite(self._path, f'{split}/{name}', array, trusted if is_judged else None)
+            elif name in self._header.names:
+                n_names = len(self._header.names[name])
+                _check_indices(self._path, f'{split}/{name}', array, n_names)
+            self._extend(split, name, array)
+
+    def describe(self, split, name, text):
+        """Say of a split's array what it is, where its name does not: `PoseData.truth`."""
+        self._file[split][name].attrs['description'] = text
+
+    def finish(self):
+        """Check that the arrays of each split have equally many rows."""
+        for split, group in self._file.items():
+            if split in SPLITS:
+                lengths = {name: len(dataset) for name, dataset in group.items()}
+                if 'pose2d' not in lengths or len(set(lengths.values())) > 1:
+                    raise _refusal(self._path, split, 'pose2d, and as many rows of all', lengths)
+
+    def _row(self, name):
+        if name in INDEX_COLUMNS:
+            return ()
+        joints = (len(self._header.skeleton),)
+        return joints + {'pose2d': (2,), 'pose3d': (3,)}.get(name[:6], ())
+
+    def _extend(self, split, name, array):
+        if (split, name) not in self._datasets:
+            self._datasets[split, name] = self._file.require_group(split).create_dataset(
+                name,
+                shape=(0, *array.shape[1:]),
+                maxshape=(None, *array.shape[1:]),
+                dtype=array.dtype,
+                chunks=(_CHUNK, *array.shape[1:]),
+                shuffle=True,
+                compression='gzip',
+            )
+        dataset = self._datasets[split, name]
+        n = len(dataset)
+        dataset.resize(n + len(array), axis=0)
+        dataset[n:] = array
+
+
+def _of(name, which):
+    """The dataset's name: 'pose2d', of keypoints other than 'gt' 'pose2d_sh'."""
+    return name if which == 'gt' else f'{name}_{which}'
+
+
+def _dtype(name):
+    if name.startswith('pose'):
+        return np.float32
+    return np.int32 if name in INDEX_COLUMNS else bool
+
+
+def _trusted(valid, filled):
+    """Which joints must have finite coordinates; None for all."""
+    return valid if valid is None or filled is None else valid | filled
 
 
 def write(path, splits):
@@ -75,54 +231,24 @@ def write(path, splits):
         OSError: if the file cannot be written.
     """
     first = next(iter(splits.values()))
-    with atomic_path(path) as temporary:
-        with h5py.File(temporary, 'w') as file:
-            file.attrs.update(
-                format=FORMAT,
-                version=VERSION,
-                name=first.name,
-                fps=float(first.fps),
-                units_2d='px',
-                units_3d='mm',
-                root=first.skeleton.root,
-                source=first.source,
-                licence=first.licence,
-                joint_names=np.array(first.skeleton.names, h5py.string_dtype()),
-                joint_parents=np.array(first.skeleton.parents, np.int32),
-            )
-            for column, names in first.names.items():
-                file[NAME_LISTS[column]] = np.array(names, h5py.string_dtype())
-            for split, data in splits.items():
-                _write_split(file.create_group(split), data)
-        try:
-            for split in splits:
-                read(temporary, split)
-        except InputError as error:  # the user knows the file by its own name
-            raise InputError(str(error).replace(temporary, str(path))) from error
+    shared = ('name', 'skeleton', 'names', 'fps', 'source', 'licence', 'units_3d')
+    with writing(path, Header(**{key: getattr(first, key) for key in shared})) as writer:
+        for split, data in splits.items():
+            arrays = {} if data.pose3d is None else {'pose3d': data.pose3d}
+            arrays |= data.columns
+            writer.append(split, data.valid, data.filled, pose2d=data.pose2d, **arrays)
 
 
-def _write_split(group, data):
-    columns = {name: column.astype(np.int32) for name, column in data.columns.items()}
-    arrays = {
-        'pose2d': np.asarray(data.pose2d, np.float32),
-        'pose3d': None if data.pose3d is None else np.asarray(data.pose3d, np.float32),
-        'valid': None if data.valid is None else np.asarray(data.valid, bool),
-        **columns,
-    }
-    for name, array in arrays.items():
-        if array is not None:
-            stored = {}  # HDF5 has no chunks of nothing
-            if len(array):
-                chunks = (min(_CHUNK, len(array)), *array.shape[1:])
-                stored = {'chunks': chunks, 'shuffle': True, 'compression': 'gzip'}
-            group.create_dataset(name, data=array, **stored)
-
-
-def describe(path, splits):
+def describe(path):
     """One line on what a pose file holds."""
-    first = next(iter(splits.values()))
-    counts = ', '.join(f'{len(data)} {split}' for split, data in splits.items())
-    return f'{path}: {counts} poses of {len(first.skeleton)} joints at {first.fps:g} Hz'
+    with _open(path) as file:
+        splits = [split for split in SPLITS if split in file]
+        counts = ', '.join(f'{len(file[split]["pose2d"])} {split}' for split in splits)
+        extra = sorted({key for s in splits for key in file[s] if re.match(r'pose.d_', key)})
+        joints, fps = len(file.attrs['joint_names']), file.attrs.get('fps', 0)
+    rate = f' at {fps:g} Hz' if fps else ''
+    also = f'; also {", ".join(extra)}' if extra else ''
+    return f'{path}: {counts} poses of {joints} joints{rate}{also}'
 
 
 def splits_of(path):
@@ -131,13 +257,15 @@ def splits_of(path):
         return tuple(split for split in SPLITS if split in file)
 
 
-def read(path, split, keypoints='gt'):
+def read(path, split, keypoints='gt', truth='gt'):
     """Read one split of a pose file and check it.
 
     Args:
         path: the file.
         split: 'train' or 'test'.
-        keypoints: 'gt' for pose2d, another name for pose2d_<name>.
+        keypoints: 'gt' for pose2d, another name for pose2d_<name> with
+            valid_<name> and filled_<name>.
+        truth: 'gt' for pose3d, another name for pose3d_<name>.
     Returns:
         `PoseData`.
     Raises:
@@ -153,20 +281,25 @@ def read(path, split, keypoints='gt'):
         if split not in file or not isinstance(file[split], h5py.Group):
             raise _refusal(path, split, 'this split', sorted(file))
         group = file[split]
-        which = 'pose2d' if keypoints == 'gt' else f'pose2d_{keypoints}'
-        if which not in group:
-            found = sorted(key for key in group if key.startswith('pose2d'))
-            raise _refusal(path, f'{split}/{which}', 'these keypoints', found)
+        which_2d, which_3d = _of('pose2d', keypoints), _of('pose3d', truth)
+        for which, required in ((which_2d, True), (which_3d, truth != 'gt')):
+            if required and which not in group:
+                found = sorted(key for key in group if key.startswith(which[:6]))
+                kind = 'these keypoints' if which == which_2d else 'this truth'
+                raise _refusal(path, f'{split}/{which}', kind, found)
         j = len(skeleton)
-        pose2d = _read_array(path, group, which, np.float32, (None, j, 2))
+        pose2d = _read_array(path, group, which_2d, np.float32, (None, j, 2))
         n = len(pose2d)
+        # A file that does not tell detected joints apart has one mask for all.
+        own_valid = _of('valid', keypoints)
         optional = {
-            'pose3d': (np.float32, (n, j, 3)),
-            'valid': (bool, (n, j)),
+            which_3d: (np.float32, (n, j, 3)),
+            own_valid if own_valid in group else 'valid': (bool, (n, j)),
+            _of('filled', keypoints): (bool, (n, j)),
             **dict.fromkeys(INDEX_COLUMNS, (np.int32, (n,))),
         }
         arrays = {
-            key: _read_array(path, group, key, dtype, shape)
+            key.split('_')[0]: _read_array(path, group, key, dtype, shape)
             for key, (dtype, shape) in optional.items()
             if key in group
         }
@@ -176,24 +309,26 @@ def read(path, split, keypoints='gt'):
             if column in arrays and column not in names:
                 raise _refusal(path, NAME_LISTS[column], f'names for {split}/{column}', 'none')
         # Metres read as millimetres would be a wrong number that nobody notices.
-        _check_unit(path, file, 'units_2d', 'px')
+        _check_unit(path, file, 'units_2d', ('px',))
         if 'pose3d' in arrays:
-            _check_unit(path, file, 'units_3d', 'mm')
-        valid = arrays.get('valid')
-        _check_finite(path, f'{split}/{which}', pose2d, valid)
-        if 'pose3d' in arrays:
-            _check_finite(path, f'{split}/pose3d', arrays['pose3d'])
+            _check_unit(path, file, 'units_3d', ('mm', 'px'))
+            _check_finite(path, f'{split}/{which_3d}', arrays['pose3d'])
+        valid, filled = arrays.get('valid'), arrays.get('filled')
+        _check_finite(path, f'{split}/{which_2d}', pose2d, _trusted(valid, filled))
         return PoseData(
             name=_text(file, 'name') or Path(path).stem,
             skeleton=skeleton,
             pose2d=pose2d,
             pose3d=arrays.get('pose3d'),
             valid=valid,
+            filled=filled,
             columns={key: arrays[key] for key in INDEX_COLUMNS if key in arrays},
             names=names,
             fps=_number(path, file, 'fps'),
             source=_text(file, 'source'),
             licence=_text(file, 'licence'),
+            units_3d=_text(file, 'units_3d') or 'mm',
+            truth=_text(group[which_3d], 'description') if which_3d in group else '',
         )
 
 
@@ -232,9 +367,10 @@ def _number(path, file, key):
         raise _refusal(path, f'attribute {key}', 'a number', file.attrs[key]) from error
 
 
-def _check_unit(path, file, key, unit):
-    if _text(file, key) != unit:
-        raise _refusal(path, f'attribute {key}', unit, _text(file, key) or 'none')
+def _check_unit(path, file, key, units):
+    if _text(file, key) not in units:
+        expected = ' or '.join(units)
+        raise _refusal(path, f'attribute {key}', expected, _text(file, key) or 'none')
 
 
 def _read_skeleton(path, file):

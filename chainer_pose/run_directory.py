@@ -136,24 +136,27 @@ def latest_snapshot(run):
     return newest
 
 
-def find_generator(path):
+def find_generator(path, last=False):
     """The generator file that a path means: itself, or a run's best, else its last.
 
+    Args:
+        path: a file or a run directory.
+        last: of a run, take the last even where there is a best.
     Raises:
         InputError: if there is none.
     """
     path = Path(path)
     if not path.is_dir():
         return path
-    if (path / 'gen_best.npz').is_file():
-        return path / 'gen_best.npz'
-    last = _numbered(path, 'gen')
-    if last is None:
+    best, newest = path / 'gen_best.npz', _numbered(path, 'gen')
+    if best.is_file() and not (last and newest):
+        return best
+    if newest is None:
         raise InputError(
             f'{path}: expected a run with gen_best.npz or gen_N.npz, found neither; '
             f'has training reached its first --snapshot-interval?'
         )
-    return last
+    return newest
 
 
 def _numbered(run, stem):

@@ -63,15 +63,16 @@ class Skeleton:
     def angle_joints(self):
         """The joints of the angle loss as `AngleJoints`, or None without all four.
 
-        The neck is where the shoulders meet: a joint called Neck, else Thorax
-        (Human3.6M).
+        The neck is where the shoulders meet: a joint called Neck, else UpperNeck
+        (MPII), else Thorax (Human3.6M). Where there is no nose, HeadTop (MPII)
+        stands for it: it leans forward of the neck, if less.
         """
         known = {re.sub(r'[^a-z]', '', name.lower()): j for j, name in enumerate(self.names)}
         found = [
             next((known[name] for name in aliases if name in known), None)
             for aliases in (
-                ('nose', 'necknose'),
-                ('neck', 'thorax'),
+                ('nose', 'necknose', 'headtop'),
+                ('neck', 'upperneck', 'thorax'),
                 ('lshoulder', 'leftshoulder'),
                 ('rshoulder', 'rightshoulder'),
             )
@@ -138,4 +139,13 @@ H36M17 = Skeleton(
         'Neck/Nose', 'Head', 'LShoulder', 'LElbow', 'LWrist', 'RShoulder', 'RElbow', 'RWrist',
     ),
     (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
+)  # fmt: skip
+
+MPII16 = Skeleton(
+    'mpii16',
+    (
+        'RAnkle', 'RKnee', 'RHip', 'LHip', 'LKnee', 'LAnkle', 'Pelvis', 'Thorax',
+        'UpperNeck', 'HeadTop', 'RWrist', 'RElbow', 'RShoulder', 'LShoulder', 'LElbow', 'LWrist',
+    ),
+    (1, 2, 6, 6, 3, 4, -1, 6, 7, 8, 11, 12, 7, 7, 13, 14),
 )  # fmt: skip

@@ -1,156 +1,109 @@
-"""Errors per action as tables and reports: text, Markdown, CSV and JSON."""
+"""Tables of numbers as text, Markdown, LaTeX and CSV."""
 
 import csv
 import dataclasses
 import io
-import json
-
-from chainer_pose import evaluation
+import itertools
+import re
 
 
 @dataclasses.dataclass(frozen=True)
-class Context:
-    """What was measured, for a report's head.
+class Row:
+    """One row of a `Table`.
 
     Attributes:
-        dataset, split, keypoints: names of what was lifted.
-        snapshot: the generator's file.
-        source: the pose file's word on where its poses came from.
-        chosen_here: whether the weights were chosen by their error on this split.
+        label: text of the first column.
+        cells: numbers, texts or None; floats are shown with one decimal.
+        group: rows of one group stand together under its name; '' for none.
+        is_difference: show numbers with their sign.
     """
 
-    dataset: str
-    split: str
-    keypoints: str
-    snapshot: str
-    source: str
-    chosen_here: bool
+    label: str
+    cells: tuple
+    group: str = ''
+    is_difference: bool = False
 
 
-def action_table(scores):
-    """Header and rows of a table with one column for each action.
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A header (its first entry stands over the labels) and its rows."""
 
-    Args:
-        scores: dict from a row's label to its `evaluation.Score`; all have the
-            same actions.
-    Returns:
-        (header, rows): lists of str and of [label, numbers...]; the last two
-        columns are the mean over actions and the mean over frames, mm.
-    """
-    actions = list(next(iter(scores.values())).actions)
-    header = ['mm', *actions, 'Average', 'Frames']
-    rows = [
-        [label, *score.actions.values(), score.average, score.frame_average]
-        for label, score in scores.items()
-    ]
-    return header, rows
+    header: tuple
+    rows: tuple
 
 
-def _cells(rows):
-    return [[str(row[0]), *(f'{value:.1f}' for value in row[1:])] for row in rows]
+def _cell(value, row, nothing):
+    if value is None:
+        return nothing
+    if isinstance(value, float):
+        return f'{value:+.1f}' if row.is_difference else f'{value:.1f}'
+    return str(value)
 
 
-def text(header, rows):
+def _lines(table, nothing):
+    """(group or None, cells as text) of each line; a group's name has a line of its own."""
+    for group, rows in itertools.groupby(table.rows, key=lambda row: row.group):
+        if group:
+            yield group, None
+        for row in rows:
+            yield None, [row.label, *(_cell(value, row, nothing) for value in row.cells)]
+
+
+def text(table):
     """The table in columns of equal width, for a terminal."""
-    lines = [header, *_cells(rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    lines = [(None, list(table.header)), *_lines(table, '-')]
+    widths = [max(len(cells[i]) for _, cells in lines if cells) for i in range(len(table.header))]
     return '\n'.join(
-        '  '.join(
+        group
+        or '  '.join(
             cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths))
+            for i, (cell, width) in enumerate(zip(cells, widths))
         ).rstrip()
-        for line in lines
+        for group, cells in lines
     )
 
 
-def markdown(header, rows):
+def markdown(table):
     """The table as Markdown."""
-    rule = ['---', *['---:'] * (len(header) - 1)]
-    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in [header, rule, *_cells(rows)])
+    rule = ['---', *['---:'] * (len(table.header) - 1)]
+    lines = [list(table.header), rule]
+    for group, cells in _lines(table, '–'):  # noqa: RUF001
+        lines.append(cells or [f'**{group}**', *[''] * (len(table.header) - 1)])
+    return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
 
 
-def to_csv(header, rows):
-    """The table as CSV, numbers unrounded."""
+def latex(table):
+    r"""The table as a LaTeX tabular; it needs \usepackage{booktabs}."""
+    n = len(table.header)
+    lines = [rf'\begin{{tabular}}{{l{"r" * (n - 1)}}}', r'\toprule', _latex_line(table.header)]
+    lines.append(r'\midrule')
+    for i, (group, cells) in enumerate(_lines(table, '--')):
+        if group:
+            if i:
+                lines.append(r'\midrule')
+            lines.append(rf'\multicolumn{{{n}}}{{l}}{{\textbf{{{_escape(group)}}}}} \\')
+        else:
+            lines.append(_latex_line(cells))
+    return '\n'.join([*lines, r'\bottomrule', r'\end{tabular}'])
+
+
+def _latex_line(cells):
+    return ' & '.join(map(_escape, cells)) + r' \\'
+
+
+def _escape(cell):
+    cell = re.sub(r'([&%$#_{}])', r'\\\1', cell)
+    cell = cell.replace('°', r'\textdegree{}')
+    return re.sub(r'^[+-](?=\d)', lambda sign: f'${sign[0]}$', cell)
+
+
+def to_csv(table):
+    """The table as CSV, numbers unrounded; groups, where there are any, come first."""
+    grouped = any(row.group for row in table.rows)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator='\n')
-    writer.writerows([header, *rows])
+    writer.writerow(['group', *table.header] if grouped else table.header)
+    for row in table.rows:
+        cells = [row.label, *('' if value is None else value for value in row.cells)]
+        writer.writerow([row.group, *cells] if grouped else cells)
     return buffer.getvalue().rstrip('\n')
-
-
-def describe(context, result):
-    """What was measured, on what."""
-    left_out = f' ({result.n_left_out} left out: joints missing)' if result.n_left_out else ''
-    lines = [
-        f'{context.dataset}, {context.split} split, keypoints {context.keypoints}: '
-        f'{result.n_poses} poses{left_out}',
-        f'source: {context.source or "not stated"}',
-        f'weights: {context.snapshot}',
-    ]
-    if context.chosen_here:
-        lines.append(
-            'gen_best.npz was chosen by its error on this split, which flatters it; '
-            'gen_N.npz was not'
-        )
-    return lines
-
-
-def explain(result):
-    """How to read the table."""
-    return [
-        'Average: mean over the actions. Frames: mean over the poses.',
-        *(f'{name}: {evaluation.PROTOCOL_NOTES[name]}' for name in result.scores),
-        f'inverted in depth, {result.inverted_better:.1%} of the poses would be better (kudo)',
-    ]
-
-
-def report_text(context, result, flat):
-    """The text form: what was measured, the table, and how to read it."""
-    table = text(*action_table(_labelled(result, flat)))
-    return '\n'.join([*describe(context, result), '', table, '', *explain(result)])
-
-
-def report_markdown(context, result, flat):
-    """The Markdown form, with what the text form says as lists."""
-    table = markdown(*action_table(_labelled(result, flat)))
-    before, after = (
-        [f'- {line}' for line in lines] for lines in (describe(context, result), explain(result))
-    )
-    return '\n'.join([*before, '', table, '', *after])
-
-
-def report_csv(_, result, flat):
-    """The CSV form: the table alone, numbers unrounded."""
-    return to_csv(*action_table(_labelled(result, flat)))
-
-
-def report_json(context, result, flat):
-    """The JSON form; README.md describes it."""
-    return json.dumps(
-        {
-            'dataset': context.dataset,
-            'split': context.split,
-            'snapshot': context.snapshot,
-            'n_poses': result.n_poses,
-            'inverted_better': result.inverted_better,
-            'protocols': {name: dataclasses.asdict(s) for name, s in result.scores.items()},
-            'flat': {name: dataclasses.asdict(s) for name, s in flat.scores.items()},
-        },
-        indent=2,
-    )
-
-
-def _labelled(result, flat):
-    labelled = {}
-    for name in result.scores:
-        labelled[name] = result.scores[name]
-        labelled[f'{name}, z = 0'] = flat.scores[name]
-    return labelled
-
-
-# Each takes (Context, evaluation.Result, that of z = 0) and gives the report's text.
-REPORTS = {
-    'text': report_text,
-    'markdown': report_markdown,
-    'csv': report_csv,
-    'json': report_json,
-}

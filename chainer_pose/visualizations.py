@@ -6,8 +6,10 @@ camera looks along z: x points right and y down, as in the image.
 
 import numpy as np
 
-from chainer_pose import datasets, evaluation, functions, geometry
+from chainer_pose import datasets, evaluation, geometry
+from chainer_pose.errors import InputError
 
+_BAR_COLORS = ('#9ecae1', '#2171b5', '#bbbbbb')
 COLORS = {'left': '#1f77b4', 'right': '#d62728', 'centre': '#555555'}
 
 
@@ -21,18 +23,25 @@ def _figure(width, height):
     return figure
 
 
-def draw_pose_2d(axes, pose, skeleton):
+def draw_pose_2d(axes, pose, skeleton, depth=None, frame=None):
     """Draw one 2D pose as its image shows it.
 
     Args:
         axes: matplotlib axes.
         pose: (J, 2) array, y pointing down.
         skeleton: `skeleton.Skeleton`.
+        depth: (J,) array, by which nearer bones are drawn over those farther
+            away; None without.
+        frame: (middle, half) of the square to show; None for one that fits.
     """
-    for child, parent in skeleton.bones:
+    bones = list(skeleton.bones)
+    if depth is not None:
+        bones.sort(key=lambda bone: -depth[list(bone)].sum())
+    for child, parent in bones:
         axes.plot(*pose[[parent, child]].T, color=COLORS[skeleton.sides[child]], linewidth=2)
-    axes.scatter(*pose.T, s=6, color='#222222', zorder=3)
-    middle, half = _frame(pose)
+    if depth is None:
+        axes.scatter(*pose.T, s=6, color='#222222', zorder=3)
+    middle, half = _frame(pose) if frame is None else frame
     axes.set_xlim(middle[0] - half, middle[0] + half)
     axes.set_ylim(middle[1] + half, middle[1] - half)
     axes.set_aspect('equal')
@@ -40,19 +49,23 @@ def draw_pose_2d(axes, pose, skeleton):
     axes.set_yticks([])
 
 
-def draw_pose_3d(axes, pose, skeleton):
+def draw_pose_3d(axes, pose, skeleton, frame=None):
     """Draw one 3D pose, seen from the camera's side, a little from above.
 
     Args:
         axes: matplotlib axes with projection='3d'.
         pose: (J, 3) array in the camera frame.
         skeleton: `skeleton.Skeleton`.
+        frame: (middle, half) of the cube to show, in the camera frame; None for
+            one that fits.
     """
     # Matplotlib's third axis points up, its second away from the viewer.
-    shown = pose[:, [0, 2, 1]] * [1, 1, -1]
+    order, sign = [0, 2, 1], np.array([1, 1, -1])
+    shown = pose[:, order] * sign
     for child, parent in skeleton.bones:
         axes.plot(*shown[[parent, child]].T, color=COLORS[skeleton.sides[child]], linewidth=2)
-    middle, half = _frame(shown)
+    middle, half = _frame(pose) if frame is None else frame
+    middle = middle[order] * sign
     axes.set_xlim(middle[0] - half, middle[0] + half)
     axes.set_ylim(middle[1] - half, middle[1] + half)
     axes.set_zlim(middle[2] - half, middle[2] + half)
@@ -60,7 +73,7 @@ def draw_pose_3d(axes, pose, skeleton):
     axes.view_init(elev=12, azim=-75)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
         axis.set_ticklabels([])
-        axis.set_tick_params(length=0)
+        axis.set_tick_params(color=(0, 0, 0, 0))  # 3D axes ignore a length of 0
 
 
 def _frame(pose):
@@ -74,50 +87,174 @@ def spread_indices(n, count):
     return ((np.arange(count) + 0.5) * n / max(count, 1)).astype(int)
 
 
-def pose_sheet(generator, data, count=5, title=''):
-    """A row for each of a few poses: input, truth, prediction, both turned by 90 degrees.
+def choose(data, count, seed=None, indices=None):
+    """Which poses to draw.
+
+    Args:
+        data: `pose_file.PoseData`.
+        count: how many, at most.
+        seed: draw them at random with this seed; None to spread them evenly.
+        indices: these, and neither of the former.
+    Returns:
+        `pose_file.PoseData` of usable poses.
+    Raises:
+        InputError: if an index is not that of a pose with every joint.
+    """
+    usable = datasets.usable(data)
+    if indices is not None:
+        for index in indices:
+            if index >= len(data) or not usable[index]:
+                raise InputError(
+                    f'--figures-index {index}: expected a pose with every joint, of the '
+                    f'{len(data)} of {data.name} counted from 0, found none'
+                )
+        return data.select(np.array(indices, int))
+    usable = np.flatnonzero(usable)
+    if seed is None:
+        return data.select(usable[spread_indices(len(usable), count)])
+    drawn = np.random.default_rng(seed).permutation(len(usable))[:count]
+    return data.select(usable[np.sort(drawn)])
+
+
+def _truth_and_prediction(generator, data):
+    """Both of about the size of the normalised input; no truth in 2D-only data."""
+    skeleton = data.skeleton
+    predicted, _ = evaluation.lift_normalized(generator, data.pose2d, skeleton.root)
+    if data.pose3d is None:
+        return {'prediction': predicted}
+    centred = geometry.center(data.pose3d, skeleton.root)
+    size = geometry.scale(data.pose3d[:, :, :2], skeleton.root)[:, None, None]
+    return {'truth': centred / np.where(size > 0, size, 1), 'prediction': predicted}
+
+
+def _row_label(data, row):
+    if 'action' not in data.columns:
+        return ''
+    return data.names['action'][data.columns['action'][row]]
+
+
+def pose_sheet(generator, data, title='', turned=True):
+    """A row for each pose: 2D input, truth, prediction, and both turned by 90 degrees.
+
+    Without the last, these are the columns (a), (b) and (c) of Fig. 5 of the
+    paper and, for data without truth, those of Fig. 6.
 
     Args:
         generator: `links.Generator`.
-        data: `pose_file.PoseData`; without pose3d the columns of truth are left out.
-        count: number of poses, spread evenly over the usable ones.
+        data: `pose_file.PoseData`, from `choose`; without pose3d the columns of
+            truth are left out.
         title: printed on top.
+        turned: whether to draw the poses turned too.
     Returns:
         matplotlib.figure.Figure.
     """
-    usable = np.flatnonzero(datasets.usable(data))
-    shown = data.select(usable[spread_indices(len(usable), count)])
-    skeleton, root = data.skeleton, data.skeleton.root
-    xy = geometry.normalize(shown.pose2d, root)[0]
-    depth = evaluation.lift_rows(generator, functions.to_rows(xy))
-    predicted = np.concatenate([xy, depth[:, :, None]], axis=2)
-    columns = {'prediction': predicted}
-    if shown.pose3d is not None:
-        centred = geometry.center(shown.pose3d, root)
-        size = geometry.scale(shown.pose3d[:, :, :2], root)[:, None, None]
-        columns = {'truth': centred / np.where(size > 0, size, 1), **columns}
-    columns.update(
-        {
-            f'{name},\nturned by 90°': geometry.rotate_about_vertical(poses, np.pi / 2)
-            for name, poses in list(columns.items())
-        }
-    )
-    rows, width = max(len(shown), 1), 1 + len(columns)
+    xy = geometry.normalize(data.pose2d, data.skeleton.root)[0]
+    columns = _truth_and_prediction(generator, data)
+    if turned:
+        columns.update(
+            {
+                f'{name},\nturned by 90°': geometry.rotate_about_vertical(poses, np.pi / 2)
+                for name, poses in list(columns.items())
+            }
+        )
+    rows, width = max(len(data), 1), 1 + len(columns)
     figure = _figure(1.9 * width, 1.9 * rows + 0.65)
-    for row in range(len(shown)):
+    for row in range(len(data)):
         axes = figure.add_subplot(rows, width, row * width + 1)
-        draw_pose_2d(axes, xy[row], skeleton)
+        draw_pose_2d(axes, xy[row], data.skeleton)
         if row == 0:
             axes.set_title('2D input', fontsize=9)
-        if 'action' in shown.columns:
-            action = shown.names['action'][shown.columns['action'][row]]
-            axes.set_ylabel(action, fontsize=9)
+        axes.set_ylabel(_row_label(data, row), fontsize=9)
+        frame = _frame(np.concatenate([poses[row] for poses in columns.values()]))
         for column, (name, poses) in enumerate(columns.items(), start=2):
             axes = figure.add_subplot(rows, width, row * width + column, projection='3d')
-            draw_pose_3d(axes, poses[row], skeleton)
+            draw_pose_3d(axes, poses[row], data.skeleton, frame)
             if row == 0:
                 axes.set_title(name, fontsize=9)
     figure.suptitle(title, fontsize=10)
     top = 1 - 0.62 / figure.get_figheight()  # inches for the titles
     figure.subplots_adjust(left=0.04, right=0.99, bottom=0.01, top=top, wspace=0.04, hspace=0.04)
+    return figure
+
+
+def turned_sheet(generator, data, title=''):
+    """Poses turned by every 30 degrees, clockwise as seen from above.
+
+    As the figures of the paper's supplement: the truth, where there is one,
+    above the prediction, each projected as the discriminator sees it. Bones
+    that are nearer are drawn over those farther away.
+
+    Args:
+        generator, data, title: as `pose_sheet`.
+    Returns:
+        matplotlib.figure.Figure.
+    """
+    kinds = _truth_and_prediction(generator, data)
+    lines = [(row, kind) for row in range(len(data)) for kind in kinds]
+    angles = range(0, 360, 30)
+    figure = _figure(0.95 * len(angles) + 0.3, 0.97 * max(len(lines), 1) + 0.6)
+    top = 1 - 0.5 / figure.get_figheight()
+    grid = figure.add_gridspec(
+        max(len(lines), 1), len(angles), left=0.045, right=0.995, bottom=0.01, top=top,
+        wspace=0.02, hspace=0.04,
+    )  # fmt: skip
+    for line, (row, kind) in enumerate(lines):
+        # One frame for all turns of a pose, wide enough for any of them.
+        around = np.concatenate([poses[row] for poses in kinds.values()])
+        half = 1.12 * max(np.hypot(around[:, 0], around[:, 2]).max(), np.ptp(around[:, 1]) / 2)
+        middle = np.array([0, (around[:, 1].min() + around[:, 1].max()) / 2])
+        for column, degrees in enumerate(angles):
+            axes = figure.add_subplot(grid[line, column])
+            pose = geometry.rotate_about_vertical(kinds[kind][row : row + 1], np.radians(degrees))
+            draw_pose_2d(axes, pose[0, :, :2], data.skeleton, pose[0, :, 2], (middle, half))
+            if line == 0:
+                axes.set_title(f'{degrees}°', fontsize=9)
+            if column == 0:
+                axes.set_ylabel('\n'.join(filter(None, (_row_label(data, row), kind))), fontsize=8)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def action_bars(names, measured, references, unit, title=''):
+    """Error by action: bars of our rows, marks of the others'.
+
+    Args:
+        names: of the actions, and of the average last.
+        measured: dict from label to a list of numbers, drawn as bars.
+        references: the same, None where there is no number, drawn as marks.
+        unit: of the numbers, for the axis.
+        title: printed on top.
+    Returns:
+        matplotlib.figure.Figure.
+    """
+    figure = _figure(max(6.0, 0.62 * len(names) + 1.2), 4.6)
+    axes = figure.add_subplot()
+    place = np.arange(len(names), dtype=float)
+    place[-1] += 0.5  # the average stands apart
+    width = 0.8 / max(len(measured), 1)
+    for i, (label, numbers) in enumerate(measured.items()):
+        values = [np.nan if number is None else number for number in numbers]
+        shift = (i - (len(measured) - 1) / 2) * width
+        axes.bar(place + shift, values, width, label=label, color=_BAR_COLORS[i % 3])
+    for i, (label, numbers) in enumerate(references.items()):
+        values = [np.nan if number is None else number for number in numbers]
+        marker = 'ovs^DP'[i % 6]
+        axes.plot(
+            place, values, marker, color='#222222', markersize=5, label=label,
+            markerfacecolor='white',
+        )  # fmt: skip
+    axes.set_xticks(place, names, rotation=40, ha='right', rotation_mode='anchor', fontsize=9)
+    axes.set_ylabel(unit)
+    axes.grid(axis='y', color='#dddddd')
+    axes.set_axisbelow(True)
+    axes.spines[['top', 'right']].set_visible(False)
+    figure.suptitle(title, fontsize=10)
+    rows = -(-(len(measured) + len(references)) // 4)
+    handles, labels = axes.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda i: labels[i] not in measured)  # bars first
+    figure.legend(
+        [handles[i] for i in order], [labels[i] for i in order], loc='lower center', ncols=4,
+        fontsize=8, frameon=False,
+    )  # fmt: skip
+    figure.subplots_adjust(left=0.09, right=0.99, top=0.92, bottom=0.22 + 0.05 * rows)
     return figure

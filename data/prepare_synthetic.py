@@ -29,7 +29,7 @@ def main(argv=None):
     splits = synthetic.make(options.seed)
     with files.writing('--out', options.out):
         pose_file.write(options.out, splits)
-    print(pose_file.describe(options.out, splits))
+    print(pose_file.describe(options.out))
 
 
 if __name__ == '__main__':

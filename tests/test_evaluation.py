@@ -92,10 +92,10 @@ def test_a_mirrored_truth_is_a_bad_lift(small_splits):
 
 def test_every_protocol_has_a_note():
     import evaluate
-    from chainer_pose import tables
+    from chainer_pose import reports
 
     assert tuple(evaluation.PROTOCOLS) == tuple(evaluation.PROTOCOL_NOTES) == evaluate.PROTOCOLS
-    assert tuple(tables.REPORTS) == evaluate.FORMATS
+    assert tuple(reports.FORMATS) == evaluate.FORMATS
 
 
 def test_poses_with_missing_joints_are_counted_out(small_splits):

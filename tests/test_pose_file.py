@@ -123,7 +123,7 @@ REFUSALS = {
         lambda file: (file.__delitem__('train/pose2d'), file.create_group('train/pose2d')),
         'found a group',
     ),
-    'metres': (attribute('units_3d', 'm'), 'attribute units_3d: expected mm, found m'),
+    'metres': (attribute('units_3d', 'm'), 'attribute units_3d: expected mm or px, found m'),
     'no unit': (
         lambda file: file.attrs.__delitem__('units_2d'),
         'attribute units_2d: expected px, found none',

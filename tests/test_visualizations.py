@@ -17,13 +17,14 @@ def test_spread_indices():
 
 
 def test_a_sheet_has_a_row_a_pose_and_a_column_a_view(generator, small_splits, flat_data):
-    figure = visualizations.pose_sheet(generator, small_splits['test'], count=3)
+    figure = visualizations.pose_sheet(generator, visualizations.choose(small_splits['test'], 3))
     assert len(figure.axes) == 3 * 5
     titles = [axes.get_title() for axes in figure.axes[:5]]
     assert titles == [
         '2D input', 'truth', 'prediction', 'truth,\nturned by 90°', 'prediction,\nturned by 90°',
     ]  # fmt: skip
-    assert len(visualizations.pose_sheet(generator, flat_data, count=3).axes) == 3 * 3
+    flat = visualizations.choose(flat_data, 3)
+    assert len(visualizations.pose_sheet(generator, flat).axes) == 3 * 3
 
 
 def test_the_image_is_the_right_way_up_and_sides_are_coloured(small_splits):
@@ -56,5 +57,5 @@ def test_pyplot_is_not_touched(generator, small_splits):
     import sys
 
     before = 'matplotlib.pyplot' in sys.modules
-    visualizations.pose_sheet(generator, small_splits['test'], count=1)
+    visualizations.pose_sheet(generator, visualizations.choose(small_splits['test'], 1))
     assert ('matplotlib.pyplot' in sys.modules) == before

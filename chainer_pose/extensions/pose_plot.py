@@ -12,7 +12,7 @@ class PosePlot(chainer.training.Extension):
 
     Args:
         generator: `links.Generator`.
-        data: the `pose_file.PoseData` to draw; see `visualizations.pose_sheet`.
+        data: `pose_file.PoseData`, of which five poses, evenly spread, are drawn.
     """
 
     trigger = 1, 'epoch'
@@ -20,7 +20,7 @@ class PosePlot(chainer.training.Extension):
 
     def __init__(self, generator, data):
         self.generator = generator
-        self.data = data
+        self.data = visualizations.choose(data, count=5)
 
     def __call__(self, trainer):
         folder = Path(trainer.out) / 'poses'

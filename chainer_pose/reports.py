@@ -1,0 +1,366 @@
+"""What evaluate.py prints: measured errors, the paper's tables, PCK.
+
+A report is a head (what was measured, on what), a table, and notes on how to
+read it; `render` brings it to text, Markdown, LaTeX, CSV or JSON.
+"""
+
+import csv
+import dataclasses
+import json
+
+from chainer_pose import datasets, evaluation, tables
+from chainer_pose.errors import InputError
+from chainer_pose.sources import h36m, mpi_inf_3dhp
+from chainer_pose.tables import Row, Table
+
+PUBLISHED = datasets.DATA_DIRECTORY / 'published_results.csv'
+OURS, MEASURED = 'Ours (paper)', 'Ours (measured)'
+WITHOUT_3D = 'w/o 3D dataset'
+_NUMBERS_FROM = 5  # columns of the published results before the numbers
+# The 2D joints that each of the paper's tables is about.
+TABLE_KEYPOINTS = {1: ('gt',), 2: ('sh', 'sh_ft')}
+SHORT_ACTIONS = (
+    'Direct.', 'Discuss', 'Eating', 'Greet', 'Phone', 'Photo', 'Pose', 'Purch.', 'Sitting',
+    'SittingD', 'Smoke', 'Wait', 'WalkD', 'Walk', 'WalkT',
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What was measured.
+
+    Attributes:
+        dataset, split, keypoints: names of what was lifted.
+        snapshot: the generator's file.
+        source: the pose file's word on where its poses came from.
+        chosen_here: whether the weights were chosen by their error on this split.
+        trained_on: what the run learned from, '' if not known.
+        truth: what the errors are measured against, where there are several.
+    """
+
+    dataset: str
+    split: str
+    keypoints: str
+    snapshot: str
+    source: str
+    chosen_here: bool
+    trained_on: str = ''
+    truth: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """Lines before a table, the table, lines after it, and the same as a dict for JSON."""
+
+    head: list
+    table: Table
+    notes: list
+    data: dict
+
+
+def _head(context, result):
+    left_out = f' ({result.n_left_out} left out: joints missing)' if result.n_left_out else ''
+    lines = [
+        f'{context.dataset}, {context.split} split, keypoints {context.keypoints}: '
+        f'{result.n_poses} poses{left_out}',
+        f'source: {context.source or "not stated"}',
+        f'weights: {context.snapshot}',
+    ]
+    if context.trained_on:
+        lines.append(f'trained on: {context.trained_on}')
+    if context.truth:
+        lines.append(f'truth: {context.truth}')
+    if context.chosen_here:
+        lines.append(
+            'gen_best.npz was chosen by its error on this split, which flatters it; '
+            'gen_N.npz was not'
+        )
+    return lines
+
+
+def _data(context, result):
+    return {
+        'dataset': context.dataset,
+        'split': context.split,
+        'snapshot': context.snapshot,
+        'n_poses': result.n_poses,
+    }
+
+
+def errors(context, result, flat):
+    """Errors by action, for each protocol beside those of z = 0.
+
+    Args:
+        context: `Context`.
+        result, flat: `evaluation.Result` of the generator and of z = 0.
+    Returns:
+        `Report`; README.md describes its JSON.
+    """
+    rows = []
+    for name in result.scores:
+        for label, score in ((name, result.scores[name]), (f'{name}, z = 0', flat.scores[name])):
+            rows.append(Row(label, (*score.actions.values(), score.average, score.frame_average)))
+    actions = next(iter(result.scores.values())).actions
+    notes = [
+        'Average: mean over the actions. Frames: mean over the poses.',
+        *(f'{name}: {evaluation.PROTOCOL_NOTES[name]}' for name in result.scores),
+        f'inverted in depth, {result.inverted_better:.1%} of the poses would be better (kudo)',
+    ]
+    data = _data(context, result) | {
+        'inverted_better': result.inverted_better,
+        'protocols': {name: dataclasses.asdict(s) for name, s in result.scores.items()},
+        'flat': {name: dataclasses.asdict(s) for name, s in flat.scores.items()},
+    }
+    table = Table(('mm', *actions, 'Average', 'Frames'), tuple(rows))
+    return Report(_head(context, result), table, notes, data)
+
+
+def published(number):
+    """The rows of a table as published.
+
+    Args:
+        number: 1 or 2 for the paper's tables, 'supplement 2' for PCK.
+    Returns:
+        list of dicts: 'method', 'supervision', 'source', 'unit', 'actions' (dict
+        from action to a number, None where the paper has a dash) and 'average'.
+    """
+    rows = []
+    with open(PUBLISHED, newline='', encoding='utf-8') as file:
+        for row in csv.DictReader(file):
+            if row['table'] == str(number):
+                numbers = [float(text) if text else None for text in list(row.values())[5:]]
+                rows.append(
+                    {key: row[key] for key in ('method', 'supervision', 'source', 'unit')}
+                    | {
+                        'actions': dict(zip(list(row)[_NUMBERS_FROM:-1], numbers)),
+                        'average': numbers[-1],
+                    }
+                )
+    return rows
+
+
+def is_human36m(data):
+    """Whether poses are Human3.6M's, by the file's own word: its name and its actions."""
+    return data.name == h36m.NAME and set(data.names.get('action', ())) == set(h36m.ACTIONS)
+
+
+def check_table(number, data, split, keypoints, trained_keypoints):
+    """Refuse a table that would say what it does not hold.
+
+    Args:
+        number: 1 or 2.
+        data: `pose_file.PoseData`.
+        split, keypoints: what is to be measured.
+        trained_keypoints: those of the run, None if not known.
+    Raises:
+        InputError: for other keypoints than the table's, or the training split.
+    """
+    wanted = TABLE_KEYPOINTS[number]
+    if keypoints not in wanted or trained_keypoints not in (None, keypoints):
+        raise InputError(
+            f'--table {number}: expected a run trained and measured with --keypoints '
+            f'{" or ".join(wanted)}, found {trained_keypoints or keypoints} and {keypoints}'
+        )
+    if is_human36m(data) and split != 'test':
+        raise InputError(f'--table {number}: expected the test split, found {split}')
+
+
+def paper_table(number, context, data, result, flat):
+    """One of the paper's tables with our row beside the paper's.
+
+    A data set that is not Human3.6M gets a table of its own, without the
+    published rows: they are of other people and other cameras.
+
+    Args:
+        number: 1 or 2.
+        context: `Context`.
+        data: `pose_file.PoseData` that was measured.
+        result, flat: `evaluation.Result` with one protocol.
+    Returns:
+        `Report`.
+    """
+    (protocol, score), (_, flat_score) = *result.scores.items(), *flat.scores.items()
+    comparable = is_human36m(data)
+    rows, notes, differences = [], [], {}
+    if comparable:
+        rows_published = published(number)
+        actions = list(rows_published[0]['actions'])
+        header = ('mm', *SHORT_ACTIONS, 'Avg')
+        for row in rows_published:
+            cells = (*row['actions'].values(), row['average'])
+            rows.append(Row(row['method'], cells, row['supervision']))
+        ours = next(row for row in rows_published if row['method'] == OURS)
+        notes = _published_notes(number, rows_published)
+        # The file's rate tells how many poses the whole test set has.
+        n_whole = h36m.PUBLISHED_FRAMES['test'] * data.fps / h36m.FPS
+        is_whole = set(score.actions) == set(actions) and result.n_poses > 0.95 * n_whole
+        differences = {
+            action: score.actions[action] - ours['actions'][action]
+            for action in actions
+            if action in score.actions
+        }
+        difference = score.average - ours['average'] if is_whole else None
+        if not is_whole:
+            notes.append(
+                f'measured on a part only, {len(score.actions)} of the {len(actions)} actions and '
+                f'{result.n_poses} poses of about {n_whole:.0f} at {data.fps:g} Hz: the average is '
+                f"not comparable with the paper's"
+            )
+        if protocol != 'kudo':
+            notes.append(f"the paper's rows are by the protocol kudo, ours by {protocol}")
+        title = f'Table {number} of the paper'
+    else:
+        rows_published = []
+        actions = list(score.actions)
+        header = ('mm', *actions, 'Avg')
+        title = (
+            f"Not the paper's Table {number}: {context.dataset} is not Human3.6M, so the "
+            f'published rows are left out'
+        )
+    for label, measured in ((MEASURED, score), (f'{MEASURED}, z = 0', flat_score)):
+        cells = (*(measured.actions.get(action) for action in actions), measured.average)
+        rows.append(Row(label, cells, WITHOUT_3D))
+    if comparable:
+        cells = (*(differences.get(action) for action in actions), difference)
+        rows.append(Row('measured - paper', cells, WITHOUT_3D, is_difference=True))
+    head = [f'{title}: mean error in mm, protocol {protocol}', *_head(context, result)]
+    notes = [f'{protocol}: {evaluation.PROTOCOL_NOTES[protocol]}', *notes]
+    data = _data(context, result) | {
+        'table': number,
+        'title': title,
+        'is_human36m': comparable,
+        'keypoints': context.keypoints,
+        'protocol': protocol,
+        'published': rows_published,
+        'measured': dataclasses.asdict(score),
+        'flat': dataclasses.asdict(flat_score),
+        'difference': differences,
+    }
+    return Report(head, Table(header, tuple(rows)), notes, data)
+
+
+def _published_notes(number, rows):
+    notes = [f"published rows: Kudo et al. 2018, Table {number}; [n] is the paper's reference n"]
+    for row in rows:
+        known = [value for value in row['actions'].values() if value is not None]
+        mean = sum(known) / len(known)
+        if abs(mean - row['average']) > 0.05 + 1e-9:
+            notes.append(
+                f'the published average of {row["method"]}, {row["average"]:.1f}, is not the mean '
+                f'of its row, {mean:.1f}'
+            )
+        if '(' in row['source']:
+            notes.append(f'{row["method"]}: {row["source"].split(", ", 1)[1]}')
+    return notes
+
+
+def pck(context, result, flat):
+    """PCK at 150 mm and AUC, over all, by activity, by camera and by joint.
+
+    Args:
+        context: `Context`.
+        result, flat: `evaluation.PCKResult` of the generator and of z = 0.
+    Returns:
+        `Report`.
+    """
+    supplement = {row['method']: row for row in published('supplement 2')}
+    comparable = context.dataset == mpi_inf_3dhp.NAME and context.split == 'test'
+    header = ('%', 'poses', 'PCK 14', 'AUC 14', 'PCK 17', 'AUC 17')
+    if comparable:
+        header += (OURS,)
+    rows = []
+    for found, suffix in ((result, ''), (flat, ', z = 0')):
+        for score in found.scores if not suffix else found.scores[:1]:
+            cells = (score.n_poses, score.pck14, score.auc14, score.pck17, score.auc17)
+            if comparable:
+                is_theirs = (score.by, score.name, suffix) == ('camera', mpi_inf_3dhp.SCENES[0], '')
+                cells += (supplement[OURS]['average'] if is_theirs else None,)
+            rows.append(Row(score.name + suffix, cells, score.by))
+    rows.sort(key=lambda row: list(dict.fromkeys(r.group for r in rows)).index(row.group))
+    notes = [
+        f'PCK: share of joints nearer than 150 mm; AUC: its mean over 0, 5, ..., 150 mm; both '
+        f'relative to the root. 14: without {", ".join(evaluation.NOT_AMONG_14)}, as is usual; '
+        f'17: all.',
+        "scale: the truth's own on the xy-plane, as the method has none; x and y are the input's",
+    ]
+    if comparable:
+        notes.append(
+            f'{supplement[OURS]["average"]} ({supplement[OURS]["source"]}) is beside the two '
+            f'sequences filmed before the green screen; the paper does not say which joints and '
+            f'which truth it is of'
+        )
+    data = _data(context, result) | {
+        'protocol': 'pck',
+        'keypoints': context.keypoints,
+        'truth': context.truth,
+        'scores': [dataclasses.asdict(score) for score in result.scores],
+        'flat': [dataclasses.asdict(score) for score in flat.scores],
+        'published': list(supplement.values()) if comparable else [],
+    }
+    return Report(_head(context, result), Table(header, tuple(rows)), notes, data)
+
+
+def action_bars(context, data, result, flat):
+    """What `visualizations.action_bars` draws of errors, as its keyword arguments."""
+    protocol, score = next(iter(result.scores.items()))
+    flat_score = flat.scores[protocol]
+    table = next((n for n, keys in TABLE_KEYPOINTS.items() if context.keypoints in keys), None)
+    rows = published(table) if table and is_human36m(data) and context.split == 'test' else []
+    actions = list(rows[0]['actions'] if rows else score.actions)
+    ours = [[*(row['actions'][a] for a in actions), row['average']] for row in rows]
+    measured = {row['method']: numbers for row, numbers in zip(rows, ours) if row['method'] == OURS}
+    for label, found in ((MEASURED, score), ('z = 0', flat_score)):
+        measured[label] = [*(found.actions.get(action) for action in actions), found.average]
+    return {
+        'names': [*actions, 'Average'],
+        'measured': measured,
+        'references': {
+            f'{row["method"]}, {row["supervision"]}': numbers
+            for row, numbers in zip(rows, ours)
+            if row['method'] != OURS
+        },
+        'unit': f'error ({protocol}), mm',
+        'title': f'{context.dataset}, {context.split} split, keypoints {context.keypoints}',
+    }
+
+
+def pck_bars(context, result, flat):
+    """What `visualizations.action_bars` draws of PCK, as its keyword arguments."""
+    figures = [
+        {score.name: score.pck14 for score in found.scores if score.by in ('action', 'all')}
+        for found in (result, flat)
+    ]
+    names = [name for name in figures[0] if name != 'all']
+    return {
+        'names': [*names, 'all poses'],
+        'measured': {
+            label: [*(found[name] for name in names), found['all']]
+            for label, found in zip((MEASURED, 'z = 0'), figures)
+        },
+        'references': {},
+        'unit': 'PCK at 150 mm, 14 joints, %',
+        'title': f'{context.dataset}, {context.split} split, {context.truth or "pose3d"}',
+    }
+
+
+def _as_text(report):
+    return '\n'.join([*report.head, '', tables.text(report.table), '', *report.notes])
+
+
+def _as_markdown(report):
+    head, notes = ([f'- {line}' for line in lines] for lines in (report.head, report.notes))
+    return '\n'.join([*head, '', tables.markdown(report.table), '', *notes])
+
+
+def _as_latex(report):
+    head, notes = ([f'% {line}' for line in lines] for lines in (report.head, report.notes))
+    return '\n'.join([*head, tables.latex(report.table), *notes])
+
+
+FORMATS = {
+    'text': _as_text,
+    'markdown': _as_markdown,
+    'latex': _as_latex,
+    'csv': lambda report: tables.to_csv(report.table),
+    'json': lambda report: json.dumps(report.data, indent=2),
+}

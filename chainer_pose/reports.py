@@ -268,15 +268,14 @@ def pck(context, result, flat):
     header = ('%', 'poses', 'PCK 14', 'AUC 14', 'PCK 17', 'AUC 17')
     if comparable:
         header += (OURS,)
+    flat_all = dataclasses.replace(flat.scores[0], name=f'{flat.scores[0].name}, z = 0')
     rows = []
-    for found, suffix in ((result, ''), (flat, ', z = 0')):
-        for score in found.scores if not suffix else found.scores[:1]:
-            cells = (score.n_poses, score.pck14, score.auc14, score.pck17, score.auc17)
-            if comparable:
-                is_theirs = (score.by, score.name, suffix) == ('camera', mpi_inf_3dhp.SCENES[0], '')
-                cells += (supplement[OURS]['average'] if is_theirs else None,)
-            rows.append(Row(score.name + suffix, cells, score.by))
-    rows.sort(key=lambda row: list(dict.fromkeys(r.group for r in rows)).index(row.group))
+    for score in [result.scores[0], flat_all, *result.scores[1:]]:
+        cells = (score.n_poses, score.pck14, score.auc14, score.pck17, score.auc17)
+        if comparable:
+            is_theirs = (score.by, score.name) == ('camera', mpi_inf_3dhp.SCENES[0])
+            cells += (supplement[OURS]['average'] if is_theirs else None,)
+        rows.append(Row(score.name, cells, '' if score.by == 'all' else f'by {score.by}'))
     notes = [
         f'PCK: share of joints nearer than 150 mm; AUC: its mean over 0, 5, ..., 150 mm; both '
         f'relative to the root. 14: without {", ".join(evaluation.NOT_AMONG_14)}, as is usual; '

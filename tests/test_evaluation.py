@@ -124,3 +124,40 @@ def test_z_zero_on_the_real_rig(shared_data):
     assert list(score.actions) == [
         'basketball', 'jumping', 'running', 'soccer', 'walking', 'washwindow',
     ]  # fmt: skip
+
+
+def test_pck_by_hand(small_splits):
+    """z = 0 for poses with all joints in the root's plane is right; one moved joint is counted."""
+    data = small_splits['test'].select(np.arange(4))
+    data.pose2d[:] = [[0.0, 0.0], *[[100.0, 50.0]] * 16]
+    data.pose3d = np.concatenate([data.pose2d, np.full((4, 17, 1), 3000)], axis=2).astype('f')
+    names = data.skeleton.names
+    data.pose3d[0, names.index('LWrist'), 2] += 152  # over 150 mm
+    data.pose3d[1, names.index('Spine'), 2] += 149  # under, and not among the 14
+    data.columns = {'action': np.array([0, 0, 1, 1]), 'camera': np.array([0, 1, 1, 1])}
+    result = evaluation.evaluate_pck(None, data)
+    assert (result.n_poses, result.n_left_out) == (4, 0)
+    at = {(score.by, score.name): score for score in result.scores}
+    everything = at['all', 'all']
+    assert everything.n_poses == 4
+    assert everything.pck14 == pytest.approx(100 * (1 - 1 / (4 * 14)))
+    assert everything.pck17 == pytest.approx(100 * (1 - 1 / (4 * 17)))
+    # No joint is nearer than 0 mm: of 31 thresholds 30 count the right ones, one the Spine.
+    assert everything.auc14 == pytest.approx(100 * 30 / 31 * (1 - 1 / (4 * 14)))
+    assert everything.auc17 == pytest.approx(100 * (66 * 30 + 1) / (4 * 17 * 31))
+    first, second = data.names['action'][:2]
+    assert at['action', first].pck14 == pytest.approx(100 * (1 - 1 / 28))
+    assert at['action', second].pck14 == 100
+    assert at['camera', data.names['camera'][1]].n_poses == 3
+    assert at['joint', 'LWrist'].pck17 == at['joint', 'LWrist'].pck14 == 75
+    assert at['joint', 'Spine'].pck14 is None
+    assert at['joint', 'Spine'].pck17 == 100
+    assert sum(score.by == 'joint' for score in result.scores) == 17
+
+
+def test_pck_wants_the_17_joints(flat_data):
+    from chainer_pose.skeleton import MPII16
+
+    flat_data.skeleton = MPII16
+    with pytest.raises(InputError, match='--protocol pck: expected the 17 joints'):
+        evaluation.evaluate_pck(None, flat_data)

@@ -16,7 +16,8 @@ from chainer_pose.errors import InputError
 from chainer_pose.geometry import Camera
 from chainer_pose.sources import h36m, plain_pickle, resection
 
-_IMAGE = 1002  # px; poses may leave the image, but not by another image's width
+_IMAGE = 1002  # px, width and height
+_MAX_DIFFERENCE = 0.5  # px, between a projection that a copy holds and our own
 # What the copies call the detections, and the pose file in all cases.
 _DETECTION_FOLDERS = {'sh': 'StackedHourglass', 'sh_ft': 'StackedHourglassFineTuned240'}
 _DETECTION_FILES = {'sh_pt_mpii': 'sh', 'sh_ft_h36m': 'sh_ft', 'cpn_ft_h36m_dbb': 'cpn_ft'}
@@ -150,21 +151,36 @@ def read_cameras(path, subject):
 
 
 def choose_rotation(where, pair, world):
-    """The one of two cameras that sees the poses, in front and in its image.
+    """The one of two cameras that sees the poses; if both do, the one that stands level.
 
+    Args:
+        where: for the message.
+        pair: two `geometry.Camera`, with R as the convention has it, and transposed.
+        world: (..., 3) array, mm, z up.
+    Returns:
+        `geometry.Camera`.
     Raises:
         InputError: if neither does: the camera is not of these poses.
     """
-    for camera in pair:
-        pose3d = camera.world_to_camera(world)
-        if (pose3d[..., 2] > 0).all():
-            pixels = camera.project(pose3d)
-            if (np.abs(pixels - camera.c) < 1.5 * _IMAGE).all():
-                return camera
-    raise InputError(
-        f'{where}: expected camera {pair[0].name} to see the poses, found them behind it or '
-        f'outside its image'
-    )
+    seeing = [camera for camera in pair if _sees(camera, world)]
+    if not seeing:
+        raise InputError(
+            f'{where}: expected camera {pair[0].name} to see the poses, found them behind it or '
+            f'outside its image'
+        )
+    # The cameras of Human3.6M look across the room's corners and roll by less than
+    # 4 degrees, so the right of a transposed one is some 20 degrees off level. The
+    # margin lets no camera that is stored as the convention has it be turned.
+    roll = [abs(camera.R[0, 2]) for camera in seeing]
+    return seeing[1] if len(seeing) == 2 and roll[1] < roll[0] - 0.15 else seeing[0]
+
+
+def _sees(camera, world):
+    pose3d = camera.world_to_camera(world)
+    if not (pose3d[..., 2] > 0).all():
+        return False
+    # A pose may leave the image, but not by another image's width.
+    return bool((np.abs(camera.project(pose3d) - camera.c) < 1.5 * _IMAGE).all())
 
 
 def _spread(items, count):
@@ -176,8 +192,9 @@ class _World:
     """What layouts of world poses share: cameras from cameras.h5, or found again.
 
     A layout gives `world(take)`, (F, 17, 3) mm, and may give `images(take)`, a
-    dict from camera to (F, 17, 2) px, by which its cameras are found again
-    where there is no cameras.h5.
+    dict from camera to the projections that it holds itself, (F, 17, 2) px. These
+    are kept as they are, and by them the cameras are found again where there is
+    no cameras.h5.
     """
 
     def __init__(self, root):
@@ -185,12 +202,24 @@ class _World:
         self.cameras_file = _find_cameras_file(root)
         self._cameras = {}
 
+    def images(self, take):
+        return {}
+
     def poses(self, take):
-        world = self.world(take)
+        world, images = self.world(take), self.images(take)
+        where = f'{self.root}: {take}'
         seen = {}
         for name, camera in self.cameras(take.subject).items():
             pose3d = camera.world_to_camera(world)
-            seen[name] = _project(f'{self.root}: {take}', camera, pose3d), pose3d
+            projected = _project(where, camera, pose3d)
+            pose2d = images.get(name, projected)
+            difference = np.abs(pose2d - projected).max(initial=0)
+            if difference > _MAX_DIFFERENCE:
+                raise InputError(
+                    f'{where}, camera {name}: expected 2D that are the projection of the 3D, '
+                    f'found a difference of {difference:.3g} px'
+                )
+            seen[name] = pose2d, pose3d
         return seen
 
     def cameras(self, subject):
@@ -373,6 +402,8 @@ class VideoPose3D(_World):
         return metres * 1000
 
     def images(self, take):
+        if take not in self._images:
+            return {}
         where = f'{self.root / "data_2d_h36m_gt.npz"}: {take}'
         views, n = _views(where, self._images[take]), len(self._world[take])
         for view in views.values():
@@ -383,7 +414,7 @@ class VideoPose3D(_World):
         return {camera: view[:n].astype(float) for camera, view in views.items()}
 
     def detected(self, name):
-        self._images = None  # the cameras of all subjects are known by now; free the memory
+        self._images = {}  # the poses have been read by now: free the memory
         views = self._read(self._files[name], 'positions_2d')
 
         def read(take, camera):

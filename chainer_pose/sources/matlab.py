@@ -40,7 +40,7 @@ def read(path, names):
 
 def as_list(value):
     """A struct or cell array as a list, whatever a lone or missing element became."""
-    if value is None or (isinstance(value, (str, np.ndarray)) and np.size(value) == 0):
+    if value is None or (isinstance(value, str) and not value):
         return []
     if isinstance(value, np.ndarray):
         return list(value.ravel())

@@ -152,17 +152,20 @@ class Writer:
                 shapes are not those of the skeleton.
         """
         masks = {_of('valid', keypoints): valid, _of('filled', keypoints): filled}
-        trusted = _trusted(valid, filled)
-        for name, array in (arrays | masks).items():
-            if array is None:
-                continue
-            array = np.asarray(array, _dtype(name))
+        given = {
+            name: np.asarray(array, _dtype(name))
+            for name, array in (arrays | masks).items()
+            if array is not None
+        }
+        for name, array in given.items():
             shape = (len(array), *self._row(name))
             if array.shape != shape:
                 raise _refusal(self._path, f'{split}/{name}', f'shape {shape}', array.shape)
+        for name, array in given.items():
             if name.startswith('pose'):
                 is_judged = name == _of('pose2d', keypoints)
-                _check_finite(self._path, f'{split}/{name}', array, trusted if is_judged else None)
+                trusted = _trusted(valid, filled) if is_judged else None
+                _check_finite(self._path, f'{split}/{name}', array, trusted)
             elif name in self._header.names:
                 n_names = len(self._header.names[name])
                 _check_indices(self._path, f'{split}/{name}', array, n_names)

@@ -79,6 +79,15 @@ def test_poses_with_missing_joints_or_without_size_are_left_out(flat_data):
     assert len(datasets.training_rows(flat_data)) == 10
 
 
+def test_filled_joints_count_as_there(flat_data):
+    flat_data.valid = np.ones((12, 17), bool)
+    flat_data.valid[:, 9] = False
+    assert not datasets.usable(flat_data).any()
+    flat_data.filled = ~flat_data.valid
+    flat_data.filled[4, 9] = False
+    assert list(np.flatnonzero(~datasets.usable(flat_data))) == [4]
+
+
 def test_no_usable_pose_is_refused(flat_data):
     flat_data.valid = np.zeros((12, 17), bool)
     with pytest.raises(InputError, match='found none among 12'):

@@ -242,6 +242,8 @@ def test_raw_names_in_the_baseline_layout_find_their_detections(world, convert, 
     one = {t: p for t, p in world.items() if t.subject in ('S1', 'S9')}
     trees.write_baseline(tmp_path, one, raw=True)
     assert (tmp_path / 'S1/MyPoses/3D_positions/TakingPhoto 1.h5').exists()
+    detected = tmp_path / 'S1' / 'StackedHourglass'
+    (detected / 'Photo.54138969.h5').rename(detected / 'TakingPhoto.54138969.h5')
     path, _ = convert(tmp_path, subjects=('S1', 'S9'))
     assert len(poses_of(path, 'train', 'sh')['S1', 'Photo', '54138969']) == 2
 
@@ -317,8 +319,13 @@ def damage_camera(name, value):
 
 
 DAMAGE = {
-    'subject': (lambda root: shutil.rmtree(root / 'S7'), r'S7/MyPoses.*recordings of S7.*found none.*--subjects'),
-    'cameras': (lambda root: (root / 'cameras.h5').unlink(), r'cameras\.h5: expected it, found none'),
+    'subject': (
+        lambda root: shutil.rmtree(root / 'S7'),
+        r'S7/MyPoses.*recordings of S7.*found none.*--subjects',
+    ),
+    'cameras': (
+        lambda root: (root / 'cameras.h5').unlink(), r'cameras\.h5: expected it, found none',
+    ),
     'camera': (
         lambda root: h5py.File(root / 'cameras.h5', 'a').__delitem__('subject6/camera2'),
         r'cameras\.h5: expected subject6/camera1 to camera4',
@@ -327,7 +334,8 @@ DAMAGE = {
     'camera T': (damage_camera('T', np.zeros(2)), r'S6, camera 55011271, T: expected 3 numbers'),
     'camera R': (damage_camera('R', np.ones((3, 3))), r'expected R to be a rotation'),
     'camera elsewhere': (
-        damage_camera('T', np.array([[1e5], [0], [0]])), r'expected camera 55011271 to see the poses',
+        damage_camera('T', np.array([[1e5], [0], [0]])),
+        r'expected camera 55011271 to see the poses',
     ),
     'detections of one subject': (
         lambda root: shutil.rmtree(root / 'S8' / 'StackedHourglass'),
@@ -335,7 +343,7 @@ DAMAGE = {
     ),
     'one detection': (
         lambda root: (root / 'S9/StackedHourglass/Photo_1.60457274.h5').unlink(),
-        r'sh, S9 Photo 1, camera 60457274: expected its detections, found none',
+        r'S9/StackedHourglass: expected detections of S9 Photo 1 by camera 60457274, found none',
     ),
     'no HDF5': (
         lambda root: (root / 'S5/MyPoses/3D_positions/Photo 1.h5').write_bytes(b'x'),

@@ -6,6 +6,7 @@ import pytest
 
 from chainer_pose import pose_file
 from chainer_pose.errors import InputError
+from chainer_pose.skeleton import H36M17
 
 
 def test_what_is_written_is_read(small_splits, small_file):
@@ -181,3 +182,86 @@ def test_the_real_files_pass(shared_data):
     assert rig.pose3d.shape == (9056, 17, 3)
     assert rig.names['action'][:2] == ['basketball', 'basketball_signal']
     assert pose_file.read(shared_data / 'mpii.h5', 'train').pose3d is None
+
+
+HEADER = pose_file.Header('parts', H36M17, names={'action': ('a', 'b')}, fps=10.0)
+
+
+def test_parts_add_up_and_arrays_may_come_one_after_another(tmp_path, rng):
+    poses = rng.normal(0, 100, (9000, 17, 2)).astype('f')
+    path = tmp_path / 'parts.h5'
+    with pose_file.writing(path, HEADER) as writer:
+        for start in range(0, 9000, 700):
+            part = poses[start : start + 700]
+            writer.append('train', pose2d=part, action=np.full(len(part), start % 2))
+        assert not path.exists()
+        for start in range(0, 9000, 1000):
+            part = poses[start : start + 1000]
+            valid = np.ones(part.shape[:2], bool)
+            valid[:, 9] = False
+            writer.append('train', valid, ~valid, 'sh', pose2d_sh=part + 1)
+    gt, sh = (pose_file.read(path, 'train', keypoints) for keypoints in ('gt', 'sh'))
+    np.testing.assert_array_equal(gt.pose2d, poses)
+    np.testing.assert_array_equal(sh.pose2d, poses + 1)
+    assert gt.valid is None
+    assert gt.filled is None
+    assert not sh.valid[:, 9].any()
+    np.testing.assert_array_equal(sh.filled, ~sh.valid)
+    assert (gt.name, gt.fps, gt.names) == ('parts', 10.0, {'action': ['a', 'b']})
+    assert pose_file.describe(path) == (
+        f'{path}: 9000 train poses of 17 joints at 10 Hz; also pose2d_sh'
+    )
+
+
+def test_detections_without_a_mask_of_their_own_have_the_truths(flat_data, tmp_path):
+    flat_data.valid = np.ones((12, 17), bool)
+    flat_data.valid[3, 5] = False
+    pose_file.write(tmp_path / 'a.h5', {'train': flat_data})
+    with h5py.File(tmp_path / 'a.h5', 'a') as file:
+        file['train/pose2d_sh'] = file['train/pose2d'][()]
+    back = pose_file.read(tmp_path / 'a.h5', 'train', 'sh')
+    np.testing.assert_array_equal(back.valid, flat_data.valid)
+
+
+def test_another_truth_by_name(small_file, tmp_path):
+    path = shutil.copy(small_file, tmp_path / 'copy.h5')
+    with h5py.File(path, 'a') as file:
+        file['train/pose3d_univ'] = file['train/pose3d'][()] * 2
+        file['train/pose3d_univ'].attrs['description'] = 'twice the size'
+    univ, real = (pose_file.read(path, 'train', truth=truth) for truth in ('univ', 'gt'))
+    np.testing.assert_array_equal(univ.pose3d, real.pose3d * 2)
+    assert (univ.truth, real.truth) == ('twice the size', '')
+    with pytest.raises(InputError, match=r"test/pose3d_univ: expected this truth, .*\['pose3d'\]"):
+        pose_file.read(path, 'test', truth='univ')
+
+
+POSE = np.zeros((2, 17, 2), np.float32)
+NAN = np.full((2, 17, 2), np.nan)
+SEEN = np.ones((2, 17), bool)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ({'pose2d': NAN}, r'train/pose2d: expected finite numbers, found \[nan, nan\]'),
+        ({'pose2d': NAN, 'valid': ~SEEN, 'filled': SEEN}, 'expected finite numbers'),
+        ({'pose2d': POSE, 'pose3d': NAN}, r'train/pose3d: expected shape \(2, 17, 3\)'),
+        ({'pose2d': POSE, 'pose3d': np.full((2, 17, 3), np.inf), 'valid': ~SEEN}, 'train/pose3d'),
+        ({'pose2d': POSE, 'valid': SEEN[:, :3]}, r'train/valid: expected shape'),
+        ({'pose2d': POSE, 'action': [0, 2]}, 'train/action: expected indices from 0 to 1'),
+        ({'pose2d': POSE, 'frame': [0, 1, 2]}, 'train: expected pose2d, and as many rows of all'),
+        ({'pose3d': np.zeros((2, 17, 3))}, 'train: expected pose2d'),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused_and_nothing_is_left(tmp_path, arguments, message):
+    path = tmp_path / 'parts.h5'
+    with pytest.raises(InputError, match=message) as caught, pose_file.writing(path, HEADER) as w:
+        w.append('train', **arguments)
+    assert str(caught.value).startswith(str(path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_joints_that_are_not_there_need_no_coordinates(tmp_path):
+    with pose_file.writing(tmp_path / 'a.h5', HEADER) as writer:
+        writer.append('train', ~SEEN, pose2d=NAN)
+    assert np.isnan(pose_file.read(tmp_path / 'a.h5', 'train').pose2d).all()

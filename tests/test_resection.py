@@ -32,7 +32,7 @@ def test_pixels_of_something_else_are_refused(room, rng):
     pixels = trees.project(camera, room)
     with pytest.raises(InputError, match=r'difference of .* px'):
         resection.resect(room, pixels + rng.normal(0, 2, pixels.shape), 'a')
-    with pytest.raises(InputError, match='mirror image|difference'):
+    with pytest.raises(InputError, match=r'mirror image|difference'):
         resection.resect(room, pixels * [-1, 1], 'a')
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from chainer_pose.errors import InputError
-from chainer_pose.skeleton import H36M17, AngleJoints, Skeleton
+from chainer_pose.skeleton import H36M17, MPII16, AngleJoints, Skeleton
 
 
 def test_h36m17():
@@ -19,6 +19,16 @@ def test_angle_joints_are_found_by_name():
     )
     other = Skeleton('other', ('left_shoulder', 'Neck', 'nose', 'RightShoulder'), (1, -1, 1, 1))
     assert other.angle_joints == AngleJoints(nose=2, neck=1, left_shoulder=0, right_shoulder=3)
+
+
+def test_mpii_has_its_head_top_for_a_nose():
+    found = MPII16.angle_joints
+    assert [MPII16.names[j] for j in found] == ['HeadTop', 'UpperNeck', 'LShoulder', 'RShoulder']
+    assert MPII16.names[MPII16.root] == 'Pelvis'
+    parent = {MPII16.names[child]: MPII16.names[parent] for child, parent in MPII16.bones}
+    assert parent['RAnkle'] == 'RKnee'
+    assert parent['LWrist'] == 'LElbow'
+    assert parent['LShoulder'] == parent['RShoulder'] == parent['UpperNeck'] == 'Thorax'
 
 
 def test_a_skeleton_without_shoulders_has_no_angle():

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from chainer_pose import links, visualizations
-from chainer_pose.skeleton import H36M17
+from chainer_pose.errors import InputError
+from chainer_pose.skeleton import H36M17, Skeleton
 
 
 @pytest.fixture
@@ -59,3 +60,88 @@ def test_pyplot_is_not_touched(generator, small_splits):
     before = 'matplotlib.pyplot' in sys.modules
     visualizations.pose_sheet(generator, visualizations.choose(small_splits['test'], 1))
     assert ('matplotlib.pyplot' in sys.modules) == before
+
+
+def test_poses_are_chosen_evenly_by_seed_or_by_index(flat_data):
+    flat_data.columns['frame'] = np.arange(12)
+    flat_data.valid = np.ones((12, 17), bool)
+    flat_data.valid[2, 3] = False
+
+    def frames(**options):
+        return list(visualizations.choose(flat_data, **options).columns['frame'])
+
+    assert frames(count=3) == [1, 6, 10]
+    assert frames(count=3, seed=1) == frames(count=3, seed=1) != frames(count=3, seed=2)
+    assert 2 not in frames(count=12, seed=0)
+    assert len(frames(count=99, seed=0)) == 11
+    assert frames(count=3, indices=[7, 0]) == [7, 0]
+    for index in (2, 12):
+        with pytest.raises(InputError, match=f'--figures-index {index}: expected a pose with'):
+            frames(count=1, indices=[index])
+
+
+def test_without_the_turned_columns_it_is_fig_5_or_6(generator, small_splits, flat_data):
+    for data, titles in (
+        (small_splits['test'], ['2D input', 'truth', 'prediction']),
+        (flat_data, ['2D input', 'prediction']),
+    ):
+        figure = visualizations.pose_sheet(
+            generator, visualizations.choose(data, 2), 'a title', turned=False
+        )
+        assert [axes.get_title() for axes in figure.axes[: len(titles)]] == titles
+        assert len(figure.axes) == 2 * len(titles)
+        assert figure.get_suptitle() == 'a title'
+    # Truth and prediction are shown in one frame, to be compared.
+    shown = visualizations.choose(small_splits['test'], 1)
+    truth, prediction = visualizations.pose_sheet(generator, shown, turned=False).axes[1:]
+    assert truth.get_xlim() == prediction.get_xlim()
+
+
+def test_turned_rows_go_clockwise_from_above_by_30_degrees(generator, small_splits, flat_data):
+    shown = visualizations.choose(small_splits['test'], 2)
+    figure = visualizations.turned_sheet(generator, shown)
+    assert len(figure.axes) == 2 * 2 * 12
+    assert [axes.get_title() for axes in figure.axes[:12]] == [f'{30 * i}°' for i in range(12)]
+    assert [figure.axes[12 * i].get_ylabel().split('\n')[1] for i in range(4)] == [
+        'truth', 'prediction', 'truth', 'prediction',
+    ]  # fmt: skip
+    assert all(axes.yaxis_inverted() and axes.get_aspect() == 1 for axes in figure.axes)
+    assert len({axes.get_xlim() for axes in figure.axes[:24]}) == 1
+    # A quarter turn, column 3: what was behind (z > 0) has gone to the right.
+    pose = shown.pose3d[0] - shown.pose3d[0, :1]
+    size = np.linalg.norm(pose[1:, :2], axis=1).mean()
+    points = np.concatenate([line.get_xydata() for line in figure.axes[3].lines])
+    for joint in ('LWrist', 'RFoot'):
+        _, y, z = pose[H36M17.names.index(joint)] / size
+        assert np.abs(points - [z, y]).sum(axis=1).min() < 1e-5
+    assert len(visualizations.turned_sheet(generator, flat_data.select([0])).axes) == 12
+
+
+def test_nearer_bones_are_drawn_over_those_farther_away():
+    axes = visualizations._figure(2, 2).add_subplot()
+    skeleton = Skeleton('three', ('Hip', 'LHand', 'RHand'), (-1, 0, 0))
+    pose = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
+    for depth, last in (([0.0, -1.0, 1.0], 'left'), ([0.0, 1.0, -1.0], 'right')):
+        axes.clear()
+        visualizations.draw_pose_2d(axes, pose, skeleton, np.array(depth))
+        assert axes.lines[-1].get_color() == visualizations.COLORS[last]
+
+
+def test_bars_stand_by_action_and_gaps_stay_gaps():
+    figure = visualizations.action_bars(
+        ['Walking', 'Sitting', 'Average'],
+        {'paper': [1.0, 2.0, 1.5], 'measured': [3.0, None, 3.0]},
+        {'other': [0.5, None, 0.5]},
+        'error, mm',
+    )
+    axes = figure.axes[0]
+    heights = [[bar.get_height() for bar in bars] for bars in axes.containers]
+    np.testing.assert_equal(heights, [[1.0, 2.0, 1.5], [3.0, np.nan, 3.0]])
+    np.testing.assert_equal(axes.lines[0].get_ydata(), [0.5, np.nan, 0.5])
+    assert [label.get_text() for label in axes.get_xticklabels()] == [
+        'Walking', 'Sitting', 'Average',
+    ]  # fmt: skip
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        'paper', 'measured', 'other',
+    ]  # fmt: skip
+    assert axes.get_ylabel() == 'error, mm'

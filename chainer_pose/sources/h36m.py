@@ -66,6 +66,11 @@ def order(take):
     return SUBJECTS.index(take.subject), ACTIONS.index(take.action), take.number
 
 
+def lacks_detections(take, camera):
+    """Whether this is the camera whose detections the public copies lack."""
+    return (take.subject, take.action, camera) == _MISSING
+
+
 def to_17_joints(pose):
     """Bring detections to the 17 joints.
 
@@ -117,7 +122,7 @@ def convert(layout, path, step=5, all_cameras=False, progress=None):
         clips = []
         for take in layout.takes:
             for camera, (pose2d, pose3d) in layout.poses(take).items():
-                is_kept = all_cameras or (take.subject, take.action, camera) != _MISSING
+                is_kept = all_cameras or not lacks_detections(take, camera)
                 clip = _Clip(take, camera, len(pose3d), len(clips), is_kept)
                 if is_kept:
                     arrays = {'pose2d': pose2d[::step], 'pose3d': pose3d[::step]}
@@ -168,7 +173,7 @@ class _Clip(NamedTuple):
 def _append_detections(writer, layout, name, clip, pose, step):
     where = f'{layout.root}: {name}, {clip.take}, camera {clip.camera}'
     if pose is None:
-        if (clip.take.subject, clip.take.action, clip.camera) != _MISSING:
+        if not lacks_detections(clip.take, clip.camera):
             raise InputError(f'{where}: expected its detections, found none; {layout.how_to_get}')
         pose = np.full((clip.n_frames, len(H36M17), 2), np.nan, np.float32)
         valid = filled = np.zeros(pose.shape[:2], bool)

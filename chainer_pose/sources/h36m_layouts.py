@@ -286,17 +286,35 @@ class Baseline(_World):
             raise InputError(f'{root / "cameras.h5"}: expected it, found none; {self.how_to_get}')
         for subject in subjects:
             read_cameras(self.cameras_file, subject)  # say what is missing at once
-        self.detections = []
-        for name, folder in _DETECTION_FOLDERS.items():
-            absent = [s for s in subjects if not (root / s / folder).is_dir()]
-            if len(absent) == len(subjects):
-                continue
-            if absent:
+        self._detected = {
+            name: self._find_detections(folder, subjects)
+            for name, folder in _DETECTION_FOLDERS.items()
+            if any((root / subject / folder).is_dir() for subject in subjects)
+        }
+        self.detections = list(self._detected)
+
+    def _find_detections(self, folder, subjects):
+        """Their files by (take, camera); a missing one is said at once, not after an hour."""
+        files = {}
+        for subject in subjects:
+            place = self.root / subject / folder
+            if not place.is_dir():
                 raise InputError(
-                    f'{root / absent[0] / folder}: expected detections as for the other '
-                    f'subjects, found none; {self.how_to_get}'
+                    f'{place}: expected detections as for the other subjects, found none; '
+                    f'{self.how_to_get}'
                 )
-            self.detections.append(name)
+            for camera in h36m.CAMERAS:
+                found = _glob_takes(place, subject, f'.{camera}.h5')
+                files |= {(take, camera): path for take, path in found.items()}
+        for take in self.takes:
+            for camera in h36m.CAMERAS:
+                if (take, camera) not in files and not h36m.lacks_detections(take, camera):
+                    place = self.root / take.subject / folder
+                    raise InputError(
+                        f'{place}: expected detections of {take} by camera {camera}, found none; '
+                        f'{self.how_to_get}'
+                    )
+        return files
 
     def world(self, take):
         path = self._files[take]
@@ -308,20 +326,10 @@ class Baseline(_World):
 
     def detected(self, name):
         def read(take, camera):
-            folder = self.root / take.subject / _DETECTION_FOLDERS[name]
-            stem = self._files[take].stem
-            for spelled in dict.fromkeys((stem.replace(' ', '_'), stem, _plain_name(take))):
-                path = folder / f'{spelled}.{camera}.h5'
-                if path.is_file():
-                    return _detections(path, _read_h5(path, 'poses'))
-            return None
+            path = self._detected[name].get((take, camera))
+            return None if path is None else _detections(path, _read_h5(path, 'poses'))
 
         return read
-
-
-def _plain_name(take):
-    """How the archives write a take whose S1 name was changed: 'Photo_1'."""
-    return f'{take.action}_{take.number}' if take.number else take.action
 
 
 def _detections(where, array):

@@ -232,10 +232,11 @@ def action_bars(names, measured, references, unit, title=''):
     place = np.arange(len(names), dtype=float)
     place[-1] += 0.5  # the average stands apart
     width = 0.8 / max(len(measured), 1)
+    colors = _BAR_COLORS[-len(measured) :]  # the same with the paper's row and without
     for i, (label, numbers) in enumerate(measured.items()):
         values = [np.nan if number is None else number for number in numbers]
         shift = (i - (len(measured) - 1) / 2) * width
-        axes.bar(place + shift, values, width, label=label, color=_BAR_COLORS[i % 3])
+        axes.bar(place + shift, values, width, label=label, color=colors[i % len(colors)])
     for i, (label, numbers) in enumerate(references.items()):
         values = [np.nan if number is None else number for number in numbers]
         marker = 'ovs^DP'[i % 6]

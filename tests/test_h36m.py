@@ -396,6 +396,45 @@ def test_what_videopose3d_and_the_archive_lack_is_named(copies, world, tmp_path)
         h36m_layouts.find(tmp_path / 'a')
 
 
+def test_videopose3d_with_cameras(copies, world, convert, tmp_path):
+    """cameras.h5 beside the files: with the 2D that they hold, and without it."""
+    root = tmp_path / 'v'
+    shutil.copytree(copies / 'videopose3d', root)
+    trees.write_cameras(root / 'cameras.h5')
+    expected, _ = convert(copies / 'baseline')
+    for _ in range(2):
+        path, _ = convert(root)
+        for split in ('train', 'test'):
+            found, wanted = (pose_file.read(p, split) for p in (path, expected))
+            np.testing.assert_allclose(found.pose2d, wanted.pose2d, atol=1e-3)
+            np.testing.assert_allclose(found.pose3d, wanted.pose3d, atol=1e-3)
+        (root / 'data_2d_h36m_gt.npz').unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize('with_cameras', [True, False])
+def test_2d_of_other_3d_are_refused(copies, world, convert, tmp_path, with_cameras):
+    """Two recordings exchanged in one file: right shapes, wrong numbers."""
+    root = tmp_path / 'v'
+    shutil.copytree(copies / 'videopose3d', root)
+    mixed = dict(world)
+    a, b = Take('S6', 'Photo', 0), Take('S6', 'Photo', 1)
+    mixed[a], mixed[b] = world[b], world[a]
+    trees.write_videopose3d(tmp_path / 'mixed', mixed, ())
+    shutil.copy(tmp_path / 'mixed' / 'data_2d_h36m_gt.npz', root)
+    if with_cameras:
+        trees.write_cameras(root / 'cameras.h5')
+    with pytest.raises(InputError, match=r'S6.*expected 2D that are the projection of the 3D'):
+        convert(root)
+
+
+def test_a_recording_without_frames_is_named(world, convert, tmp_path):
+    one = {t: p for t, p in world.items() if t.subject == 'S1'}
+    one[Take('S1', 'Photo', 1)] = np.zeros((0, 17, 3), np.float32)
+    trees.write_baseline(tmp_path, one, ())
+    with pytest.raises(InputError, match=r'Photo 1\.h5: expected frames of 32 joints, found shape'):
+        convert(tmp_path, subjects=('S1',))
+
+
 def test_damaged_cdf_is_named(copies, convert, tmp_path):
     root = tmp_path / 'a'
     shutil.copytree(copies / 'archive', root)

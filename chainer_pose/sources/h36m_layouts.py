@@ -74,15 +74,15 @@ def _joints_17(where, array, dims):
     """Bring (F, 32 or 17, D) or flat rows to (F, 17, D) float64, finite."""
     array = np.asarray(array, np.float64)
     if array.ndim == 2 and array.shape[1] % dims == 0:
-        array = array.reshape(len(array), -1, dims)
-    if array.ndim != 3 or array.shape[1] not in (17, 32) or array.shape[2] != dims:
+        array = array.reshape(len(array), array.shape[1] // dims, dims)
+    if array.ndim != 3 or not len(array) or array.shape[1:] not in ((17, dims), (32, dims)):
         raise InputError(f'{where}: expected frames of 32 joints, found shape {array.shape}')
     if array.shape[1] == 32:
         array = array[:, h36m.KEPT_OF_32]
     if not np.isfinite(array).all():
         frame, joint = np.argwhere(~np.isfinite(array).all(axis=2))[0]
         raise InputError(
-            f'{where}: expected finite numbers, found others in frame {frame}, {joint}'
+            f'{where}: expected finite numbers, found others in frame {frame}, joint {joint}'
         )
     return array
 
@@ -365,18 +365,18 @@ class VideoPose3D(_World):
         self._subjects = subjects
         self._world = self._read('data_3d_h36m', 'positions_3d')
         self.takes = sorted(self._world, key=h36m.order)
-        self._images = None
         ground_truth = root / 'data_2d_h36m_gt.npz'
-        if self.cameras_file is None:
-            if not ground_truth.is_file():
-                raise InputError(
-                    f'{ground_truth}: expected it, or cameras.h5, to tell the cameras, found '
-                    f'neither; {self.how_to_get}'
-                )
+        self._images = {}
+        if ground_truth.is_file():
             self._images = self._read('data_2d_h36m_gt', 'positions_2d')
             missing = [take for take in self.takes if take not in self._images]
             if missing:
                 raise InputError(f'{ground_truth}: expected {missing[0]}, found none')
+        elif self.cameras_file is None:
+            raise InputError(
+                f'{ground_truth}: expected it, or cameras.h5, to tell the cameras, found '
+                f'neither; {self.how_to_get}'
+            )
         self._files = {
             _DETECTION_FILES.get(key, key): path.stem
             for path in sorted(root.glob('data_2d_h36m_*.npz'))
@@ -395,6 +395,8 @@ class VideoPose3D(_World):
             found = {}
             for name, recording in recordings.items() if isinstance(recordings, dict) else ():
                 take = h36m.parse_take(subject, str(name))
+                if take in found:
+                    raise InputError(f'{path}: {key}: expected {take} once, found it twice')
                 if take is not None:
                     found[take] = recording
             takes |= _require_takes(path, subject, found, self.how_to_get)

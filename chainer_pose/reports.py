@@ -16,7 +16,7 @@ from chainer_pose.tables import Row, Table
 PUBLISHED = datasets.DATA_DIRECTORY / 'published_results.csv'
 OURS, MEASURED = 'Ours (paper)', 'Ours (measured)'
 WITHOUT_3D = 'w/o 3D dataset'
-_NUMBERS_FROM = 5  # columns of the published results before the numbers
+_WORDS = ('method', 'supervision', 'source', 'remark', 'unit')
 # The 2D joints that each of the paper's tables is about.
 TABLE_KEYPOINTS = {1: ('gt',), 2: ('sh', 'sh_ft')}
 SHORT_ACTIONS = (
@@ -121,21 +121,20 @@ def published(number):
     Args:
         number: 1 or 2 for the paper's tables, 'supplement 2' for PCK.
     Returns:
-        list of dicts: 'method', 'supervision', 'source', 'unit', 'actions' (dict
-        from action to a number, None where the paper has a dash) and 'average'.
+        list of dicts: 'method', 'supervision', 'source', 'remark', 'unit', 'actions'
+        (dict from action to a number, None where the paper has a dash) and 'average'.
     """
     rows = []
     with open(PUBLISHED, newline='', encoding='utf-8') as file:
         for row in csv.DictReader(file):
             if row['table'] == str(number):
-                numbers = [float(text) if text else None for text in list(row.values())[5:]]
-                rows.append(
-                    {key: row[key] for key in ('method', 'supervision', 'source', 'unit')}
-                    | {
-                        'actions': dict(zip(list(row)[_NUMBERS_FROM:-1], numbers)),
-                        'average': numbers[-1],
-                    }
-                )
+                numbers = {
+                    name: float(row[name]) if row[name] else None
+                    for name in (*h36m.ACTIONS, 'Average')
+                }
+                average = numbers.pop('Average')
+                words = {key: row[key] for key in _WORDS}
+                rows.append({**words, 'actions': numbers, 'average': average})
     return rows
 
 
@@ -249,8 +248,8 @@ def _published_notes(number, rows):
                 f'the published average of {row["method"]}, {row["average"]:.1f}, is not the mean '
                 f'of its row, {mean:.1f}'
             )
-        if '(' in row['source']:
-            notes.append(f'{row["method"]}: {row["source"].split(", ", 1)[1]}')
+        if row['remark']:
+            notes.append(f'{row["method"]}: {row["remark"]}')
     return notes
 
 
@@ -285,8 +284,8 @@ def pck(context, result, flat):
     if comparable:
         notes.append(
             f'{supplement[OURS]["average"]} ({supplement[OURS]["source"]}) is beside the two '
-            f'sequences filmed before the green screen; the paper does not say which joints and '
-            f'which truth it is of'
+            f'sequences filmed before the green screen, {supplement[OURS]["remark"]}; the paper '
+            f'does not say which joints and which truth it is of'
         )
     data = _data(context, result) | {
         'protocol': 'pck',

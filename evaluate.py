@@ -145,13 +145,16 @@ def check_options(parser, options):
             parser.error(f'argument --{name.replace("_", "-")}: expected --figures N too')
 
 
-def export(options, generator, weights, path, keypoints):
-    """Lift all splits of a pose file into another."""
+def export(options, generator, weights, path, keypoints, data):
+    """Lift all splits of a pose file into another; `data` is the one that is read."""
     from chainer_pose import exports, pose_file
 
     if os.path.abspath(options.export) == os.path.abspath(path):
         raise InputError(f'--export {options.export}: expected a new file, found the data set')
-    splits = {split: pose_file.read(path, split, keypoints) for split in pose_file.splits_of(path)}
+    splits = {
+        split: data if split == options.split else pose_file.read(path, split, keypoints)
+        for split in pose_file.splits_of(path)
+    }
     with files.writing('--export', options.export):
         counts = exports.export(
             options.export, generator, weights, splits, keypoints, options.batchsize
@@ -210,7 +213,7 @@ def main(argv=None):
     generator.to_device(device)
 
     if options.export:
-        export(options, generator, weights, path, keypoints)
+        export(options, generator, weights, path, keypoints, data)
     folder = Path(options.figures_dir or weights.parent / 'figures')
     if data.pose3d is None and (options.figures or options.export):
         if options.figures:
@@ -237,7 +240,6 @@ def main(argv=None):
     if options.protocol == 'pck':
         results = [evaluation.evaluate_pck(g, data, options.batchsize) for g in lifters]
         report = reports.pck(context, *results)
-        bars = reports.pck_bars(context, *results)
     else:
         names = PROTOCOLS if options.protocol == 'all' else (options.protocol,)
         results = [evaluation.evaluate(g, data, names, options.batchsize) for g in lifters]
@@ -246,8 +248,12 @@ def main(argv=None):
             if options.table
             else reports.errors(context, *results)
         )
-        bars = reports.action_bars(context, data, *results)
     if options.figures:
+        bars = (
+            reports.pck_bars(context, *results)
+            if options.protocol == 'pck'
+            else reports.action_bars(context, data, *results)
+        )
         draw(options, folder, generator, data, bars)
     text = reports.FORMATS[options.format](report)
     if options.output:

@@ -33,13 +33,8 @@ def export(path, generator, weights, splits, keypoints='gt', batchsize=4096):
     """
     first = next(iter(splits.values()))
     digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
-    header = pose_file.Header(
-        first.name,
-        first.skeleton,
-        names=first.names,
-        fps=first.fps,
+    header = first.header(
         source=f'{first.source}; pose3d predicted by chainer_pose from keypoints {keypoints}',
-        licence=first.licence,
         units_3d='px',
         extra={'weights': Path(weights).name, 'weights_sha256': digest, 'keypoints': keypoints},
     )

@@ -61,6 +61,11 @@ class PoseData:
     def __len__(self):
         return len(self.pose2d)
 
+    def header(self, **changes):
+        """The `Header` of a file of such poses, but for the fields given."""
+        shared = ('name', 'skeleton', 'names', 'fps', 'source', 'licence', 'units_3d')
+        return Header(**{key: getattr(self, key) for key in shared} | changes)
+
     def select(self, index):
         """The same data with only the poses that `index` (bool or int array) picks."""
         return dataclasses.replace(
@@ -151,7 +156,7 @@ class Writer:
             InputError: if poses are not finite where they are valid, or the
                 shapes are not those of the skeleton.
         """
-        masks = {_of('valid', keypoints): valid, _of('filled', keypoints): filled}
+        masks = {array_name('valid', keypoints): valid, array_name('filled', keypoints): filled}
         given = {
             name: np.asarray(array, _dtype(name))
             for name, array in (arrays | masks).items()
@@ -163,7 +168,7 @@ class Writer:
                 raise _refusal(self._path, f'{split}/{name}', f'shape {shape}', array.shape)
         for name, array in given.items():
             if name.startswith('pose'):
-                is_judged = name == _of('pose2d', keypoints)
+                is_judged = name == array_name('pose2d', keypoints)
                 trusted = _trusted(valid, filled) if is_judged else None
                 _check_finite(self._path, f'{split}/{name}', array, trusted)
             elif name in self._header.names:
@@ -206,8 +211,8 @@ class Writer:
         dataset[n:] = array
 
 
-def _of(name, which):
-    """The dataset's name: 'pose2d', of keypoints other than 'gt' 'pose2d_sh'."""
+def array_name(name, which):
+    """The dataset of keypoints or a truth: 'pose2d' for 'gt', 'pose2d_sh' for 'sh'."""
     return name if which == 'gt' else f'{name}_{which}'
 
 
@@ -234,8 +239,7 @@ def write(path, splits):
         OSError: if the file cannot be written.
     """
     first = next(iter(splits.values()))
-    shared = ('name', 'skeleton', 'names', 'fps', 'source', 'licence', 'units_3d')
-    with writing(path, Header(**{key: getattr(first, key) for key in shared})) as writer:
+    with writing(path, first.header()) as writer:
         for split, data in splits.items():
             arrays = {} if data.pose3d is None else {'pose3d': data.pose3d}
             arrays |= data.columns
@@ -284,7 +288,7 @@ def read(path, split, keypoints='gt', truth='gt'):
         if split not in file or not isinstance(file[split], h5py.Group):
             raise _refusal(path, split, 'this split', sorted(file))
         group = file[split]
-        which_2d, which_3d = _of('pose2d', keypoints), _of('pose3d', truth)
+        which_2d, which_3d = array_name('pose2d', keypoints), array_name('pose3d', truth)
         for which, required in ((which_2d, True), (which_3d, truth != 'gt')):
             if required and which not in group:
                 found = sorted(key for key in group if key.startswith(which[:6]))
@@ -294,11 +298,11 @@ def read(path, split, keypoints='gt', truth='gt'):
         pose2d = _read_array(path, group, which_2d, np.float32, (None, j, 2))
         n = len(pose2d)
         # A file that does not tell detected joints apart has one mask for all.
-        own_valid = _of('valid', keypoints)
+        own_valid = array_name('valid', keypoints)
         optional = {
             which_3d: (np.float32, (n, j, 3)),
             own_valid if own_valid in group else 'valid': (bool, (n, j)),
-            _of('filled', keypoints): (bool, (n, j)),
+            array_name('filled', keypoints): (bool, (n, j)),
             **dict.fromkeys(INDEX_COLUMNS, (np.int32, (n,))),
         }
         arrays = {

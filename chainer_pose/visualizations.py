@@ -148,8 +148,8 @@ def pose_sheet(generator, data, title='', turned=True):
     Returns:
         matplotlib.figure.Figure.
     """
-    xy = geometry.normalize(data.pose2d, data.skeleton.root)[0]
     columns = _truth_and_prediction(generator, data)
+    xy = columns['prediction'][:, :, :2]  # the input, as the generator saw it
     if turned:
         columns.update(
             {

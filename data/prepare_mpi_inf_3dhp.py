@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from chainer_pose import cli, files, pose_file
-from chainer_pose.sources import mpi_inf_3dhp
+from chainer_pose.sources import mpi_inf_3dhp, shared
 
 
 def make_parser():
@@ -67,8 +67,7 @@ def main(argv=None):
             line += f'; {faulty} left out, where left and right are swapped'
         published = mpi_inf_3dhp.PUBLISHED_VALID.get(sequence.subject)
         if published:
-            line += f'; published {published}: '
-            line += 'equal' if written == published else f'{written - published:+d}'
+            line += f'; {shared.beside_published(written, published)}'
         print(line)
     print(pose_file.describe(options.out))
 

@@ -93,13 +93,10 @@ def test_joint_names_land_where_they_belong(copies, world, convert):
     data = pose_file.read(path, 'test')
     assert data.skeleton.names == H36M17.names
     camera = trees.subject_cameras('S9')[1]
-    head = spread_32(world[Take('S9', 'Photo', 0)])[:, 15]  # 15 is Head in the release
+    head = trees.spread_to_32(world[Take('S9', 'Photo', 0)])[:, 15]  # 15 is Head in the release
     rows = poses_of(path, 'test')['S9', 'Photo', camera.name][0]
     seen = rows.pose3d[:, H36M17.names.index('Head')]
     np.testing.assert_allclose(seen, (head[::5] - camera.T) @ camera.R.T, atol=0.01)
-
-
-spread_32 = trees.spread_to_32
 
 
 def test_the_three_layouts_give_the_same_file(copies, convert):

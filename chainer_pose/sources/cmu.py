@@ -12,7 +12,7 @@ import numpy as np
 from chainer_pose.errors import InputError
 from chainer_pose.pose_file import PoseData
 from chainer_pose.skeleton import H36M17
-from chainer_pose.sources import rig
+from chainer_pose.sources import rig, shared
 
 FPS = 120.0
 INCH = 25.4  # mm; "length 0.45" in :units means that 0.45 file units are an inch
@@ -250,9 +250,7 @@ def find_clips(root):
     Raises:
         InputError: if there are none, or a subject has no motion.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise InputError(f'--root {root}: expected a folder, found none')
+    root = shared.root_folder(root)
     clips = {}
     for asf in sorted(root.rglob('*.asf')):
         motions = sorted(asf.parent.glob(f'{asf.stem}_*.amc'))

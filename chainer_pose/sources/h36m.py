@@ -3,14 +3,16 @@
 `h36m_layouts` reads the public copies; here is what they have in common.
 """
 
+import itertools
 import re
 from typing import NamedTuple
 
 import numpy as np
 
-from chainer_pose import pose_file
+from chainer_pose import pose_file, tables
 from chainer_pose.errors import InputError
 from chainer_pose.skeleton import H36M17
+from chainer_pose.sources import shared
 
 NAME = 'h36m'
 FPS = 50.0
@@ -32,7 +34,6 @@ HOURGLASS16 = (
     'RFoot', 'RKnee', 'RHip', 'LHip', 'LKnee', 'LFoot', 'Hip', 'Spine', 'Thorax', 'Head',
     'RWrist', 'RElbow', 'RShoulder', 'LShoulder', 'LElbow', 'LWrist',
 )  # fmt: skip
-_NOSE = H36M17.names.index('Neck/Nose')
 # The network's detections of this camera are missing; the authors' code leaves
 # it out for both of the subject's takes of this action, always.
 _MISSING = ('S11', 'Directions', '54138969')
@@ -74,9 +75,8 @@ def lacks_detections(take, camera):
 def to_17_joints(pose):
     """Bring detections to the 17 joints.
 
-    The Stacked Hourglass's 16 lack Neck/Nose: it is filled with the midpoint
-    of Thorax (the network's upper neck) and Head (its head top), and is marked
-    as filled.
+    The Stacked Hourglass's 16 lack Neck/Nose: it is filled as
+    `shared.to_h36m17` says, and is marked as filled.
 
     Args:
         pose: (F, 16 or 17, 2) array, px.
@@ -86,10 +86,8 @@ def to_17_joints(pose):
     valid = np.ones((len(pose), len(H36M17)), bool)
     if pose.shape[1] == len(H36M17):
         return pose, valid
-    at = {name: pose[:, i] for i, name in enumerate(HOURGLASS16)}
-    at['Neck/Nose'] = (at['Thorax'] + at['Head']) / 2
-    valid[:, _NOSE] = False
-    return np.stack([at[name] for name in H36M17.names], axis=1), valid
+    valid[:, shared.NOSE] = False
+    return shared.to_h36m17(pose, {name: i for i, name in enumerate(HOURGLASS16)}), valid
 
 
 def convert(layout, path, step=5, all_cameras=False, progress=None):
@@ -134,16 +132,16 @@ def convert(layout, path, step=5, all_cameras=False, progress=None):
                 progress(done, total, str(take))
         for name in layout.detections:
             detected = layout.detected(name)
-            for i, clip in enumerate(clips):
-                pose = detected(clip.take, clip.camera)
-                if clip.is_kept:
-                    _append_detections(writer, layout, name, clip, pose, step)
-                if pose is not None:
-                    _count(counts, clip, name, step)
-                if i + 1 == len(clips) or clips[i + 1].take != clip.take:
-                    done += 1
-                    if progress:
-                        progress(done, total, f'{name}, {clip.take}')
+            for take, views in itertools.groupby(clips, key=lambda clip: clip.take):
+                for clip in views:
+                    pose = detected(take, clip.camera)
+                    if clip.is_kept:
+                        _append_detections(writer, layout, name, clip, pose, step)
+                    if pose is not None:
+                        _count(counts, clip, name, step)
+                done += 1
+                if progress:
+                    progress(done, total, f'{name}, {take}')
             del detected  # some hold a whole file
     return counts
 
@@ -183,9 +181,8 @@ def _append_detections(writer, layout, name, clip, pose, step):
         # Some videos run on when the motion capture has stopped.
         pose, valid = to_17_joints(pose[: clip.n_frames])
         filled = ~valid
-    writer.append(
-        clip.split, valid[::step], filled[::step], name, **{f'pose2d_{name}': pose[::step]}
-    )
+    arrays = {pose_file.array_name('pose2d', name): pose[::step]}
+    writer.append(clip.split, valid[::step], filled[::step], name, **arrays)
 
 
 def _count(counts, clip, keypoints, step):
@@ -205,23 +202,20 @@ def summary(counts):
         list of str: a table of poses by subject and action, and for each split
         its frames at 50 Hz beside the published number.
     """
-    lines = []
     written = {}
     for split in SPLITS:
         written |= {k: poses for k, (_, poses) in counts.get((split, 'gt'), {}).items()}
     subjects = [s for s in SUBJECTS if any(key[0] == s for key in written)]
-    width = max(map(len, ACTIONS))
-    lines.append(' '.join(['poses'.ljust(width), *(s.rjust(8) for s in subjects), '     all']))
-    for action in ACTIONS:
-        row = [written.get((subject, action), 0) for subject in subjects]
-        lines.append(' '.join([action.ljust(width), *(f'{n:8d}' for n in [*row, sum(row)])]))
-    sums = [sum(n for key, n in written.items() if key[0] == s) for s in subjects]
-    lines.append(' '.join(['all'.ljust(width), *(f'{n:8d}' for n in [*sums, sum(sums)])]))
+    grid = {a: [written.get((subject, a), 0) for subject in subjects] for a in ACTIONS}
+    grid['all'] = [sum(column) for column in zip(*grid.values())]
+    rows = tuple(tables.Row(label, (*numbers, sum(numbers))) for label, numbers in grid.items())
+    lines = tables.text(tables.Table(('poses', *subjects, 'all'), rows)).splitlines()
     for (split, keypoints), cells in counts.items():
         frames, poses = (sum(column) for column in zip(*cells.values()))
+        line = f'{split}, {keypoints}: {poses} poses of {frames} frames at 50 Hz by all cameras'
+        published = _published(split, keypoints)
         lines.append(
-            f'{split}, {keypoints}: {poses} poses of {frames} frames at 50 Hz by all cameras'
-            f'{_beside(frames, _published(split, keypoints))}'
+            line if published is None else f'{line}; {shared.beside_published(frames, published)}'
         )
     return lines
 
@@ -230,14 +224,6 @@ def _published(split, keypoints):
     if keypoints == 'gt':
         return PUBLISHED_FRAMES[split]
     return PUBLISHED_DETECTIONS.get((split, keypoints))
-
-
-def _beside(frames, published):
-    if published is None:
-        return ''
-    return f'; published {published}: ' + (
-        'equal' if frames == published else f'{frames - published:+d}'
-    )
 
 
 def incomplete(takes, subjects):

@@ -7,14 +7,12 @@ and `detected(name)`: a function from (take, camera) to the detections, (F', 16
 or 17, 2) px, or None where there are none.
 """
 
-from pathlib import Path
-
 import h5py
 import numpy as np
 
 from chainer_pose.errors import InputError
 from chainer_pose.geometry import Camera
-from chainer_pose.sources import h36m, plain_pickle, resection
+from chainer_pose.sources import h36m, plain_pickle, resection, shared
 
 _IMAGE = 1002  # px, width and height
 _MAX_DIFFERENCE = 0.5  # px, between a projection that a copy holds and our own
@@ -36,9 +34,7 @@ def find(root, layout=None, subjects=h36m.SUBJECTS):
     Raises:
         InputError: if there is none, or a subject or a file is missing.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise InputError(f'--root {root}: expected a folder, found none')
+    root = shared.root_folder(root)
     places = [root, *sorted(p for p in root.glob('*') if p.is_dir()), root / 'data' / 'h36m']
     for name in LAYOUTS if layout is None else (layout,):
         for place in places:
@@ -249,7 +245,7 @@ class _World:
                     np.concatenate([i.reshape(-1, 2) for _, i in pairs]),
                     name,
                 )
-            except (InputError, ValueError) as error:
+            except ValueError as error:  # InputError too
                 raise InputError(f'{self.root}: {subject}: {error}') from error
         return found
 

@@ -19,8 +19,8 @@ def read(path, names):
         names: of the variables.
     Returns:
         dict from name to: dict for a struct, list for a cell or a struct array,
-        str for text, array in MATLAB's own order of axes for numbers, those of
-        length one kept or not as the version has it (use `rows`).
+        str for text, array in MATLAB's own order of axes for numbers; axes of
+        length one are there or not, as the version has it.
     Raises:
         InputError: if the file cannot be read or lacks a variable.
     """
@@ -85,9 +85,9 @@ def _plain(file, item, depth=0):
     if item.attrs.get('MATLAB_empty', 0):
         return '' if kind == b'char' else []
     if item.dtype == h5py.ref_dtype:
-        return [_plain(file, file[ref], depth + 1) for ref in item[()].T.ravel(order='F')]
+        return [_plain(file, file[ref], depth + 1) for ref in np.ravel(item[()])]
     if kind == b'char':
-        return ''.join(chr(code) for code in item[()].T.ravel(order='F'))
+        return ''.join(chr(code) for code in np.ravel(item[()]))
     return item[()].T
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from chainer_pose import pose_file
 from chainer_pose.errors import InputError
 from chainer_pose.skeleton import H36M17
-from chainer_pose.sources import matlab
+from chainer_pose.sources import matlab, shared
 
 NAME = 'mpi_inf_3dhp'
 TRAIN_SUBJECTS = tuple(f'S{i}' for i in range(1, 9))
@@ -60,7 +60,7 @@ def to_h36m17(poses, joints):
     Returns:
         (N, 17, D) array.
     """
-    return poses[:, [joints.index(_H36M17_FROM[name]) for name in H36M17.names]]
+    return shared.to_h36m17(poses, {name: joints.index(of) for name, of in _H36M17_FROM.items()})
 
 
 class Sequence(NamedTuple):
@@ -83,9 +83,7 @@ def find(root, subjects=SUBJECTS):
     Raises:
         InputError: naming the first file that is missing.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise InputError(f'--root {root}: expected a folder, found none')
+    root = shared.root_folder(root)
     found = []
     for subject in subjects:
         for sequence in SEQUENCES if subject in TRAIN_SUBJECTS else ('',):

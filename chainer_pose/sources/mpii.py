@@ -9,7 +9,7 @@ import numpy as np
 from chainer_pose import pose_file
 from chainer_pose.errors import InputError
 from chainer_pose.skeleton import H36M17, MPII16
-from chainer_pose.sources import matlab
+from chainer_pose.sources import matlab, shared
 
 NAME = 'mpii'
 SKELETONS = {skeleton.name: skeleton for skeleton in (MPII16, H36M17)}
@@ -52,9 +52,7 @@ def find(root):
     Raises:
         InputError: if neither is there, or one JSON file is missing.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise InputError(f'--root {root}: expected a folder, found none')
+    root = shared.root_folder(root)
     places = [root, *sorted(p for p in root.glob('*') if p.is_dir())]
     for place in places:
         json_files = {split: place / name for split, name in JSON_SPLITS.items()}
@@ -156,16 +154,15 @@ def to_h36m17(joints):
     """MPII's 16 joints as Human3.6M's 17.
 
     Spine is MPII's thorax, Thorax its upper neck, Head its head top, as in the
-    Stacked Hourglass's detections; Neck/Nose is the midpoint of the last two.
+    Stacked Hourglass's detections; Neck/Nose is filled, see `shared.to_h36m17`.
 
     Args:
         joints: (N, 16, 2) array, px.
     Returns:
         (N, 17, 2) array, px.
     """
-    at = {name: joints[:, MPII16.names.index(of)] for name, of in _H36M17_FROM.items()}
-    at['Neck/Nose'] = (at['Thorax'] + at['Head']) / 2
-    return np.stack([at[name] for name in H36M17.names], axis=1)
+    index = {name: MPII16.names.index(of) for name, of in _H36M17_FROM.items()}
+    return shared.to_h36m17(joints, index)
 
 
 def split_people(people, test_share, seed):
@@ -249,10 +246,9 @@ def _append(writer, split, keypoints, joints, poses, columns):
     if joints == 'h36m17':
         poses = to_h36m17(poses)
         filled = np.zeros(poses.shape[:2], bool)
-        nose = H36M17.names.index('Neck/Nose')
-        filled[:, nose] = np.isfinite(poses[:, nose]).all(axis=1)
+        filled[:, shared.NOSE] = np.isfinite(poses[:, shared.NOSE]).all(axis=1)
     valid = np.isfinite(poses).all(axis=2)
     if filled is not None:
         valid &= ~filled
-    name = 'pose2d' if keypoints == 'gt' else f'pose2d_{keypoints}'
-    writer.append(split, valid, filled, keypoints, **{name: poses}, **columns)
+    columns[pose_file.array_name('pose2d', keypoints)] = poses
+    writer.append(split, valid, filled, keypoints, **columns)

@@ -49,8 +49,8 @@ def resect(points, pixels, name=''):
             f'camera {name}: expected 8 or more points that span a room, found {len(points)}'
         )
     camera = _refine(_linear(points, pixels, name), points, pixels)
-    error = camera.project(camera.world_to_camera(points)) - pixels
-    residual = float(np.sqrt((error**2).sum(axis=1).mean()))
+    error = _image(camera, points) - pixels.ravel()
+    residual = float(np.sqrt((error**2).sum() / len(points)))
     if not residual < MAX_RESIDUAL:
         raise InputError(
             f'camera {name}: expected 2D that are the projection of the 3D, found a difference '

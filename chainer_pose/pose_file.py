@@ -6,6 +6,7 @@ it, and past it nobody asks which data set a pose came from.
 
 import contextlib
 import dataclasses
+import json
 import os
 import re
 from pathlib import Path
@@ -123,6 +124,7 @@ def writing(path, header):
             licence=header.licence,
             joint_names=np.array(header.skeleton.names, h5py.string_dtype()),
             joint_parents=np.array(header.skeleton.parents, np.int32),
+            skeleton=_more_of(header.skeleton),
         )
         for column, names in header.names.items():
             file[NAME_LISTS[column]] = np.array(names, h5py.string_dtype())
@@ -374,6 +376,12 @@ def _number(path, file, key):
         raise _refusal(path, f'attribute {key}', 'a number', file.attrs[key]) from error
 
 
+def _more_of(skeleton):
+    """JSON of what joint_names and joint_parents do not say of a skeleton."""
+    values = skeleton.to_dict()
+    return json.dumps({key: values[key] for key in ('name', 'pairs', 'angle', 'means')})
+
+
 def _check_unit(path, file, key, units):
     if _text(file, key) not in units:
         expected = ' or '.join(units)
@@ -388,10 +396,15 @@ def _read_skeleton(path, file):
     parents = np.asarray(file.attrs['joint_parents'])
     if not np.issubdtype(parents.dtype, np.integer):
         raise _refusal(path, 'attribute joint_parents', 'whole numbers', parents.dtype)
+    values = {'name': _text(file, 'name') or Path(path).stem}
     try:
-        skeleton = Skeleton(_text(file, 'name') or Path(path).stem, names, parents.tolist())
+        values |= json.loads(_text(file, 'skeleton') or '{}')
+        values |= {'names': names, 'parents': parents.tolist()}
+        skeleton = Skeleton.from_dict(values)
     except InputError as error:
         raise InputError(f'{path}: {error}') from error
+    except (TypeError, ValueError) as error:
+        raise _refusal(path, 'attribute skeleton', 'JSON', f'{error!s:.60}') from error
     root = file.attrs.get('root', skeleton.root)
     if not np.isscalar(root) or root != skeleton.root:
         raise _refusal(path, 'attribute root', f'{skeleton.root}, the joint without parent', root)

@@ -13,7 +13,8 @@ _BAR_COLORS = ('#9ecae1', '#2171b5', '#bbbbbb')
 COLORS = {'left': '#1f77b4', 'right': '#d62728', 'centre': '#555555'}
 
 
-def _figure(width, height):
+def new_figure(width, height):
+    """A matplotlib figure of that size in inches, drawn without a display."""
     # Not pyplot: it keeps every figure alive, and asks for a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -158,7 +159,7 @@ def pose_sheet(generator, data, title='', turned=True):
             }
         )
     rows, width = max(len(data), 1), 1 + len(columns)
-    figure = _figure(1.9 * width, 1.9 * rows + 0.65)
+    figure = new_figure(1.9 * width, 1.9 * rows + 0.65)
     for row in range(len(data)):
         axes = figure.add_subplot(rows, width, row * width + 1)
         draw_pose_2d(axes, xy[row], data.skeleton)
@@ -192,7 +193,7 @@ def turned_sheet(generator, data, title=''):
     kinds = _truth_and_prediction(generator, data)
     lines = [(row, kind) for row in range(len(data)) for kind in kinds]
     angles = range(0, 360, 30)
-    figure = _figure(0.95 * len(angles) + 0.3, 0.97 * max(len(lines), 1) + 0.6)
+    figure = new_figure(0.95 * len(angles) + 0.3, 0.97 * max(len(lines), 1) + 0.6)
     top = 1 - 0.5 / figure.get_figheight()
     grid = figure.add_gridspec(
         max(len(lines), 1), len(angles), left=0.045, right=0.995, bottom=0.01, top=top,
@@ -215,6 +216,98 @@ def turned_sheet(generator, data, title=''):
     return figure
 
 
+# Where a standing person's joints are, facing the viewer: heights of the body
+# (Drillis and Contini 1966) down from the head top; x of the left ones.
+_STANDING = {
+    'Head': (0, 0), 'HeadTop': (0, 0), 'Nose': (0, 0.09), 'Neck/Nose': (0, 0.09),
+    'Eye': (0.035, 0.05), 'Ear': (0.085, 0.07), 'UpperNeck': (0, 0.14), 'Neck': (0, 0.182),
+    'Thorax': (0, 0.182), 'Spine': (0, 0.33), 'Hip': (0, 0.47), 'MidHip': (0, 0.47),
+    'Pelvis': (0, 0.47), 'LShoulder': (0.13, 0.19), 'Elbow': (0.17, 0.37), 'Wrist': (0.2, 0.515),
+    'LHip': (0.095, 0.475), 'Knee': (0.1, 0.715), 'Ankle': (0.1, 0.961), 'Foot': (0.1, 0.961),
+    'Heel': (0.08, 0.985), 'BigToe': (0.13, 1.0), 'SmallToe': (0.16, 0.985),
+}  # fmt: skip
+
+
+def _standing(skeleton):
+    """(J, 2) places of a person's joints, or None for another body."""
+    places = []
+    head = 'Head'
+    if 'HeadTop' in skeleton.names:
+        head = 'Nose'  # MPI-INF-3DHP's Head is its middle
+    for name, side in zip(skeleton.names, skeleton.sides):
+        key = head if name == 'Head' else name
+        if side != 'centre':
+            key = 'L' + name[1:] if 'L' + name[1:] in _STANDING else name[1:]
+        if key not in _STANDING:
+            return None
+        x, y = _STANDING[key]
+        places.append((-x if side == 'right' else x, y))
+    return np.array(places)
+
+
+def _tree(skeleton):
+    """(J, 2) places of any skeleton's joints: a level down for each bone from the root."""
+    places = np.zeros((len(skeleton), 2))
+    order = {'right': 0, 'centre': 1, 'left': 2}  # as of somebody who faces the viewer
+    n_leaves = 0
+
+    def place(joint, level):
+        nonlocal n_leaves
+        children = [child for child, parent in skeleton.bones if parent == joint]
+        children.sort(key=lambda child: order[skeleton.sides[child]])
+        for child in children:
+            place(child, level + 1)
+        if children:
+            places[joint] = places[children, 0].mean(), level
+        else:
+            places[joint] = n_leaves, level
+            n_leaves += 1
+
+    place(skeleton.root, 0)
+    return places
+
+
+def skeleton_sheet(skeleton):
+    """A skeleton with its joints named: people stand, other bodies hang as a tree.
+
+    Args:
+        skeleton: `skeleton.Skeleton`.
+    Returns:
+        matplotlib.figure.Figure.
+    """
+    places = _standing(skeleton)
+    stands = places is not None
+    if not stands:
+        places = _tree(skeleton)
+    figure = new_figure(6.0, 7.5) if stands else new_figure(1.1 * np.ptp(places[:, 0]) + 2.5, 5.0)
+    axes = figure.add_subplot()
+    for child, parent in skeleton.bones:
+        color = COLORS[skeleton.sides[child]]
+        axes.plot(*places[[parent, child]].T, color=color, linewidth=2.5)
+    detected = np.isin(np.arange(len(skeleton)), skeleton.detected)
+    axes.scatter(*places[detected].T, s=22, color='#222222', zorder=3, label='detected')
+    if not detected.all():
+        axes.scatter(
+            *places[~detected].T, s=30, facecolor='white', edgecolor='#222222', zorder=3,
+            label='mean of others',
+        )  # fmt: skip
+        figure.legend(loc='lower center', ncols=2, fontsize=8, frameon=False)
+    for (x, y), name, side in zip(places, skeleton.names, skeleton.sides):
+        right = stands and side == 'right'
+        shift = (-6 if right else 6, 5 if side == 'centre' else 0)  # off the bones
+        axes.annotate(
+            name, (x, y), shift, textcoords='offset points', fontsize=7,
+            ha='right' if right else 'left', va='center', rotation=0 if stands else 35,
+        )  # fmt: skip
+    axes.invert_yaxis()
+    if stands:
+        axes.set_aspect('equal')
+    axes.margins(0.2, 0.06)
+    axes.set_axis_off()
+    axes.set_title(f'{skeleton.name} (left is blue, right is red)', fontsize=10)
+    return figure
+
+
 def action_bars(names, measured, references, unit, title=''):
     """Error by action: bars of our rows, marks of the others'.
 
@@ -227,7 +320,7 @@ def action_bars(names, measured, references, unit, title=''):
     Returns:
         matplotlib.figure.Figure.
     """
-    figure = _figure(max(6.0, 0.62 * len(names) + 1.2), 4.6)
+    figure = new_figure(max(6.0, 0.62 * len(names) + 1.2), 4.6)
     axes = figure.add_subplot()
     place = np.arange(len(names), dtype=float)
     place[-1] += 0.5  # the average stands apart

@@ -29,7 +29,7 @@ def test_a_sheet_has_a_row_a_pose_and_a_column_a_view(generator, small_splits, f
 
 
 def test_the_image_is_the_right_way_up_and_sides_are_coloured(small_splits):
-    figure = visualizations._figure(2, 2)
+    figure = visualizations.new_figure(2, 2)
     axes = figure.add_subplot()
     pose = small_splits['test'].pose2d[0]
     visualizations.draw_pose_2d(axes, pose, H36M17)
@@ -42,7 +42,7 @@ def test_the_image_is_the_right_way_up_and_sides_are_coloured(small_splits):
 
 
 def test_3d_axes_are_equal_and_up_is_up(small_splits):
-    figure = visualizations._figure(2, 2)
+    figure = visualizations.new_figure(2, 2)
     axes = figure.add_subplot(projection='3d')
     pose = small_splits['test'].pose3d[0]
     visualizations.draw_pose_3d(axes, pose, H36M17)
@@ -118,7 +118,7 @@ def test_turned_rows_go_clockwise_from_above_by_30_degrees(generator, small_spli
 
 
 def test_nearer_bones_are_drawn_over_those_farther_away():
-    axes = visualizations._figure(2, 2).add_subplot()
+    axes = visualizations.new_figure(2, 2).add_subplot()
     skeleton = Skeleton('three', ('Hip', 'LHand', 'RHand'), (-1, 0, 0))
     pose = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
     for depth, last in (([0.0, -1.0, 1.0], 'left'), ([0.0, 1.0, -1.0], 'right')):

@@ -195,7 +195,7 @@ def main(argv=None):
     device = devices.get_device(options.gpu)
     device.use()
     weights = run_directory.find_generator(options.snapshot, last=options.generator == 'last')
-    generator, skeleton = run_directory.load_generator(weights)
+    generator, skeleton, _ = run_directory.load_generator(weights)
     trained = {}
     if (weights.parent / 'options.json').is_file():
         trained = run_directory.read_options(weights.parent)

@@ -249,22 +249,22 @@ def make_trainer(options, rows, validation, skeleton, device):
     )
     length = (options.iterations, 'iteration') if options.iterations else (options.epoch, 'epoch')
     trainer = chainer.training.Trainer(updater, length, out=options.out)
-    add_extensions(trainer, options, len(rows), validation, skeleton)
+    add_extensions(trainer, options, rows, validation, skeleton)
     return trainer
 
 
-def add_extensions(trainer, options, n_poses, validation, skeleton):
+def add_extensions(trainer, options, rows, validation, skeleton):
     """Log, plots, validation, pictures and snapshots."""
     import functools
 
     from chainer.training import extensions, triggers
 
-    from chainer_pose import run_directory
+    from chainer_pose import imputation, run_directory
     from chainer_pose.extensions import PoseEvaluator, PosePlot
     from chainer_pose.triggers import EveryAndLast
 
     gen = trainer.updater.get_optimizer('gen').target
-    last = options.iterations or math.ceil(options.epoch * n_poses / options.batchsize)
+    last = options.iterations or math.ceil(options.epoch * len(rows) / options.batchsize)
 
     def every(given, times):
         if options.iterations is None and given is None:
@@ -312,7 +312,11 @@ def add_extensions(trainer, options, n_poses, validation, skeleton):
     if terminal:
         trainer.extend(extensions.ProgressBar(update_interval=50))
 
-    write_generator = functools.partial(run_directory.write_generator, skeleton=skeleton)
+    write_generator = functools.partial(
+        run_directory.write_generator,
+        skeleton=skeleton,
+        prior=imputation.Moments().add(rows).prior(),
+    )
     if has_truth:
         trainer.extend(
             extensions.snapshot_object(gen, 'gen_best.npz', savefun=write_generator),

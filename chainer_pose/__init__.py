@@ -3,3 +3,13 @@
 from chainer_pose import _compat  # noqa: F401  (before anything imports chainer)
 
 __version__ = '0.1.0'
+__all__ = ['load_lifter']
+
+
+def __getattr__(name):
+    # Only where it is asked for: chainer takes a second to import.
+    if name == 'load_lifter':
+        from chainer_pose.lifter import load_lifter
+
+        return load_lifter
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -12,6 +12,7 @@ import re
 import zipfile
 import zlib
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from chainer.serializers import NpzDeserializer
@@ -19,6 +20,7 @@ from chainer.serializers import NpzDeserializer
 from chainer_pose import __version__
 from chainer_pose.errors import InputError, NonFiniteError
 from chainer_pose.files import atomic_path, writing
+from chainer_pose.imputation import Prior
 from chainer_pose.links import Generator
 from chainer_pose.skeleton import Skeleton
 
@@ -27,6 +29,7 @@ NORMALIZATION = 'root at the origin, mean distance of the other joints from it 1
 _DAMAGE = (OSError, ValueError, EOFError, AttributeError, KeyError, RuntimeError,
            zipfile.BadZipFile, zlib.error)  # fmt: skip
 _METADATA = 'metadata'
+_PRIOR = 'prior/'
 _NONE = 'none'  # names of the values that are None, which npz cannot hold unpickled
 
 
@@ -168,9 +171,32 @@ def _numbered(run, stem):
     return numbered[max(numbered)] if numbered else None
 
 
-def write_generator(path, arrays, skeleton):
-    """Write a generator's arrays with the skeleton that its units mean."""
+class Trained(NamedTuple):
+    """What a generator's file holds.
+
+    Attributes:
+        generator: `links.Generator`, on the CPU.
+        skeleton: the `Skeleton` it was trained on, None if the file does not say.
+        prior: the `imputation.Prior` of the poses it learned from, None likewise.
+    """
+
+    generator: Generator
+    skeleton: Skeleton
+    prior: Prior
+
+
+def write_generator(path, arrays, skeleton, prior=None):
+    """Write a generator's arrays with the skeleton that its units mean.
+
+    Args:
+        path: where to.
+        arrays: dict of the link's arrays, as Chainer serializes them.
+        skeleton: `skeleton.Skeleton`.
+        prior: `imputation.Prior` of the training poses; None for none.
+    """
     metadata = json.dumps({'skeleton': skeleton.to_dict(), 'normalization': NORMALIZATION})
+    if prior is not None:
+        arrays = {**arrays, **{_PRIOR + key: part for key, part in prior._asdict().items()}}
     write_arrays(path, {**arrays, _METADATA: np.array(metadata)})
 
 
@@ -180,13 +206,13 @@ def load_generator(path):
     Args:
         path: a gen_*.npz of a run, or any npz of the four linear layers.
     Returns:
-        (generator, skeleton): a `links.Generator` on the CPU, and the
-        `Skeleton` it was trained on, None if the file does not say.
+        `Trained`.
     Raises:
         InputError: if the file is not a generator, with what was expected and found.
     """
     arrays = read_arrays(path)
     metadata = arrays.pop(_METADATA, None)
+    parts = [arrays.pop(_PRIOR + key, None) for key in Prior._fields]
     first, last = arrays.get('l1/W'), arrays.get('l4/W')
     if first is None or last is None or first.ndim != 2 or last.ndim != 2:
         raise InputError(
@@ -209,7 +235,7 @@ def load_generator(path):
     generator = Generator(n_joints, n_unit)
     NpzDeserializer(arrays).load(generator)
     skeleton = None if metadata is None else _read_metadata(path, metadata, n_joints)
-    return generator, skeleton
+    return Trained(generator, skeleton, _read_prior(path, parts, n_joints))
 
 
 def _generator_shapes(n_joints, n_unit):
@@ -239,6 +265,19 @@ def _read_metadata(path, text, n_joints):
             f'{normalization!r:.80}'
         )
     return skeleton
+
+
+def _read_prior(path, parts, n_joints):
+    if any(part is None for part in parts):
+        return None
+    shapes = (2 * n_joints,), (2 * n_joints, 2 * n_joints)
+    for key, part, shape in zip(Prior._fields, parts, shapes):
+        if part.shape != shape or part.dtype.kind != 'f' or not np.isfinite(part).all():
+            raise InputError(
+                f'{path}: expected {_PRIOR}{key} of finite floats of shape {shape}, found '
+                f'{part.dtype} of shape {part.shape}'
+            )
+    return Prior(*(part.astype(np.float64) for part in parts))
 
 
 def _summary(arrays):

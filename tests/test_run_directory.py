@@ -30,7 +30,7 @@ def rewrite(path, **changes):
 
 def test_a_generator_rebuilds_from_its_file_alone(generator, tmp_path, rng):
     path = save(tmp_path / 'gen_7.npz', generator)
-    loaded, skeleton = run_directory.load_generator(path)
+    loaded, skeleton, _ = run_directory.load_generator(path)
     assert skeleton == H36M17
     rows = rng.normal(size=(3, 34)).astype('f')
     np.testing.assert_array_equal(loaded(rows).array, generator(rows).array)
@@ -38,7 +38,7 @@ def test_a_generator_rebuilds_from_its_file_alone(generator, tmp_path, rng):
 
 def test_weights_saved_by_chainer_itself_load_too(generator, tmp_path):
     chainer.serializers.save_npz(tmp_path / 'g.npz', generator)
-    loaded, skeleton = run_directory.load_generator(tmp_path / 'g.npz')
+    loaded, skeleton, _ = run_directory.load_generator(tmp_path / 'g.npz')
     assert skeleton is None
     np.testing.assert_array_equal(loaded.l1.W.array, generator.l1.W.array)
 

@@ -197,7 +197,7 @@ def test_diverged_training_ends_with_one_line_and_keeps_the_last_good_snapshot(
     assert finished.stderr.count('\n') == 1
     assert 'at iteration' in finished.stderr
     assert 'diverged' in finished.stderr
-    generator, _ = run_directory.load_generator(run_directory.find_generator(out))
+    generator, _, _ = run_directory.load_generator(run_directory.find_generator(out))
     assert all(np.isfinite(param.array).all() for param in generator.params())
 
 

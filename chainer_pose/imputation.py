@@ -1,0 +1,101 @@
+"""Where a joint that was not seen most likely is: to be filled in, and marked so.
+
+The rule: poses, normalised as in section 3.3, are taken to be normally
+distributed, and a missing joint is put where their mean and covariance say,
+given the joints that are there. Position and size of the person are unknown
+then, since the root may be missing: they are given a wide distribution of
+their own, so that the joints present decide them.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from chainer_pose import functions
+
+MIN_SHARE = 0.5  # of the joints that must be there for the others to be filled in
+_NOISE = 1e-4  # variance; keeps the covariance regular where joints move together
+_SHIFT, _SCALE = 1e2, 1.0  # variances of the unknown position and (relative) size
+
+
+class Prior(NamedTuple):
+    """Mean and covariance of normalised poses.
+
+    Attributes:
+        mean: (2J,) float64 array, interleaved x1 y1 x2 y2.
+        covariance: (2J, 2J) float64 array.
+    """
+
+    mean: np.ndarray
+    covariance: np.ndarray
+
+
+class Moments:
+    """Collects a `Prior` from poses that come part by part."""
+
+    def __init__(self):
+        self.count = 0
+        self._sum = self._products = 0.0
+
+    def add(self, rows):
+        """Take in (N, 2J) rows of normalised poses, none of them with a joint missing."""
+        rows = np.asarray(rows, np.float64)
+        self.count += len(rows)
+        self._sum = self._sum + rows.sum(axis=0)
+        self._products = self._products + rows.T @ rows
+        return self
+
+    def prior(self):
+        """The `Prior` of what was added, of one pose or more."""
+        mean = self._sum / self.count
+        return Prior(mean, self._products / self.count - np.outer(mean, mean))
+
+
+def fill(prior, pose2d, there):
+    """Put the missing joints of each pose where they most likely are.
+
+    Args:
+        prior: `Prior`.
+        pose2d: (N, J, 2) float array, px.
+        there: (N, J) bool array, which joints were seen; the coordinates of the
+            others are not looked at.
+    Returns:
+        (pose2d, filled): a new array, where a pose with fewer than `MIN_SHARE`
+        of its joints has NaN for the missing; and (N, J) bool, what was filled.
+    """
+    pose2d = np.where(there[:, :, None], pose2d, np.nan)
+    filled = np.zeros_like(there)
+    enough = there.mean(axis=1) >= MIN_SHARE
+    incomplete = np.flatnonzero(enough & ~there.all(axis=1))
+    if len(incomplete):
+        patterns, which = np.unique(there[incomplete], axis=0, return_inverse=True)
+        which = which.reshape(-1)  # NumPy 2.0 gives it another shape
+        for i, seen in enumerate(patterns):
+            rows = incomplete[which == i]
+            pose2d[rows[:, None], ~seen] = _most_likely(prior, pose2d[rows][:, seen], seen)
+            filled[rows] = ~seen
+    return pose2d, filled
+
+
+def _most_likely(prior, pose, seen):
+    """Conditional mean of the joints missing: (n, K, 2) px of those seen to (n, J - K, 2)."""
+    xy_seen = np.repeat(seen, 2)
+    mean, present = prior.mean, prior.mean[xy_seen].reshape(-1, 2)
+    pose = pose.astype(np.float64)
+    middle = pose.mean(axis=1, keepdims=True)
+    # A first guess of the size: mean square about the middle, seen beside expected.
+    variance = np.diag(prior.covariance)[xy_seen].sum() + _NOISE
+    expected = variance + ((present - present.mean(axis=0)) ** 2).sum()
+    size = np.sqrt(((pose - middle) ** 2).sum(axis=(1, 2)) / expected)[:, None, None]
+    size = np.where(size > 0, size, 1)
+    shift = np.tile(np.eye(2), (len(seen), 1))  # (2J, 2): all x, all y
+    wide = (
+        prior.covariance
+        + _NOISE * np.eye(len(mean))
+        + _SHIFT * shift @ shift.T
+        + _SCALE * np.outer(mean, mean)
+    )
+    gain = np.linalg.solve(wide[np.ix_(xy_seen, xy_seen)], wide[np.ix_(xy_seen, ~xy_seen)])
+    rows = functions.to_rows((pose - middle) / size)
+    guess = mean[~xy_seen] + (rows - mean[xy_seen]) @ gain
+    return functions.from_rows(guess) * size + middle

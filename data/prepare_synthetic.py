@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write the synthetic pose file: a stand-in for real motion, made in seconds."""
+"""Write a synthetic pose file: a stand-in for real motion, made in seconds."""
 
 import sys
 from pathlib import Path
@@ -7,16 +7,25 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from chainer_pose import cli, files, pose_file
-from chainer_pose.sources import synthetic
+from chainer_pose import skeleton as skeletons
+from chainer_pose.sources import quadruped, synthetic
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(argv=None):
     parser = cli.Parser(prog='prepare_synthetic.py', description=__doc__)
     parser.add_argument(
+        '--body',
+        choices=('person', 'quadruped'),
+        default='person',
+        help='person, or a four-legged animal (examples/skeletons/quadruped.json), to try '
+        'skeletons that are no person (default: %(default)s)',
+    )
+    parser.add_argument(
         '--out',
-        default=str(Path(__file__).resolve().parent / 'synthetic.h5'),
         metavar='FILE.h5',
-        help='pose file to write (default: synthetic.h5 beside this script)',
+        help='pose file to write (default: synthetic.h5 or quadruped.h5 beside this script)',
     )
     parser.add_argument(
         '--seed',
@@ -26,10 +35,15 @@ def main(argv=None):
         help='seed of the postures (default: %(default)s)',
     )
     options = parser.parse_args(argv)
-    splits = synthetic.make(options.seed)
-    with files.writing('--out', options.out):
-        pose_file.write(options.out, splits)
-    print(pose_file.describe(options.out))
+    if options.body == 'person':
+        splits, name = synthetic.make(options.seed), synthetic.NAME
+    else:
+        skeleton = skeletons.get(ROOT / 'examples' / 'skeletons' / 'quadruped.json')
+        splits, name = quadruped.make(skeleton, options.seed), quadruped.NAME
+    out = options.out or str(ROOT / 'data' / f'{name}.h5')
+    with files.writing('--out', out):
+        pose_file.write(out, splits)
+    print(pose_file.describe(out))
 
 
 if __name__ == '__main__':

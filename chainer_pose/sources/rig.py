@@ -1,8 +1,13 @@
 """The four cameras of the Human3.6M laboratory, for poses that come without any."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from chainer_pose.geometry import Camera, camera_rotation
+from chainer_pose.pose_file import PoseData
+
+LICENCE = 'MIT, as chainer_pose'  # of what the program makes up itself
 
 # Human3.6M, subject S1. Name; focal lengths and centre, px; radial and
 # tangential distortion; position, mm; degrees looking down; degrees of roll.
@@ -51,4 +56,46 @@ def see(world, cameras):
         np.concatenate(pose2d).astype(np.float32),
         np.concatenate(pose3d).astype(np.float32),
         index,
+    )
+
+
+class Take(NamedTuple):
+    """Motion in the world: (F, J, 3) mm, z up, with indices of action and subject."""
+
+    world: np.ndarray
+    action: int
+    subject: int
+
+
+def film(takes, names, **described):
+    """Let the four cameras see takes, each of which becomes a clip.
+
+    Args:
+        takes: list of `Take`.
+        names: dict of the lists that their indices refer to: 'action', 'subject'.
+        described: further fields of `pose_file.PoseData`.
+    Returns:
+        `pose_file.PoseData`.
+    """
+    cameras = four_cameras()
+    seen = [see(take.world, cameras) for take in takes]
+    columns = [
+        {
+            'action': np.full(len(camera), take.action),
+            'subject': np.full(len(camera), take.subject),
+            'camera': camera,
+            'clip': np.full(len(camera), clip),
+            'frame': np.tile(np.arange(len(take.world)), len(cameras)),
+        }
+        for clip, (take, (_, _, camera)) in enumerate(zip(takes, seen))
+    ]
+    return PoseData(
+        pose2d=np.concatenate([pose2d for pose2d, _, _ in seen]),
+        pose3d=np.concatenate([pose3d for _, pose3d, _ in seen]),
+        columns={
+            key: np.concatenate([column[key] for column in columns]).astype(np.int32)
+            for key in columns[0]
+        },
+        names={**names, 'camera': [camera.name for camera in cameras]},
+        **described,
     )

@@ -8,7 +8,6 @@ and four cameras of the Human3.6M laboratory see it.
 
 import numpy as np
 
-from chainer_pose.pose_file import PoseData
 from chainer_pose.skeleton import H36M17
 from chainer_pose.sources import rig
 
@@ -143,43 +142,21 @@ def make(seed=0):
 
 
 def _split(heights, first_subject, takes, subjects, rng):
-    cameras = rig.four_cameras()
-    poses2d, poses3d, columns = [], [], []
+    filmed = []
     for subject, height in enumerate(heights, start=first_subject):
         lengths = draw_body(height, rng)
         for action, name in enumerate(ACTIONS):
             for _ in range(takes):
-                pose2d, pose3d, camera = rig.see(draw_take(name, lengths, rng), cameras)
-                poses2d.append(pose2d)
-                poses3d.append(pose3d)
-                clip, n = len(poses2d) - 1, len(camera)
-                columns.append(
-                    {
-                        'action': np.full(n, action),
-                        'subject': np.full(n, subject),
-                        'camera': camera,
-                        'clip': np.full(n, clip),
-                        'frame': np.tile(np.arange(FRAMES), len(cameras)),
-                    }
-                )
-    return PoseData(
+                filmed.append(rig.Take(draw_take(name, lengths, rng), action, subject))
+    return rig.film(
+        filmed,
         name=NAME,
         skeleton=H36M17,
-        pose2d=np.concatenate(poses2d),
-        pose3d=np.concatenate(poses3d),
-        columns={
-            key: np.concatenate([column[key] for column in columns]).astype(np.int32)
-            for key in columns[0]
-        },
-        names={
-            'action': list(ACTIONS),
-            'subject': subjects,
-            'camera': [camera.name for camera in cameras],
-        },
+        names={'action': list(ACTIONS), 'subject': subjects},
         fps=FPS,
         source='synthetic: a kinematic body in made-up postures, a stand-in for real motion; '
         'numbers measured on it say nothing about real people',
-        licence='MIT, as chainer_pose',
+        licence=rig.LICENCE,
     )
 
 
@@ -277,7 +254,7 @@ def _gait(rng):
     return swings
 
 
-def _turn(axis, angle):
+def turn(axis, angle):
     """Rotation matrices about x, y or z: (F,) radians to (F, 3, 3)."""
     cos, sin = np.cos(angle), np.sin(angle)
     i, j = [k for k in range(3) if k != axis]
@@ -307,15 +284,15 @@ def pose_body(lengths, angles, heading):
         (F, 17, 3) float64 array, mm, the root above the world's origin and the
         lowest joint at the ankle's height over the floor.
     """
-    pelvis = _turn(2, heading) @ _turn(1, angles['lean']) @ _turn(0, -angles['sway'])
+    pelvis = turn(2, heading) @ turn(1, angles['lean']) @ turn(0, -angles['sway'])
     bend = [
         (2, angles['spine_twist']),
         (0, -angles['spine_side']),
         (1, angles['spine_flex']),
     ]
-    waist = pelvis @ _chain([(axis, angle / 2) for axis, angle in bend])
-    chest = pelvis @ _chain(bend)
-    head = chest @ _chain(
+    waist = pelvis @ chain([(axis, angle / 2) for axis, angle in bend])
+    chest = pelvis @ chain(bend)
+    head = chest @ chain(
         [(2, angles['head_turn']), (0, -angles['head_tilt']), (1, angles['head_nod'])]
     )
 
@@ -328,22 +305,22 @@ def pose_body(lengths, angles, heading):
     at['Neck/Nose'] = at['Thorax'] + along(head, lengths['nose_forward'], 0, lengths['nose_up'])
     at['Head'] = at['Thorax'] + along(head, 0, 0, lengths['head'])
     for side, key, sign in (('L', 'l_', 1), ('R', 'r_', -1)):
-        upper_arm = chest @ _chain(
+        upper_arm = chest @ chain(
             [
                 (1, -angles[key + 'shoulder_flex']),
                 (0, sign * angles[key + 'shoulder_abduct']),
                 (2, -sign * angles[key + 'shoulder_rotate']),
             ]
         )
-        forearm = upper_arm @ _turn(1, -angles[key + 'elbow'])
-        thigh = pelvis @ _chain(
+        forearm = upper_arm @ turn(1, -angles[key + 'elbow'])
+        thigh = pelvis @ chain(
             [
                 (1, -angles[key + 'hip_flex']),
                 (0, sign * angles[key + 'hip_abduct']),
                 (2, sign * angles[key + 'hip_rotate']),
             ]
         )
-        shank = thigh @ _turn(1, angles[key + 'knee'])
+        shank = thigh @ turn(1, angles[key + 'knee'])
         shoulder = at['Thorax'] + along(chest, 0, sign * lengths['shoulder'], 0)
         elbow = shoulder + along(upper_arm, 0, 0, -lengths['upper_arm'])
         hip = along(pelvis, 0, sign * lengths['hip'], 0)
@@ -357,8 +334,9 @@ def pose_body(lengths, angles, heading):
     return world
 
 
-def _chain(turns):
-    matrix = _turn(*turns[0])
+def chain(turns):
+    """The product of turns, a list of (axis, angle); see `turn`."""
+    matrix = turn(*turns[0])
     for axis, angle in turns[1:]:
-        matrix = matrix @ _turn(axis, angle)
+        matrix = matrix @ turn(axis, angle)
     return matrix

@@ -1,0 +1,139 @@
+"""A pose file to learn from, out of detectors' and annotators' keypoints."""
+
+import dataclasses
+
+import numpy as np
+
+from chainer_pose import functions, geometry, imputation, pose_file
+from chainer_pose.conversions import select_joints
+from chainer_pose.doubts import Doubts
+from chainer_pose.errors import InputError
+
+
+@dataclasses.dataclass
+class Count:
+    """What became of the poses of a split: how many were whole, filled, neither."""
+
+    whole: int = 0
+    filled: int = 0
+    partial: int = 0
+
+
+def convert(path, inputs, name, min_confidence, impute, test_share, seed, licence, progress):
+    """Write a pose file, part by part.
+
+    Poses with a joint missing keep their place, marked in `valid`: training
+    leaves them out, unless they are filled in by the rule of `imputation`, with
+    the mean and covariance of the whole poses of the same inputs.
+
+    Args:
+        path: of the pose file.
+        inputs: dict from 'train' and 'test' to lists of `keypoints.Input`, all
+            of one skeleton.
+        name: of the data set.
+        min_confidence: a joint below is missing.
+        impute: whether to fill.
+        test_share: share of the training inputs' frames that test instead, 0 to 1.
+        seed: of their choice.
+        licence: who may use the poses.
+        progress: called with (done, total, what).
+    Returns:
+        (counts, warnings): dict from split to `Count`, and lines on what looks
+        doubtful.
+    Raises:
+        InputError: if an input is faulty, or there are too few whole poses.
+    """
+    everything = [source for sources in inputs.values() for source in sources]
+    skeleton = everything[0].skeleton
+    prior = _prior(inputs['train'], skeleton, min_confidence, progress) if impute else None
+    header = pose_file.Header(
+        name,
+        skeleton,
+        fps=everything[0].fps,
+        source='2D keypoints: ' + ', '.join(source.path for source in everything),
+        licence=licence,
+    )
+    counts, doubts = {}, Doubts(skeleton)
+    rng = np.random.default_rng(seed)
+    clip = 0
+    with pose_file.writing(path, header) as writer:
+        for split, sources in inputs.items():
+            for source in sources:
+                frames = {}
+                for batch in source.batches():
+                    pose2d, there = skeleton.complete(batch.pose2d, batch.there(min_confidence))
+                    doubts.add(pose2d, there)
+                    filled = np.zeros_like(there)
+                    if prior is not None:
+                        pose2d, filled = imputation.fill(prior, pose2d, there)
+                    for frame in batch.frame:
+                        if frame not in frames:
+                            tests = split == 'test' or rng.random() < test_share
+                            frames[frame] = len(frames), tests
+                    numbers, tests = np.array([frames[frame] for frame in batch.frame]).T
+                    for part, chosen in (('train', tests == 0), ('test', tests == 1)):
+                        if chosen.any():
+                            _tally(counts.setdefault(part, Count()), there[chosen], filled[chosen])
+                            writer.append(
+                                part,
+                                there[chosen],
+                                filled[chosen],
+                                pose2d=pose2d[chosen],
+                                frame=numbers[chosen],
+                                clip=np.full(chosen.sum(), clip),
+                            )
+                    progress(batch.done, source.total, source.path)
+                clip += 1
+        if not counts.get('train', Count()).whole:
+            raise InputError(
+                f'{everything[0].path}: expected people with every joint of {skeleton.name} to '
+                f'learn from, found none'
+            )
+    return {
+        split: counts[split] for split in pose_file.SPLITS if split in counts
+    }, doubts.warnings()
+
+
+def _prior(sources, skeleton, min_confidence, progress):
+    moments = imputation.Moments()
+    for source in sources:
+        for batch in source.batches():
+            pose2d, there = skeleton.complete(batch.pose2d, batch.there(min_confidence))
+            whole = pose2d[there.all(axis=1)]
+            whole = whole[geometry.scale(whole, skeleton.root) > 0]
+            moments.add(functions.to_rows(geometry.normalize(whole, skeleton.root)[0]))
+            progress(batch.done, source.total, f'{source.path}: whole poses')
+    if moments.count < 2 * len(skeleton):
+        raise InputError(
+            f'--impute: expected {2 * len(skeleton)} people or more with every joint of '
+            f'{skeleton.name} to learn the rule from, found {moments.count}'
+        )
+    return moments.prior()
+
+
+def _tally(count, there, filled):
+    whole = there.all(axis=1)
+    repaired = (there | filled).all(axis=1) & ~whole
+    count.whole += int(whole.sum())
+    count.filled += int(repaired.sum())
+    count.partial += int((~whole & ~repaired).sum())
+
+
+def reduce(path, source, skeleton):
+    """Write a pose file with the joints of another skeleton, its 3D and splits kept.
+
+    Args:
+        path: of the new pose file.
+        source: path of the old one.
+        skeleton: `skeleton.Skeleton`; see `conversions.select_joints`.
+    Returns:
+        dict from split to the number of poses.
+    Raises:
+        InputError: if a joint is missing.
+    """
+    splits = {
+        split: select_joints(pose_file.read(source, split), skeleton)
+        for split in pose_file.splits_of(source)
+    }
+    pose_file.write(path, splits)
+    return {split: len(data) for split, data in splits.items()}

@@ -4,6 +4,7 @@ The package's ``__init__`` imports this module first, so that the gaps are
 filled before any module here imports chainer.
 """
 
+import contextlib
 import sys
 import types
 import warnings
@@ -36,6 +37,26 @@ def _fill_numpy_sctypes():
         'complex': [np.complex64, np.complex128],
         'others': [bool, object, bytes, str, np.void],
     }
+
+
+def fill_onnx_mapping():
+    """Put back `onnx.mapping`, gone from onnx 1.19, that onnx_chainer imports."""
+    import onnx
+
+    if 'onnx.mapping' in sys.modules or hasattr(onnx, 'mapping'):
+        return
+    types_of = onnx.helper.tensor_dtype_to_np_dtype
+    known = {}
+    for kind in onnx.TensorProto.DataType.values():
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            known[kind] = types_of(kind)
+    mapping = types.ModuleType('onnx.mapping')
+    mapping.TENSOR_TYPE_TO_NP_TYPE = known
+    mapping.NP_TYPE_TO_TENSOR_TYPE = {dtype: kind for kind, dtype in known.items()}
+    # Asked for at import, not for what is exported here.
+    mapping.TENSOR_TYPE_TO_STORAGE_TENSOR_TYPE = {}
+    mapping.STORAGE_TENSOR_TYPE_TO_FIELD = {}
+    sys.modules['onnx.mapping'] = onnx.mapping = mapping
 
 
 def _quieten():

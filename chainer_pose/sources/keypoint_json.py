@@ -101,9 +101,7 @@ def _files(path):
 
 
 def _peek(path):
-    with _open(path) as file:
-        start = file.read(_CHUNK).lstrip()
-    if start.startswith('['):
+    if _is_list(path):
         first = next(_elements(path), (None, 0))[0]
         if first is None:
             raise InputError(f'{path}: expected people with keypoints, found an empty list')
@@ -133,10 +131,7 @@ def _elements(path):
 
         def more():
             nonlocal text, at, read
-            try:
-                chunk = file.read(max(_CHUNK, len(text)))
-            except UnicodeDecodeError as error:
-                raise InputError(f'{path}: expected JSON, found: {error!s:.80}') from error
+            chunk = _read(path, file, max(_CHUNK, len(text)))
             text, at, read = text[at:] + chunk, 0, read + len(chunk)
             return bool(chunk)
 
@@ -153,6 +148,7 @@ def _elements(path):
             raise InputError(f'{path}: expected a JSON list, found {text[at]!r}')
         at += 1
         closed = next_character() == ']'
+        at += closed
         while not closed:
             while True:
                 try:
@@ -179,7 +175,14 @@ def _elements(path):
 
 def _is_list(path):
     with _open(path) as file:
-        return file.read(_CHUNK).lstrip().startswith('[')
+        return _read(path, file, _CHUNK).lstrip().startswith('[')
+
+
+def _read(path, file, size):
+    try:
+        return file.read(size)
+    except UnicodeDecodeError as error:
+        raise InputError(f'{path}: expected JSON, found: {error!s:.80}') from error
 
 
 def _listed(path, value, where):

@@ -103,9 +103,9 @@ def _prior(sources, skeleton, min_confidence, progress):
             whole = whole[geometry.scale(whole, skeleton.root) > 0]
             moments.add(functions.to_rows(geometry.normalize(whole, skeleton.root)[0]))
             progress(batch.done, source.total, f'{source.path}: whole poses')
-    if moments.count < 2 * len(skeleton):
+    if moments.count < len(skeleton):
         raise InputError(
-            f'--impute: expected {2 * len(skeleton)} people or more with every joint of '
+            f'--impute: expected {len(skeleton)} people or more with every joint of '
             f'{skeleton.name} to learn the rule from, found {moments.count}'
         )
     return moments.prior()

@@ -175,7 +175,7 @@ def _open_json(path, kind, skeleton):
     first = next(people, None)
     if first is None:
         raise InputError(f'{path}: expected people with keypoints, found none')
-    skeleton = _guess(path, kind, len(first.joints), None, skeleton)
+    skeleton = _guess(first.path, kind, len(first.joints), None, skeleton)
     n_joints = len(first.joints)
 
     def batches():

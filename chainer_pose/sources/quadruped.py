@@ -1,8 +1,10 @@
 """A made-up four-legged animal, to try the method on a body that is no person's.
 
-It walks, trots, grazes and looks about at every heading, seen by the same four
-cameras as the synthetic people. Shape and motion are made up to look like an
-animal; they were fitted to no data.
+It walks, trots, grazes and looks about at every heading. Shape and motion are
+made up to look like an animal; they were fitted to no data. Four cameras see it
+from its own height, looking level: a body as long as it is high looks uphill or
+downhill to a camera that looks down, and turned about the image's vertical it
+would look so from another side (section 5.1 of the paper leaves that open).
 """
 
 import numpy as np
@@ -14,6 +16,7 @@ NAME = 'quadruped'
 ACTIONS = ('walk', 'trot', 'graze', 'look')
 FPS = 10.0
 FRAMES = 30  # a take
+CAMERA_HEIGHT = 800.0  # mm
 TAKES = {'train': 25, 'test': 12}  # of each subject in each action
 TRAIN_LENGTHS = (1050, 1150, 1250, 1350)  # mm from pelvis to withers, a subject each
 TEST_LENGTHS = (1100, 1300)
@@ -68,6 +71,7 @@ def make(skeleton, seed=0):
             name=NAME,
             skeleton=skeleton,
             names={'action': list(ACTIONS), 'subject': subjects},
+            cameras=rig.four_cameras(level_at=CAMERA_HEIGHT),
             fps=FPS,
             source='synthetic: a made-up four-legged animal',
             licence=rig.LICENCE,

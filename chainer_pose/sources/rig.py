@@ -23,15 +23,20 @@ _CALIBRATION = (
 )  # fmt: skip
 
 
-def four_cameras():
+def four_cameras(level_at=None):
     """The cameras, each turned towards the world's origin.
 
+    Args:
+        level_at: put them at this height, mm, looking level; None for where they
+            stand in the laboratory, looking down by 11 to 16 degrees.
     Returns:
         list of `geometry.Camera`; the world's z axis points up, in mm.
     """
     cameras = []
     for name, f, c, k, p, position, pitch, roll in _CALIBRATION:
         yaw = np.arctan2(-position[1], -position[0])
+        if level_at is not None:
+            position, pitch, roll = (*position[:2], level_at), 0.0, 0.0
         rotation = camera_rotation(yaw, np.radians(pitch), np.radians(roll))
         cameras.append(Camera(rotation, np.array(position, float), f, c, k, p, name))
     return cameras
@@ -67,17 +72,17 @@ class Take(NamedTuple):
     subject: int
 
 
-def film(takes, names, **described):
-    """Let the four cameras see takes, each of which becomes a clip.
+def film(takes, names, cameras, **described):
+    """Let cameras see takes, each of which becomes a clip.
 
     Args:
         takes: list of `Take`.
         names: dict of the lists that their indices refer to: 'action', 'subject'.
+        cameras: list of `geometry.Camera`.
         described: further fields of `pose_file.PoseData`.
     Returns:
         `pose_file.PoseData`.
     """
-    cameras = four_cameras()
     seen = [see(take.world, cameras) for take in takes]
     columns = [
         {

@@ -153,6 +153,7 @@ def _split(heights, first_subject, takes, subjects, rng):
         name=NAME,
         skeleton=H36M17,
         names={'action': list(ACTIONS), 'subject': subjects},
+        cameras=rig.four_cameras(),
         fps=FPS,
         source='synthetic: a kinematic body in made-up postures, a stand-in for real motion; '
         'numbers measured on it say nothing about real people',

@@ -1,0 +1,70 @@
+"""The generator as an ONNX model, for where there is no Chainer.
+
+Input ``rows``: float32 (batch, 2J), 2D poses normalised as in section 3.3 (x and
+y of the root joint subtracted, then divided by the mean distance of the other
+joints from it), interleaved x1 y1 x2 y2. Output ``depth``: float32 (batch, J), z
+of each joint in the same unit, positive away from the camera; subtract the
+root's, multiply by the size divided by, and z stands beside x and y in pixels.
+The model's metadata name joints, root and normalisation.
+"""
+
+import json
+import warnings
+
+import numpy as np
+
+from chainer_pose import _compat, run_directory
+from chainer_pose.errors import InputError
+from chainer_pose.files import atomic_path
+
+
+def export(path, lifter):
+    """Write an ONNX model (opset 9) with a dynamic batch.
+
+    Args:
+        path: where to.
+        lifter: `lifter.Lifter`.
+    Raises:
+        InputError: if the package onnx is missing.
+        OSError: if the file cannot be written.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise InputError(
+            f"--onnx {path}: expected the package onnx, found none; pip install '.[onnx]'"
+        ) from error
+    _compat.fill_onnx_mapping()
+    import onnx_chainer
+
+    skeleton = lifter.skeleton
+    generator = lifter.generator.copy()
+    generator.to_device('@numpy')
+    rows = np.zeros((2, 2 * len(skeleton)), np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # onnx_chainer's own, of newer opsets
+        model = onnx_chainer.export(
+            generator,
+            rows,
+            input_shapes=('batch', rows.shape[1]),
+            input_names=['rows'],
+            output_names=['depth'],
+            opset_version=9,
+        )
+    # Weights among the inputs would count as changeable, and not be optimised.
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    onnx.helper.set_model_props(
+        model,
+        {
+            'joints': json.dumps(skeleton.names),
+            'root': skeleton.names[skeleton.root],
+            'normalization': run_directory.NORMALIZATION,
+            'axes': 'x right, y down, z away from the camera',
+        },
+    )
+    onnx.checker.check_model(model)
+    with atomic_path(path) as temporary:
+        onnx.save(model, temporary)

@@ -1,0 +1,51 @@
+import json
+
+import numpy as np
+import pytest
+
+from chainer_pose import lifter, links, onnx_export
+from chainer_pose.errors import InputError
+from chainer_pose.run_directory import NORMALIZATION
+from chainer_pose.skeleton import H36M17
+
+
+@pytest.fixture
+def known(rng):
+    return lifter.Lifter(links.Generator(17, 48, 0.2, rng), H36M17)
+
+
+def test_onnxruntime_agrees_on_any_batch(known, tmp_path, rng):
+    onnxruntime = pytest.importorskip('onnxruntime')
+    path = tmp_path / 'g.onnx'
+    onnx_export.export(path, known)
+    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    assert [value.name for value in session.get_inputs()] == ['rows']
+    for n in (1, 3, 257):
+        rows = rng.normal(size=(n, 34)).astype('f')
+        (depth,) = session.run(['depth'], {'rows': rows})
+        np.testing.assert_allclose(depth, known.generator(rows).array, rtol=0, atol=1e-5)
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata['joints']) == list(H36M17.names)
+    assert metadata['root'] == 'Hip'
+    assert metadata['normalization'] == NORMALIZATION
+
+
+def test_the_ready_weights_too(tmp_path, rng):
+    onnxruntime = pytest.importorskip('onnxruntime')
+    ready = lifter.load_lifter('cmu')
+    onnx_export.export(tmp_path / 'g.onnx', ready)
+    session = onnxruntime.InferenceSession(
+        str(tmp_path / 'g.onnx'), providers=['CPUExecutionProvider']
+    )
+    rows = rng.normal(size=(16, 34)).astype('f')
+    (depth,) = session.run(None, {'rows': rows})
+    np.testing.assert_allclose(depth, ready.generator(rows).array, rtol=0, atol=1e-5)
+
+
+def test_without_onnx_one_line_says_what_to_install(known, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__('sys').modules, 'onnx', None)
+    with pytest.raises(
+        InputError, match=r"expected the package onnx, found none; pip install '.\[onnx\]'"
+    ):
+        onnx_export.export(tmp_path / 'g.onnx', known)
+    assert not (tmp_path / 'g.onnx').exists()

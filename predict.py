@@ -304,7 +304,9 @@ def main(argv=None):
             digest,
             how,
         )
-        folder = Path(options.out or Path('predictions') / Path(options.input).stem)
+        folder = Path(
+            options.out or Path('predictions') / Path(os.path.abspath(options.input)).stem
+        )
         write(options, folder, lift_with, source, store, origin, chosen)
 
 

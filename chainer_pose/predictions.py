@@ -305,7 +305,7 @@ def write_npz(path, store, origin, progress=None):
 
 
 def _ids(values):
-    whole = all(isinstance(value, int) for value in values)
+    whole = all(isinstance(value, int) and abs(value) < 2**63 for value in values)
     return np.array(values, np.int64) if whole else np.array([str(value) for value in values])
 
 

@@ -1,6 +1,8 @@
 """Every format from the small files in tests/data, and each of them broken."""
 
+import copy
 import json
+import random
 import shutil
 
 import numpy as np
@@ -270,3 +272,43 @@ def test_a_folder_of_image_results(tmp_path):
     source = keypoints.open_input(tmp_path)
     assert everything(source).frame == ['a', 'a', 'b', 'b']
     assert source.total == 2
+
+
+JUNK = [None, True, -1, 1e400, 10**400, 2.5, '', 'x', [], [[]], [1], {}, {'id': 1}, [None] * 51]
+
+
+def places(value, at=()):
+    """Paths to everything within a JSON value."""
+    yield at
+    if isinstance(value, (dict, list)):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from places(value[key], (*at, key))
+
+
+@pytest.mark.parametrize('name', [name for name in FILES if name.endswith('.json')])
+def test_whatever_stands_in_a_file_it_is_read_or_refused(tmp_path, name):
+    """Any part of a file replaced by something else, or gone: never another error."""
+    draw = random.Random(5)
+    whole = json.loads((DATA / name).read_text())
+    everywhere = [at for at in places(whole) if at]
+    read = refused = 0
+    for _ in range(120):
+        value = copy.deepcopy(whole)
+        *way, last = draw.choice(everywhere)
+        inner = value
+        for key in way:
+            inner = inner[key]
+        if draw.random() < 0.2:
+            del inner[last]
+        else:
+            inner[last] = draw.choice(JUNK)
+        (tmp_path / 'a.json').write_text(json.dumps(value))
+        try:
+            source = keypoints.open_input(tmp_path / 'a.json')
+            found = everything(source)
+            source.skeleton.complete(found.pose2d, found.there(0.3))
+            read += 1
+        except InputError:
+            refused += 1
+    assert read > 10
+    assert refused > 10

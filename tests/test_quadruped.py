@@ -14,7 +14,7 @@ def splits():
 
 
 def test_the_data_set(splits):
-    assert {split: len(data) for split, data in splits.items()} == {'train': 48000, 'test': 11520}
+    assert {split: len(data) for split, data in splits.items()} == {'train': 61440, 'test': 12800}
     data = splits['test']
     assert data.names['action'] == list(quadruped.ACTIONS)
     assert np.isfinite(data.pose2d).all()

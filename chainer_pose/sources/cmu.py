@@ -11,9 +11,10 @@ import numpy as np
 
 from chainer_pose.errors import InputError
 from chainer_pose.pose_file import PoseData
-from chainer_pose.skeleton import H36M17
+from chainer_pose.skeleton import named
 from chainer_pose.sources import rig, shared
 
+SKELETON = named('cmu17')
 FPS = 120.0
 INCH = 25.4  # mm; "length 0.45" in :units means that 0.45 file units are an inch
 ROOM = 2000.0  # mm; a root further from the middle than this is left out
@@ -236,7 +237,7 @@ def h36m_joints(ends, turns):
     at = {joint: ends[bone] for joint, bone in _BONE_OF_JOINT.items()}
     at['Hip'] = ends['root']
     at['Neck/Nose'] = ends[_NOSE_BASE] + turns[_NOSE_FRAME] @ np.array(_NOSE_OFFSET)
-    joints = np.stack([at[name] for name in H36M17.names], axis=1)
+    joints = np.stack([at[name] for name in SKELETON.names], axis=1)
     return joints[:, :, [2, 0, 1]]
 
 
@@ -354,7 +355,7 @@ def _join(parts, subjects, cameras, actions, fps):
     arrays = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     return PoseData(
         name='cmu',
-        skeleton=H36M17,
+        skeleton=SKELETON,
         pose2d=arrays.pop('pose2d'),
         pose3d=arrays.pop('pose3d'),
         columns={key: array.astype(np.int32) for key, array in arrays.items()},

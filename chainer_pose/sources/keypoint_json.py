@@ -203,10 +203,18 @@ def _get(path, where, entry, *keys):
 
 def _numbers(path, where, value, expected):
     try:
-        array = np.array(value, np.float64)
-    except (TypeError, ValueError) as error:
+        return np.array(value, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f'{path}: {where}: expected {expected}, found {value!r:.60}') from error
-    return array
+
+
+def _identity(path, where, value):
+    """A frame's or person's id: a whole number or a text."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, (int, str)):
+        return value
+    raise InputError(f'{path}: {where}: expected a number or a text, found {value!r:.40}')
 
 
 def _triples(path, where, value):
@@ -228,18 +236,19 @@ def _openpose(path):
         joints = _triples(path, where, flat)
         joints[(joints[:, :2] == 0).all(axis=1), 2] = 0  # a missing joint is 0, 0, 0
         ids = person.get('person_id')
-        known = ids[0] if isinstance(ids, list) and ids and ids[0] != -1 else i
-        yield Person(path, where, frame, known, joints, path.stat().st_size)
+        number = ids[0] if isinstance(ids, list) and ids and ids[0] != -1 else i
+        number = _identity(path, f'{where}.person_id', number)
+        yield Person(path, where, frame, number, joints, path.stat().st_size)
 
 
 def _coco(path):
     data = _load(path)
     annotations = _listed(path, _get(path, 'file', data, 'annotations'), 'annotations')
-    images = {
-        image['id']: image.get('file_name', image['id'])
-        for image in _listed(path, data.get('images', []), 'images')
-        if isinstance(image, dict) and 'id' in image
-    }
+    images = {}
+    for i, image in enumerate(_listed(path, data.get('images', []), 'images')):
+        where = f'images[{i}]'
+        number = _identity(path, f'{where}.id', _get(path, where, image, 'id'))
+        images[number] = _identity(path, f'{where}.file_name', image.get('file_name', number))
     for i, entry in enumerate(annotations):
         where = f'annotations[{i}]'
         if isinstance(entry, dict) and not entry.get('num_keypoints', 1):
@@ -251,8 +260,9 @@ def _coco(path):
                 f'{path}: {where}: expected visibilities 0, 1 or 2, found {visible.max():g}'
             )
         joints[:, 2] = np.where(visible > 0, 1, visible)  # seen or hidden, its place is known
-        number = entry.get('image_id', i)
-        frame, person = images.get(number, number), entry.get('id', i)
+        number = _identity(path, f'{where}.image_id', entry.get('image_id', i))
+        frame = images.get(number, number)
+        person = _identity(path, f'{where}.id', entry.get('id', i))
         yield Person(path, where, frame, person, joints, path.stat().st_size)
 
 
@@ -262,9 +272,7 @@ def _results(path):
     for i, (entry, done) in enumerate(_elements(path)):
         where = f'[{i}]'
         joints = _triples(path, where, _get(path, where, entry, 'keypoints'))
-        image = entry.get('image_id', i)
-        if not isinstance(image, (int, str)):
-            raise InputError(f'{path}: {where}: expected an image_id, found {image!r:.40}')
+        image = _identity(path, f'{where}.image_id', entry.get('image_id', i))
         count[image] = count.get(image, -1) + 1
         person = entry.get('idx')  # AlphaPose, when it tracks
         person = person if isinstance(person, (int, str)) else count[image]
@@ -281,7 +289,7 @@ def _mmpose(path):
     alone = 0
     for i, (entry, done) in enumerate(entries):
         if isinstance(entry, dict) and 'instances' in entry:  # a frame of a video
-            frame = entry.get('frame_id', i)
+            frame = _identity(path, f'[{i}].frame_id', entry.get('frame_id', i))
             instances = _listed(path, entry['instances'], f'[{i}].instances')
             for j, instance in enumerate(instances):
                 where = f'[{i}].instances[{j}]'
@@ -304,7 +312,7 @@ def _instance(path, where, frame, number, entry, done):
         raise InputError(
             f'{path}: {where}: expected {len(xy)} keypoint_scores, found shape {scores.shape}'
         )
-    person = entry.get('track_id', number)
+    person = _identity(path, f'{where}.track_id', entry.get('track_id', number))
     return Person(path, where, frame, person, np.column_stack([xy, scores]), done)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from chainer_pose import pose_file
 from chainer_pose.errors import InputError
-from chainer_pose.skeleton import H36M17, MPII16
+from chainer_pose.skeleton import MPII16, named
 from chainer_pose.sources import matlab, shared
 
 NAME = 'mpii'
-SKELETONS = {skeleton.name: skeleton for skeleton in (MPII16, H36M17)}
+SKELETONS = {'mpii16': MPII16, 'h36m17': named('mpii17')}  # --joints
 MAT = 'mpii_human_pose_v1_u12_1.mat'
 JSON_SPLITS = {'train': 'train.json', 'test': 'valid.json'}
 HOW_TO_GET = 'the .mat is at human-pose.mpi-inf.mpg.de, the JSON with human-pose-estimation.pytorch'

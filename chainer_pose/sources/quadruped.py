@@ -2,9 +2,9 @@
 
 It walks, trots, grazes and looks about at every heading. Shape and motion are
 made up to look like an animal; they were fitted to no data. Four cameras see it
-from its own height, looking level: a body as long as it is high looks uphill or
-downhill to a camera that looks down, and turned about the image's vertical it
-would look so from another side (section 5.1 of the paper leaves that open).
+level and from afar, as the method assumes (section 3.1: it turns about the
+image's vertical and projects in parallel): seen from above or nearby, a body as
+long as it is high shows how it stands, and its turned copies give themselves away.
 """
 
 import numpy as np
@@ -15,9 +15,9 @@ from chainer_pose.sources.synthetic import chain, turn
 NAME = 'quadruped'
 ACTIONS = ('walk', 'trot', 'graze', 'look')
 FPS = 10.0
-FRAMES = 30  # a take
-CAMERA_HEIGHT = 800.0  # mm
-TAKES = {'train': 25, 'test': 12}  # of each subject in each action
+FRAMES = 8  # a take
+CAMERA_HEIGHT, CAMERA_AWAY = 800.0, 4.0  # mm; times the laboratory's distance
+TAKES = {'train': 120, 'test': 50}  # of each subject in each action
 TRAIN_LENGTHS = (1050, 1150, 1250, 1350)  # mm from pelvis to withers, a subject each
 TEST_LENGTHS = (1100, 1300)
 
@@ -71,7 +71,7 @@ def make(skeleton, seed=0):
             name=NAME,
             skeleton=skeleton,
             names={'action': list(ACTIONS), 'subject': subjects},
-            cameras=rig.four_cameras(level_at=CAMERA_HEIGHT),
+            cameras=rig.four_cameras(CAMERA_HEIGHT, CAMERA_AWAY),
             fps=FPS,
             source='synthetic: a made-up four-legged animal',
             licence=rig.LICENCE,

@@ -23,12 +23,13 @@ _CALIBRATION = (
 )  # fmt: skip
 
 
-def four_cameras(level_at=None):
+def four_cameras(level_at=None, away=1.0):
     """The cameras, each turned towards the world's origin.
 
     Args:
         level_at: put them at this height, mm, looking level; None for where they
             stand in the laboratory, looking down by 11 to 16 degrees.
+        away: how many times as far away to stand, with as much longer lenses.
     Returns:
         list of `geometry.Camera`; the world's z axis points up, in mm.
     """
@@ -38,7 +39,9 @@ def four_cameras(level_at=None):
         if level_at is not None:
             position, pitch, roll = (*position[:2], level_at), 0.0, 0.0
         rotation = camera_rotation(yaw, np.radians(pitch), np.radians(roll))
-        cameras.append(Camera(rotation, np.array(position, float), f, c, k, p, name))
+        position = np.array(position, float) * [away, away, 1]
+        f = (f[0] * away, f[1] * away)
+        cameras.append(Camera(rotation, position, f, c, k, p, name))
     return cameras
 
 

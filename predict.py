@@ -203,7 +203,11 @@ def lift(options, lifter, source, store):
             lifted = lifter.lift(pose2d, there, source.skeleton, options.batchsize)
             store.append(batch.frame, batch.person, lifted)
             progress(batch.done, source.total, f'{len(store)} people')
-    return doubts.warnings()
+    assumed = [
+        f'nothing tells which joints these are: they were taken for the '
+        f'{len(source.skeleton.detected)} of {source.skeleton.name}; --skeleton names others'
+    ]
+    return (assumed if source.assumed else []) + doubts.warnings()
 
 
 def choose_person(options, store, path):

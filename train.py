@@ -156,6 +156,14 @@ def make_parser():
         'where it is below 1 - X (section 4.2; default: %(default)s)',
     )
 
+    group.add_argument(
+        '--rescale-fakes',
+        action='store_true',
+        help='normalise the turned poses as the real ones are (section 3.3) before the '
+        'discriminator sees them: for bodies that are longer than high, whose size in the image '
+        'changes as they turn and gives the fakes away; not in the paper, which is about people',
+    )
+
     group = parser.add_argument_group('model')
     group.add_argument(
         '--angle-weight',
@@ -245,6 +253,7 @@ def make_trainer(options, rows, validation, skeleton, device):
         rng['angles'],
         angle_weight=options.angle_weight,
         accuracy_cap=options.accuracy_cap,
+        rescale_fakes=options.rescale_fakes,
         device=device,
     )
     length = (options.iterations, 'iteration') if options.iterations else (options.epoch, 'epoch')

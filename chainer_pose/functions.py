@@ -39,6 +39,20 @@ def rotate_and_project(rows, depth, angle):
     return to_rows(F.stack([turned, F.broadcast_to(y, turned.shape)], axis=2))
 
 
+def rescale(rows):
+    """Normalise poses to a mean distance of 1 from the origin, as section 3.3 does the input.
+
+    Args:
+        rows: (B, 2J), 2D poses, root at the origin or near it.
+    Returns:
+        chainer.Variable of shape (B, 2J).
+    """
+    pose = from_rows(rows)
+    distance = F.sqrt(F.sum(pose**2, axis=2) + _TINY)
+    size = F.sum(distance, axis=1, keepdims=True) / (pose.shape[1] - 1)
+    return rows / F.broadcast_to(size, rows.shape)
+
+
 def generator_loss(fake_logits):
     """The generator's side of eq. (2), non-saturating: mean of -log D(fake)."""
     return F.mean(F.softplus(-fake_logits))

@@ -51,6 +51,8 @@ class PoseGANUpdater(chainer.training.StandardUpdater):
         rng: numpy.random.Generator that draws the angles.
         angle_weight: factor of the angle loss (1 in eq. 4).
         accuracy_cap: see `gate`.
+        rescale_fakes: normalise the turned poses as the real ones are, before
+            the discriminator sees them; see `functions.rescale`.
         device: chainer device, or None for the CPU.
 
     Reports, for each iteration:
@@ -75,12 +77,14 @@ class PoseGANUpdater(chainer.training.StandardUpdater):
         rng,
         angle_weight=1.0,
         accuracy_cap=0.9,
+        rescale_fakes=False,
         device=None,
     ):
         super().__init__(iterator, {'gen': gen_optimizer, 'dis': dis_optimizer}, device=device)
         self.angle_joints = angle_joints
         self.angle_weight = angle_weight
         self.accuracy_cap = accuracy_cap
+        self.rescale_fakes = rescale_fakes
         self._rng = rng
 
     def update_core(self):
@@ -92,6 +96,8 @@ class PoseGANUpdater(chainer.training.StandardUpdater):
 
         depth = gen(real)
         fake = functions.rotate_and_project(real, depth, angle)
+        if self.rescale_fakes:
+            fake = functions.rescale(fake)
         real_logits, fake_logits = dis(real), dis(fake)
 
         losses = {

@@ -1,4 +1,5 @@
 import chainer
+import chainer.functions as F
 import numpy as np
 import pytest
 from chainer import gradient_check
@@ -139,3 +140,28 @@ def test_real_people_satisfy_the_angle_and_their_mirrors_do_not(shared_data):
             shares.append((sines >= 0).mean())
     assert min(shares[0], shares[2]) > 0.97
     assert max(shares[1], shares[3]) < 0.05
+
+
+def test_rescaled_poses_are_normalised_as_the_input_is(rng):
+    pose = geometry.center(rng.normal(0, 3, (4, 9, 2)).astype('f'), 0)
+    rows = functions.rescale(functions.to_rows(pose)).array
+    expected = functions.to_rows(geometry.normalize(pose, 0)[0])
+    np.testing.assert_allclose(rows, expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        functions.rescale(3 * functions.to_rows(pose)).array, rows, rtol=1e-3
+    )
+
+
+def test_the_gradient_of_rescale(rng):
+    rows = functions.to_rows(geometry.center(rng.normal(size=(3, 5, 2)), 0))
+    gradient_check.check_backward(
+        functions.rescale, rows, rng.normal(size=rows.shape), dtype='d', atol=1e-4, rtol=1e-3
+    )
+
+
+def test_a_pose_without_size_rescales_to_finite_numbers():
+    rows = chainer.Variable(np.zeros((2, 10), 'f'))
+    scaled = functions.rescale(rows)
+    F.sum(scaled).backward()
+    assert np.isfinite(scaled.array).all()
+    assert np.isfinite(rows.grad).all()

@@ -73,7 +73,9 @@ def test_csv_without_a_header_needs_the_joints():
     with pytest.raises(InputError, match=r'plain\.csv: expected --skeleton for its 25 joints'):
         keypoints.open_input(DATA / 'plain.csv')
     for given in ({'skeleton': COCO}, {'default': COCO}):
-        found = everything(keypoints.open_input(DATA / 'plain.csv', **given))
+        source = keypoints.open_input(DATA / 'plain.csv', **given)
+        assert source.assumed == ('default' in given)
+        found = everything(source)
         reference = everything(keypoints.open_input(DATA / 'poses.csv'))
         there = reference.confidence > 0
         np.testing.assert_array_equal(found.pose2d[there], reference.pose2d[there])
@@ -183,6 +185,9 @@ def test_a_broken_file_is_refused_in_one_line(tmp_path, name, how):
         ('a.npz', {'keypoints': np.ones((3, 16, 2))}, 'the 17 joints of coco17, found 16'),
         ('a.npz', {'a': np.ones(3), 'b': np.ones(3)}, 'an array called keypoints, found a, b'),
         ('a.npz', {'keypoints': np.ones((3, 17, 2)), 'confidence': np.ones(3)}, 'confidence'),
+        ('a.npz', {'keypoints': np.ones((3, 17, 2)), 'confidence': np.full((3, 17), 'x')}, 'num'),
+        ('a.npz', {'keypoints': np.ones((3, 17, 2)), 'joint_names': np.array('x')}, 'known skel'),
+        ('a.npy', np.full((3, 17, 2), 1e300), 'expected finite numbers, found .inf'),
         ('a.json', '[]', 'an empty list'),
         ('a.json', '{"people": []}', 'expected people with keypoints, found none'),
         ('a.json', '{"people": 3}', 'people: expected a list, found 3'),

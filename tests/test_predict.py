@@ -144,6 +144,8 @@ def test_people_with_too_few_joints_are_left_out_or_refused(tmp_path, capsys):
 def test_warnings_go_to_standard_error(tmp_path, capsys):
     batch = next(keypoints.open_input(DATA / 'poses.csv').batches())
     np.save(tmp_path / 'a.npy', np.nan_to_num(batch.pose2d) / 640 * [1, -1])
+    lift(tmp_path, tmp_path / 'a.npy')
+    assert 'nothing tells which joints these are' in capsys.readouterr().err
     lift(tmp_path, tmp_path / 'a.npy', '--skeleton', 'coco17')
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(':')[1].strip() for line in lines] == ['warning', 'warning']

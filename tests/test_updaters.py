@@ -237,3 +237,19 @@ def test_a_toy_of_rods_learns_their_length(rng):
     depth = gen(rows).array
     length = np.hypot(rows[:, 2], depth[:, 1] - depth[:, 0])
     assert np.abs(length - 1).mean() < 0.5 * np.abs(np.abs(rows[:, 2]) - 1).mean()
+
+
+def test_rescaled_fakes_look_normalised_to_the_discriminator(rng, monkeypatch):
+    rows = rng.normal(size=(BATCH, 2 * N_JOINTS)).astype('f')
+    rows[:, :2] = 0  # the root
+    sizes = {}
+    for rescale in (False, True):
+        updater = make_updater(rng, rows=rows, rescale_fakes=rescale)
+        dis, seen = updater.get_optimizer('dis').target, []
+        forward = dis.forward
+        monkeypatch.setattr(dis, 'forward', lambda x, f=forward, s=seen: (s.append(x), f(x))[1])
+        updater.update()
+        fake = seen[1].array.reshape(len(seen[1]), -1, 2)
+        sizes[rescale] = np.linalg.norm(fake, axis=2).sum(axis=1) / (N_JOINTS - 1)
+    np.testing.assert_allclose(sizes[True], 1, rtol=1e-3)
+    assert np.abs(sizes[False] - 1).max() > 0.05

@@ -139,7 +139,7 @@ def joints(path, layout, group):
         layout: `Layout`.
         group: list of N `Row`s.
     Returns:
-        (pose2d, confidence) of shapes (N, J, 2) and (N, J), float32; an empty
+        (pose2d, confidence) of shapes (N, J, 2) and (N, J), float64; an empty
         cell is a joint that is missing.
     Raises:
         InputError: if a row is too short or long, or a cell is no number.
@@ -162,4 +162,4 @@ def joints(path, layout, group):
     empty = empty.reshape(numbers.shape).any(axis=2)
     confidence = numbers[:, :, 2].copy() if numbers.shape[2] == 3 else np.ones(empty.shape)
     confidence[empty] = 0
-    return numbers[:, :, :2].astype(np.float32), confidence.astype(np.float32)
+    return numbers[:, :, :2], confidence

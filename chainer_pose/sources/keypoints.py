@@ -68,6 +68,7 @@ class Input:
         skeleton: `skeleton.Skeleton` of the joints.
         total: how much there is to read, in bytes, files or poses.
         fps: frames a second, 0 if unknown.
+        assumed: whether nothing told the joints, and the default was taken.
         batches: call it for an iterator of `Batch`, each time from the start.
     """
 
@@ -77,6 +78,7 @@ class Input:
     total: int
     fps: float
     batches: Callable
+    assumed: bool = False
 
 
 def recognise(path):
@@ -159,6 +161,12 @@ def _wrong_count(path, where, skeleton, found):
     return InputError(f'{at}: expected the {n} joints of {skeleton.name}, found {found}')
 
 
+def _float32(array):
+    """What float32 cannot hold becomes infinite, and is refused by `_check`."""
+    with np.errstate(over='ignore', invalid='ignore'):
+        return np.asarray(array).astype(np.float32)
+
+
 def _check(path, wheres, pose2d, confidence):
     """Refuse what is no number where a joint is said to be there."""
     bad = ~np.isfinite(confidence) | ((confidence > 0) & ~np.isfinite(pose2d).all(axis=2))
@@ -185,7 +193,7 @@ def _open_json(path, kind, skeleton):
                 if len(person.joints) != n_joints:
                     raise _wrong_count(person.path, person.where, skeleton, len(person.joints))
             joints = np.stack([person.joints for person in group])
-            pose2d, confidence = joints[:, :, :2].astype(np.float32), joints[:, :, 2]
+            pose2d, confidence = _float32(joints[:, :, :2]), _float32(joints[:, :, 2])
             wheres = [
                 person.where if person.path == path else f'{person.path}: {person.where}'
                 for person in group
@@ -193,7 +201,7 @@ def _open_json(path, kind, skeleton):
             _check(path, wheres, pose2d, confidence)
             yield Batch(
                 pose2d,
-                confidence.astype(np.float32),
+                confidence,
                 [person.frame for person in group],
                 [person.person for person in group],
                 group[-1].done,
@@ -218,17 +226,24 @@ def _open_arrays(path, skeleton, default):
     for name, shape in (('confidence', joints.shape[:2]), ('frame', (n,)), ('person', (n,))):
         if name in arrays and arrays[name].shape != shape:
             raise InputError(f'{path}: {name}: expected shape {shape}, found {arrays[name].shape}')
-    named = [str(name) for name in arrays['joint_names']] if 'joint_names' in arrays else None
+    if arrays.get('confidence', joints).dtype.kind not in 'fiub':
+        raise InputError(
+            f'{path}: confidence: expected numbers, found {arrays["confidence"].dtype}'
+        )
+    named = None
+    if 'joint_names' in arrays:
+        named = [str(name) for name in np.atleast_1d(arrays['joint_names'])]
+    assumed = skeleton is None and named is None
     skeleton = _guess(path, 'numpy', joints.shape[1], named, skeleton, default)
 
     def batches():
         for start in range(0, n, _BATCH):
             part = slice(start, start + _BATCH)
-            pose2d = np.array(joints[part, :, :2], np.float32)
+            pose2d = _float32(joints[part, :, :2])
             if 'confidence' in arrays:
-                confidence = np.array(arrays['confidence'][part], np.float32)
+                confidence = _float32(arrays['confidence'][part])
             elif joints.shape[2] == 3:
-                confidence = np.array(joints[part, :, 2], np.float32)
+                confidence = _float32(joints[part, :, 2])
             else:
                 confidence = np.ones(pose2d.shape[:2], np.float32)
             numbers = range(start, start + len(pose2d))
@@ -237,7 +252,7 @@ def _open_arrays(path, skeleton, default):
             person = arrays['person'][part].tolist() if 'person' in arrays else [0] * len(pose2d)
             yield Batch(pose2d, confidence, frame, person, numbers[-1] + 1)
 
-    return Input(str(path), 'numpy', skeleton, n, 0.0, batches)
+    return Input(str(path), 'numpy', skeleton, n, 0.0, batches, assumed)
 
 
 def _load_arrays(path):
@@ -267,11 +282,13 @@ def _open_csv(path, skeleton, default):
     if first is None:
         raise InputError(f'{path}: expected rows of numbers, found none')
     has_header = not all(map(keypoint_csv.is_number, first.cells))
+    assumed = False
     if has_header:
         layout = keypoint_csv.header(path, first.cells, skeleton)
         skeleton = _guess(path, 'csv', len(layout.columns), layout.names, skeleton)
     else:
         layout = keypoint_csv.plain(path, len(first.cells), skeleton or default)
+        assumed = skeleton is None
         skeleton = _guess(path, 'csv', len(layout.columns), None, skeleton, default)
 
     def batches():
@@ -280,7 +297,7 @@ def _open_csv(path, skeleton, default):
                 next(rows)
             n = 0
             while group := list(itertools.islice(rows, _BATCH)):
-                pose2d, confidence = keypoint_csv.joints(path, layout, group)
+                pose2d, confidence = map(_float32, keypoint_csv.joints(path, layout, group))
                 _check(path, [f'line {row.line}' for row in group], pose2d, confidence)
                 frame, person = list(range(n, n + len(group))), [0] * len(group)
                 if layout.frame is not None:
@@ -292,7 +309,7 @@ def _open_csv(path, skeleton, default):
             if not n:
                 raise InputError(f'{path}: expected rows of numbers, found none')
 
-    return Input(str(path), 'csv', skeleton, path.stat().st_size, 0.0, batches)
+    return Input(str(path), 'csv', skeleton, path.stat().st_size, 0.0, batches, assumed)
 
 
 def _open_pose_file(path, skeleton, split, keypoints):

@@ -228,8 +228,7 @@ def choose_person(options, store, path):
         )
     else:
         chosen = max(persons, key=persons.get)
-    frames = store.of_person(next(p for p in store.person if str(p) == chosen))
-    return frames
+    return store.of_person(next(p for p in store.person if str(p) == chosen))
 
 
 def _some(persons):
@@ -291,7 +290,6 @@ def main(argv=None):
     with predictions.Store(lift_with.skeleton, scale) as store:
         warnings = lift(options, lift_with, source, store)
         done = predictions.summary(store)
-        report(lift_with.skeleton, done, warnings)
         if not done['lifted']:
             enough = 'half of their joints seen, or more'
             if lift_with.prior is None:
@@ -299,6 +297,7 @@ def main(argv=None):
             raise InputError(
                 f'{options.input}: expected people with {enough}, found none among {len(store)}'
             )
+        report(lift_with.skeleton, done, warnings)
         chosen = choose_person(options, store, options.input)
         digest = hashlib.sha256(Path(lift_with.weights).read_bytes()).hexdigest()
         origin = predictions.Origin(

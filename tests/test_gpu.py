@@ -34,6 +34,7 @@ def test_geometry_and_functions_agree_with_the_cpu(device, rng):
         (geometry.rotate_about_vertical, (pose, angle)),
         (lambda *a: functions.rotate_and_project(*a).array, (rows, depth, angle)),
         (lambda *a: functions.angle_loss(*a, joints).array, (rows, depth)),
+        (lambda *a: functions.rescale(*a).array, (rows,)),
     ):
         on_gpu = function(*(device.send(a) for a in arguments))
         assert isinstance(on_gpu, cuda.cupy.ndarray)
@@ -79,3 +80,13 @@ def test_train_and_evaluate(script, small_file, tmp_path):
     for gpu in (0, -1):
         evaluated = script('evaluate.py', '--snapshot', run, '--gpu', gpu)
         assert evaluated.returncode == 0, evaluated.stderr
+
+
+def test_the_ready_weights_lift_as_on_the_cpu(device, rng):
+    from chainer_pose import load_lifter
+
+    pose2d = rng.normal(400, 90, (50, 17, 2)).astype('f')
+    pose2d[3, 5] = np.nan
+    on_cpu, on_gpu = (load_lifter('cmu', gpu=gpu)(pose2d, skeleton='coco17') for gpu in (-1, 0))
+    assert isinstance(on_gpu, np.ndarray)
+    np.testing.assert_allclose(on_gpu, on_cpu, rtol=1e-3, atol=0.1)

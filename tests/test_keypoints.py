@@ -127,6 +127,10 @@ def test_a_pose_file(h5):
     assert (found.frame, found.person) == ([4, 4, 5], [0, 1, 0])
     assert [COCO.names[j] for j in np.flatnonzero(~found.there(0.3)[1])] == ['LEar']
     assert len(everything(keypoints.open_input(h5, split='test')).frame) == 1
+    data = pose_file.read(h5, 'train')
+    data.columns['camera'], data.names['camera'] = np.array([1, 0], 'i'), ['left', 'right']
+    pose_file.write(h5, {'train': data})
+    assert everything(keypoints.open_input(h5)).person == ['0@right', '1@left']
     with pytest.raises(InputError, match=r'expected the joints of .* in order, found'):
         keypoints.open_input(h5, skeleton=skeleton.named('openpose18'))
 

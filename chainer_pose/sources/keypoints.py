@@ -337,8 +337,18 @@ def _open_pose_file(path, skeleton, split, keypoints):
                 numbers = range(done, done + len(part))
                 done += len(part)
                 frame = part.columns['frame'].tolist() if 'frame' in part.columns else [*numbers]
-                clip = part.columns['clip'].tolist() if 'clip' in part.columns else [0] * len(part)
-                yield Batch(part.pose2d, there.astype(np.float32), frame, clip, done)
+                yield Batch(part.pose2d, there.astype(np.float32), frame, _persons(part), done)
 
     total = sum(map(len, parts))
     return Input(str(path), 'pose-file', skeleton or known, total, parts[0].fps, batches)
+
+
+def _persons(data):
+    """Who is who in a pose file: the clip, and the camera where several saw it."""
+    if 'clip' not in data.columns:
+        return [0] * len(data)
+    clips = data.columns['clip'].tolist()
+    if 'camera' not in data.columns:
+        return clips
+    cameras = [data.names['camera'][i] for i in data.columns['camera'].tolist()]
+    return [f'{clip}@{camera}' for clip, camera in zip(clips, cameras)]

@@ -21,7 +21,7 @@ from chainer_pose import evaluation, geometry, metrics, pose_file, run_directory
 EXAMPLES = lifting.ROOT / 'examples' / 'skeletons'
 
 
-def train(out, name, data, iterations, seed):
+def train(out, name, data, iterations, seed, more=()):
     """Train unless the run's last generator is there; return its path."""
     run = out / f'{name}-seed{seed}'
     last = run / f'gen_{iterations}.npz'
@@ -29,7 +29,7 @@ def train(out, name, data, iterations, seed):
         resume = ['--resume'] if list(run.glob('snapshot_*.npz')) else []
         with open(f'{run}.out', 'a') as output:
             call(
-                'train.py', '--dataset', data, '--iterations', iterations, '--seed', seed,
+                'train.py', '--dataset', data, '--iterations', iterations, '--seed', seed, *more,
                 '--out', run, *resume, output=output,
             )  # fmt: skip
     return last
@@ -111,11 +111,15 @@ def main():
         )  # fmt: skip
     files['cmu_rig'] = Path(options.dataset)
     length = dict.fromkeys(files, options.iterations) | {'quadruped': options.animal_iterations}
+    more = {'quadruped': ['--rescale-fakes']}  # it is longer than high
     grid = [(name, seed) for name in ('cmu_rig', 'limbs12', 'quadruped') for seed in options.seeds]
     with ThreadPoolExecutor(options.jobs) as pool:
         lasts = list(
             pool.map(
-                lambda run: train(options.out, run[0], files[run[0]], length[run[0]], run[1]), grid
+                lambda run: train(
+                    options.out, run[0], files[run[0]], length[run[0]], run[1], more.get(run[0], ())
+                ),
+                grid,
             )
         )
     test = {name: pose_file.read(path, 'test') for name, path in files.items()}

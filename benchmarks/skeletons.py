@@ -142,7 +142,7 @@ def main():
         if name == 'quadruped'
     }
     flat = animal_figures(None, test['quadruped'])
-    columns = ['MPJPE, mm', 'of the better mirror image', 'mean of |r|', 'median', 'by chance',
+    columns = ['MPJPE, mm', 'of the better mirror image', 'mean of abs r', 'median', 'by chance',
                'inverted better, %']  # fmt: skip
     table(columns, rows, (0, 0, 3, 3, 3, 1))
     print(f'| z = 0 | {flat[0]:.0f} | | | | | |')

@@ -258,7 +258,7 @@ def main(argv=None):
     options = parser.parse_args(argv)
     check_options(parser, options)
 
-    from chainer_pose import animations, lifter, onnx_export, predictions
+    from chainer_pose import animations, lifter, onnx_export, predictions, scaling
     from chainer_pose import skeleton as skeletons
     from chainer_pose.sources import keypoints
 
@@ -280,10 +280,10 @@ def main(argv=None):
     )  # fmt: skip
     scale, how = None, ''
     if options.height:
-        scale = predictions.by_height(lift_with.skeleton, options.height)
+        scale = scaling.by_height(lift_with.skeleton, options.height)
         how = f'height {options.height:g} mm'
     elif options.bone_length:
-        scale = predictions.by_bone(lift_with.skeleton, *options.bone_length)
+        scale = scaling.by_bone(lift_with.skeleton, *options.bone_length)
         how = '{}:{} {:g} mm'.format(*options.bone_length)
     print(f'{options.input}: {source.format}, joints of {source.skeleton.name}')
     print(f'weights: {lift_with.weights}, joints of {lift_with.skeleton.name}')

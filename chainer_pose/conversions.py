@@ -10,6 +10,7 @@ import dataclasses
 
 import numpy as np
 
+from chainer_pose.anthropometry import HEIGHT
 from chainer_pose.errors import InputError
 from chainer_pose.skeleton import H36M17
 
@@ -21,16 +22,16 @@ _ALIASES = {
     'LAnkle': ('LAnkle', 'LFoot'),
 }
 
-# Heights above the floor as shares of the body's: shoulders .818, eyes .936
-# (Drillis and Contini 1966, see sources/synthetic.py); the ears are at the eyes'.
-_TOP_OVER_FACE = (1.0 - 0.818) / (0.936 - 0.818)
+# The ears are at the height of the eyes.
+_FACE = HEIGHT['eye'] - HEIGHT['shoulder']
+_TOP_OVER_FACE = (HEIGHT['top'] - HEIGHT['shoulder']) / _FACE
 # Medians over the training poses of the shared data, along the line from the
 # middle of the shoulders to the head top (mpii.h5) and from the middle of the
 # hips to that of the shoulders (cmu_rig.h5): 0.174; 0.281, 0.574, 0.874.
 _NECK_TO_TOP = 0.174
 _CMU_HIP, _CMU_SPINE, _CMU_THORAX = 0.281, 0.574, 0.874
-# CMU's head ends 0.545 trunks above the shoulders; faces are 0.410 above them.
-_CMU_HEAD_OVER_FACE = 0.545 / ((0.936 - 0.818) / (0.818 - 0.530))
+# CMU's head ends 0.545 trunks above the shoulders.
+_CMU_HEAD_OVER_FACE = 0.545 * (HEIGHT['shoulder'] - HEIGHT['hip']) / _FACE
 
 
 class _Points:

@@ -7,24 +7,17 @@ no output behind.
 
 import contextlib
 import dataclasses
-import itertools
 import json
 import tempfile
 
 import numpy as np
 
 from chainer_pose import __version__
-from chainer_pose.errors import InputError
 
 FORMAT, VERSION = 'chainer-pose-predictions', 1
 AXES = 'x right, y down, z away from the camera; 3D is relative to the root joint'
 _PART = 4096
 _NUMBER = '%.6g'
-
-# Heights as shares of the body's (Drillis and Contini 1966, sources/synthetic.py):
-# shoulders .818, ankles .039; the legs from hip to ankle and the trunk between.
-_LEG_AND_TRUNK = 0.818 - 0.039
-_LEG = {'Hip': ('Hip',), 'Knee': ('Knee',), 'Ankle': ('Ankle', 'Foot')}
 
 
 class Store:
@@ -37,9 +30,9 @@ class Store:
 
     Attributes:
         frame, person: lists of N ids.
-        pose2d, pose3d, pose3d_mm, filled, sin_beta: arrays as of
-            `lifter.Lifted`, mapped from disk; pose3d_mm is absent (None)
-            without `millimetres`.
+        pose2d, pose3d, filled, sin_beta: arrays as of `lifter.Lifted`, mapped
+            from disk.
+        pose3d_mm: the same in mm; None without `millimetres`.
     """
 
     def __init__(self, skeleton, millimetres=None):
@@ -83,21 +76,31 @@ class Store:
         self.frame += frame
         self.person += person
 
-    def __getattr__(self, name):
-        if name.startswith('_') or name not in (
-            'pose2d',
-            'pose3d',
-            'pose3d_mm',
-            'filled',
-            'sin_beta',
-        ):
-            raise AttributeError(name)
-        if name not in self._layout:
-            return None
+    @property
+    def pose2d(self):
+        return self._array('pose2d')
+
+    @property
+    def pose3d(self):
+        return self._array('pose3d')
+
+    @property
+    def pose3d_mm(self):
+        return self._array('pose3d_mm') if self._millimetres is not None else None
+
+    @property
+    def filled(self):
+        return self._array('filled')
+
+    @property
+    def sin_beta(self):
+        return self._array('sin_beta')
+
+    def _array(self, name):
         dtype, shape = self._layout[name]
         shape = (len(self), *shape)
         if not len(self):
-            return np.empty(shape, dtype)
+            return np.empty(shape, dtype)  # an empty file cannot be mapped
         self._files[name].flush()
         return np.memmap(self._files[name], dtype, 'r', shape=shape)
 
@@ -127,10 +130,7 @@ def summary(store):
         sin b >= 0 (eq. 3), None for a body without the joints.
     """
     lifted = store.lifted()
-    filled = np.zeros(len(store.skeleton), int)
-    for start in range(0, len(store), _PART):
-        part = slice(start, start + _PART)
-        filled += store.filled[part][lifted[part]].sum(axis=0)
+    filled = store.filled.sum(axis=0, where=lifted[:, None])
     has_angle = store.skeleton.angle is not None
     return {
         'people': len(store),
@@ -179,8 +179,8 @@ def header(store, origin):
 
 def _arrays(store):
     """The arrays of points to write, by name."""
-    names = ('pose2d', 'pose3d', 'pose3d_mm')
-    return {name: getattr(store, name) for name in names if getattr(store, name) is not None}
+    arrays = {'pose2d': store.pose2d, 'pose3d': store.pose3d, 'pose3d_mm': store.pose3d_mm}
+    return {name: array for name, array in arrays.items() if array is not None}
 
 
 def write_json(path, store, origin, progress=None):
@@ -191,7 +191,7 @@ def write_json(path, store, origin, progress=None):
     """
     points = _arrays(store)
     templates = {name: _template(array.shape[1:]) for name, array in points.items()}
-    names = np.array(store.skeleton.names)
+    names, every_filled, every_angle = np.array(store.skeleton.names), store.filled, store.sin_beta
     with open(path, 'w', encoding='utf-8') as file:
         text = json.dumps(header(store, origin), indent=1)
         file.write(text[: text.rindex('\n')] + ',\n "poses": [')
@@ -199,7 +199,7 @@ def write_json(path, store, origin, progress=None):
             arrays = {name: array[part] for name, array in points.items()}
             whole = {name: np.isfinite(a).all(axis=(1, 2)).tolist() for name, a in arrays.items()}
             flat = {name: a.reshape(len(a), -1).tolist() for name, a in arrays.items()}
-            filled, sin_beta = store.filled[part], store.sin_beta[part].tolist()
+            filled, sin_beta = every_filled[part], every_angle[part].tolist()
             some = filled.any(axis=1).tolist()
             lines = []
             for i, number in enumerate(range(part.start, part.stop)):
@@ -252,7 +252,7 @@ def write_csv(path, store, origin, progress=None):
         for axis in part
     ]
     template = ','.join([_NUMBER] * len(columns))
-    names = np.array(store.skeleton.names)
+    names, every_filled, every_angle = np.array(store.skeleton.names), store.filled, store.sin_beta
     root = store.skeleton.names[store.skeleton.root]
     with open(path, 'w', encoding='utf-8', newline='') as file:
         file.write(
@@ -265,7 +265,7 @@ def write_csv(path, store, origin, progress=None):
                 [points[name][part].reshape(part.stop - part.start, -1) for name in axes], axis=1
             )
             whole, rows = np.isfinite(rows).all(axis=1).tolist(), rows.tolist()
-            filled, sin_beta = store.filled[part], store.sin_beta[part].tolist()
+            filled, sin_beta = every_filled[part], every_angle[part].tolist()
             lines = []
             for i, number in enumerate(range(part.start, part.stop)):
                 numbers = (
@@ -291,11 +291,12 @@ def write_npz(path, store, origin, progress=None):
     joint_parents and, where a length is known, pose3d_mm; NaN where not
     known. metadata is the header as JSON.
     """
-    arrays = {name: getattr(store, name) for name in ('filled', 'sin_beta')} | _arrays(store)
     with open(path, 'wb') as file:
         np.savez(
             file,
-            **arrays,
+            **_arrays(store),
+            filled=store.filled,
+            sin_beta=store.sin_beta,
             frame=_ids(store.frame),
             person=_ids(store.person),
             joint_names=np.array(store.skeleton.names),
@@ -318,69 +319,3 @@ def _parts(store, progress, what):
         yield part
         if progress is not None:
             progress(part.stop, len(store), f'writing {what}')
-
-
-def by_height(skeleton, height):
-    """Scale by the height of the person.
-
-    The legs from hip to ankle (the mean of both) and the trunk from the middle
-    of the hips to that of the shoulders, as lifted, are 0.779 of the height
-    (Drillis and Contini 1966). Each pose gets a factor of its own, since people
-    come nearer and go away.
-
-    Args:
-        skeleton: `skeleton.Skeleton` with hips, knees, ankles and shoulders.
-        height: mm.
-    Returns:
-        function from (N, J, 3) px poses to (N,) mm a pixel.
-    Raises:
-        InputError: if the skeleton lacks these joints.
-    """
-    legs = [
-        [_find(skeleton, [side + name for name in names]) for names in _LEG.values()]
-        for side in 'LR'
-    ]
-    shoulders = [_find(skeleton, [side + 'Shoulder']) for side in 'LR']
-
-    def factor(pose3d):
-        lengths = [
-            _distance(pose3d[:, upper], pose3d[:, lower])
-            for leg in legs
-            for upper, lower in itertools.pairwise(leg)
-        ]
-        hips = [leg[0] for leg in legs]
-        trunk = _distance(pose3d[:, hips].mean(axis=1), pose3d[:, shoulders].mean(axis=1))
-        return _divide(height * _LEG_AND_TRUNK, sum(lengths) / 2 + trunk)
-
-    return factor
-
-
-def by_bone(skeleton, start, end, length):
-    """Scale by the length of one bone, or the distance of any two joints.
-
-    Args:
-        skeleton: `skeleton.Skeleton`.
-        start, end: names of joints.
-        length: mm.
-    Returns and raises: as `by_height`.
-    """
-    a, b = _find(skeleton, [start], '--bone-length'), _find(skeleton, [end], '--bone-length')
-    return lambda pose3d: _divide(length, _distance(pose3d[:, a], pose3d[:, b]))
-
-
-def _find(skeleton, names, option='--height'):
-    for name in names:
-        if name in skeleton.names:
-            return skeleton.index(name)
-    raise InputError(
-        f'{option}: expected the joint {" or ".join(names)}, found none of that name in '
-        f'{skeleton.name}'
-    )
-
-
-def _distance(a, b):
-    return np.sqrt(((a - b) ** 2).sum(axis=-1))
-
-
-def _divide(mm, px):
-    return np.where(px > 0, mm / np.where(px > 0, px, 1), np.nan)

@@ -4,8 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from chainer_pose import predictions
-from chainer_pose.errors import InputError
+from chainer_pose import predictions, scaling
 from chainer_pose.lifter import Lifted
 from chainer_pose.predictions import Origin, Store
 from chainer_pose.skeleton import H36M17, Skeleton
@@ -29,7 +28,7 @@ def lifted(n, rng, known=DUO):
 @pytest.fixture
 def store(rng):
     """Seven people in two parts: one filled in, one that could not be lifted."""
-    with Store(DUO, predictions.by_bone(DUO, 'Hip', 'LHand', 500)) as store:
+    with Store(DUO, scaling.by_bone(DUO, 'Hip', 'LHand', 500)) as store:
         for n, frames, persons in (
             (3, [0, 0, 1], [0, 1, 0]),
             (4, ['a', 'a,"b"', 5, 6], [1, 'x', 2, 2]),
@@ -143,30 +142,3 @@ def test_parts_join_seamlessly(tmp_path, rng, monkeypatch):
     found = json.loads((tmp_path / 'p.json').read_text())
     assert [pose['frame'] for pose in found['poses']] == list(range(10))
     assert len((tmp_path / 'p.csv').read_text().splitlines()) == 12
-
-
-def test_the_height_gives_millimetres(synthetic_splits):
-    """A body of the published proportions comes out at its own height."""
-    data = synthetic_splits['test']
-    chosen = data.select(slice(None, None, 400))
-    tall = np.array([float(name[:3]) * 10 for name in data.names['subject']])
-    height = tall[chosen.columns['subject']]
-    pixels = (chosen.pose3d - chosen.pose3d[:, :1]) / 3.7
-    factor = predictions.by_height(H36M17, 1000)(pixels) * height / 1000
-    np.testing.assert_allclose(factor, 3.7, rtol=0.1)  # bones are up to 5 % off
-    assert factor.mean() == pytest.approx(3.7, rel=0.04)
-
-
-def test_a_pose_without_size_has_no_scale():
-    for factor in (
-        predictions.by_height(H36M17, 1700),
-        predictions.by_bone(H36M17, 'Hip', 'Head', 600),
-    ):
-        assert np.isnan(factor(np.zeros((1, 17, 3)))).all()
-
-
-def test_joints_that_are_missing_are_named():
-    with pytest.raises(InputError, match=r'--height: expected the joint LHip, found none .* duo'):
-        predictions.by_height(DUO, 1700)
-    with pytest.raises(InputError, match='--bone-length: expected the joint LFoot'):
-        predictions.by_bone(DUO, 'Hip', 'LFoot', 400)

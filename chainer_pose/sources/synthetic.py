@@ -8,6 +8,13 @@ and four cameras of the Human3.6M laboratory see it.
 
 import numpy as np
 
+from chainer_pose.anthropometry import (
+    FOREARM,
+    HEIGHT,
+    HIP_BREADTH,
+    SHOULDER_BREADTH,
+    UPPER_ARM,
+)
 from chainer_pose.skeleton import H36M17
 from chainer_pose.sources import rig
 
@@ -18,23 +25,18 @@ TAKES = {'train': 8, 'test': 4}  # of each subject in each action
 TRAIN_HEIGHTS = (1580, 1660, 1720, 1790, 1880)  # mm, a subject each
 TEST_HEIGHTS = (1640, 1830)
 
-# Lengths as fractions of body height: Drillis and Contini 1966, as reprinted in
-# Winter, Biomechanics and Motor Control of Human Movement (2009), Fig. 4.1:
-# heights above the floor of ankle .039, knee .285, hip .530, shoulder .818,
-# chin .870, eyes .936; breadths of hips .191 and shoulders .259; upper arm
-# .186, forearm .146. Half a head's length (.056) is NASA-STD-3000's.
-ANKLE_HEIGHT = 0.039
+# Lengths as fractions of body height; half a head's length (.056) is NASA-STD-3000's.
 PROPORTIONS = {
-    'hip': 0.191 / 2,
-    'thigh': 0.530 - 0.285,
-    'shank': 0.285 - 0.039,
-    'trunk': 0.818 - 0.530,
-    'shoulder': 0.259 / 2,
-    'upper_arm': 0.186,
-    'forearm': 0.146,
-    'nose_up': (0.870 + 0.936) / 2 - 0.818,
+    'hip': HIP_BREADTH / 2,
+    'thigh': HEIGHT['hip'] - HEIGHT['knee'],
+    'shank': HEIGHT['knee'] - HEIGHT['ankle'],
+    'trunk': HEIGHT['shoulder'] - HEIGHT['hip'],
+    'shoulder': SHOULDER_BREADTH / 2,
+    'upper_arm': UPPER_ARM,
+    'forearm': FOREARM,
+    'nose_up': (HEIGHT['chin'] + HEIGHT['eye']) / 2 - HEIGHT['shoulder'],
     'nose_forward': 0.056,
-    'head': 1.000 - 0.818,
+    'head': HEIGHT['top'] - HEIGHT['shoulder'],
 }
 
 # Degrees, after the normal ranges of the American Academy of Orthopaedic
@@ -173,7 +175,7 @@ def draw_body(height, rng):
     return {
         name: fraction * height * (1 + 0.025 * np.clip(rng.standard_normal(), -2, 2))
         for name, fraction in PROPORTIONS.items()
-    } | {'ankle': ANKLE_HEIGHT * height}
+    } | {'ankle': HEIGHT['ankle'] * height}
 
 
 def draw_take(action, lengths, rng):

@@ -18,6 +18,14 @@ class Count:
     filled: int = 0
     partial: int = 0
 
+    def add(self, there, filled):
+        """Count poses by what was seen and what was filled, (N, J) bool each."""
+        whole = there.all(axis=1)
+        repaired = (there | filled).all(axis=1) & ~whole
+        self.whole += int(whole.sum())
+        self.filled += int(repaired.sum())
+        self.partial += int((~whole & ~repaired).sum())
+
 
 def convert(path, inputs, name, min_confidence, impute, test_share, seed, licence, progress):
     """Write a pose file, part by part.
@@ -53,37 +61,30 @@ def convert(path, inputs, name, min_confidence, impute, test_share, seed, licenc
         source='2D keypoints: ' + ', '.join(source.path for source in everything),
         licence=licence,
     )
-    counts, doubts = {}, Doubts(skeleton)
-    rng = np.random.default_rng(seed)
-    clip = 0
+    counts, doubts, rng = {}, Doubts(skeleton), np.random.default_rng(seed)
+    ordered = [(split, source) for split, sources in inputs.items() for source in sources]
     with pose_file.writing(path, header) as writer:
-        for split, sources in inputs.items():
-            for source in sources:
-                frames = {}
-                for batch in source.batches():
-                    pose2d, there = skeleton.complete(batch.pose2d, batch.there(min_confidence))
-                    doubts.add(pose2d, there)
-                    filled = np.zeros_like(there)
-                    if prior is not None:
-                        pose2d, filled = imputation.fill(prior, pose2d, there)
-                    for frame in batch.frame:
-                        if frame not in frames:
-                            tests = split == 'test' or rng.random() < test_share
-                            frames[frame] = len(frames), tests
-                    numbers, tests = np.array([frames[frame] for frame in batch.frame]).T
-                    for part, chosen in (('train', tests == 0), ('test', tests == 1)):
-                        if chosen.any():
-                            _tally(counts.setdefault(part, Count()), there[chosen], filled[chosen])
-                            writer.append(
-                                part,
-                                there[chosen],
-                                filled[chosen],
-                                pose2d=pose2d[chosen],
-                                frame=numbers[chosen],
-                                clip=np.full(chosen.sum(), clip),
-                            )
-                    progress(batch.done, source.total, source.path)
-                clip += 1
+        for clip, (split, source) in enumerate(ordered):
+            frames = _Frames(1.0 if split == 'test' else test_share, rng)
+            for batch in source.batches():
+                pose2d, there = skeleton.complete(batch.pose2d, batch.there(min_confidence))
+                doubts.add(pose2d, there)
+                filled = np.zeros_like(there)
+                if prior is not None:
+                    pose2d, filled = imputation.fill(prior, pose2d, there)
+                numbers, tests = frames(batch.frame)
+                for part, chosen in (('train', ~tests), ('test', tests)):
+                    if chosen.any():
+                        counts.setdefault(part, Count()).add(there[chosen], filled[chosen])
+                        writer.append(
+                            part,
+                            there[chosen],
+                            filled[chosen],
+                            pose2d=pose2d[chosen],
+                            frame=numbers[chosen],
+                            clip=np.full(chosen.sum(), clip),
+                        )
+                progress(batch.done, source.total, source.path)
         if not counts.get('train', Count()).whole:
             raise InputError(
                 f'{everything[0].path}: expected people with every joint of {skeleton.name} to '
@@ -92,6 +93,21 @@ def convert(path, inputs, name, min_confidence, impute, test_share, seed, licenc
     return {
         split: counts[split] for split in pose_file.SPLITS if split in counts
     }, doubts.warnings()
+
+
+class _Frames:
+    """Numbers the frames of an input, and draws which of them test: a share of them."""
+
+    def __init__(self, share, rng):
+        self._share, self._rng = share, rng
+        self._known = {}
+
+    def __call__(self, frames):
+        for frame in frames:
+            if frame not in self._known:
+                self._known[frame] = len(self._known), self._rng.random() < self._share
+        numbers, tests = zip(*(self._known[frame] for frame in frames))
+        return np.array(numbers), np.array(tests)
 
 
 def _prior(sources, skeleton, min_confidence, progress):
@@ -109,14 +125,6 @@ def _prior(sources, skeleton, min_confidence, progress):
             f'{skeleton.name} to learn the rule from, found {moments.count}'
         )
     return moments.prior()
-
-
-def _tally(count, there, filled):
-    whole = there.all(axis=1)
-    repaired = (there | filled).all(axis=1) & ~whole
-    count.whole += int(whole.sum())
-    count.filled += int(repaired.sum())
-    count.partial += int((~whole & ~repaired).sum())
 
 
 def reduce(path, source, skeleton):

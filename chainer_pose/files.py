@@ -1,11 +1,36 @@
-"""Writing a file whole or not at all, and saying why where it cannot be."""
+"""Writing a file whole or not at all, reading npz files, and saying why where it fails."""
 
 import contextlib
 import os
 import tempfile
+import zipfile
+import zlib
 from pathlib import Path
 
+import numpy as np
+
 from chainer_pose.errors import InputError
+
+# What numpy.load and zipfile raise for a file that is no npz, or a broken one.
+_DAMAGE = (OSError, ValueError, EOFError, AttributeError, KeyError, RuntimeError,
+           zipfile.BadZipFile, zlib.error)  # fmt: skip
+
+
+def read_npz(path):
+    """Read an npz file of plain arrays; nothing is unpickled.
+
+    Returns:
+        dict from name to array.
+    Raises:
+        InputError: if the file is absent, damaged or holds pickled objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except FileNotFoundError as error:
+        raise InputError(f'{path}: expected an npz file, found no such file') from error
+    except _DAMAGE as error:
+        raise InputError(f'{path}: expected an npz file of plain arrays, found: {error}') from error
 
 
 @contextlib.contextmanager

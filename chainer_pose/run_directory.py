@@ -9,8 +9,6 @@ pictures. All arrays are plain npz files without pickled objects.
 import itertools
 import json
 import re
-import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,15 +17,12 @@ from chainer.serializers import NpzDeserializer
 
 from chainer_pose import __version__
 from chainer_pose.errors import InputError, NonFiniteError
-from chainer_pose.files import atomic_path, writing
+from chainer_pose.files import atomic_path, read_npz, writing
 from chainer_pose.imputation import Prior
 from chainer_pose.links import Generator
 from chainer_pose.skeleton import Skeleton
 
 NORMALIZATION = 'root at the origin, mean distance of the other joints from it 1'
-# What numpy.load and zipfile raise for a file that is no npz, or a broken one.
-_DAMAGE = (OSError, ValueError, EOFError, AttributeError, KeyError, RuntimeError,
-           zipfile.BadZipFile, zlib.error)  # fmt: skip
 _METADATA = 'metadata'
 _PRIOR = 'prior/'
 _NONE = 'none'  # names of the values that are None, which npz cannot hold unpickled
@@ -93,20 +88,14 @@ def write_arrays(path, arrays):
 
 
 def read_arrays(path):
-    """Read an npz file of plain arrays; nothing is unpickled.
+    """Read what `write_arrays` wrote.
 
     Returns:
         dict from name to array.
     Raises:
         InputError: if the file is absent, damaged or holds pickled objects.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except FileNotFoundError as error:
-        raise InputError(f'{path}: expected an npz file, found no such file') from error
-    except _DAMAGE as error:
-        raise InputError(f'{path}: expected an npz file of plain arrays, found: {error}') from error
+    arrays = read_npz(path)
     for key in arrays.pop(_NONE, ()):
         arrays[str(key)] = np.asarray(None)
     return arrays

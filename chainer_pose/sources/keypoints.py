@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chainer_pose import pose_file
+from chainer_pose import files, pose_file
 from chainer_pose import skeleton as skeletons
 from chainer_pose.errors import InputError
 from chainer_pose.sources import keypoint_csv, keypoint_json
@@ -256,10 +256,8 @@ def _open_arrays(path, skeleton, default):
 
 
 def _load_arrays(path):
-    from chainer_pose import run_directory
-
     if path.suffix.lower() != '.npy':
-        arrays = run_directory.read_arrays(path)
+        arrays = files.read_npz(path)
         names = ('keypoints', 'pose2d', *(arrays if len(arrays) == 1 else ()))
         found = next((name for name in names if name in arrays), None)
         if found is None:

@@ -1,6 +1,7 @@
-"""Writing a file whole or not at all, reading npz files, and saying why where it fails."""
+"""Writing a file whole or not at all, reading npz and JSON, and saying why where it fails."""
 
 import contextlib
+import json
 import os
 import tempfile
 import zipfile
@@ -31,6 +32,24 @@ def read_npz(path):
         raise InputError(f'{path}: expected an npz file, found no such file') from error
     except _DAMAGE as error:
         raise InputError(f'{path}: expected an npz file of plain arrays, found: {error}') from error
+
+
+def read_json(path, expected='JSON', **options):
+    """Read a JSON file.
+
+    Args:
+        path: the file.
+        expected: what it should be, for the message.
+        options: of json.loads.
+    Raises:
+        InputError: if the file is absent or no JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding='utf-8'), **options)
+    except FileNotFoundError as error:
+        raise InputError(f'{path}: expected {expected}, found no such file') from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f'{path}: expected {expected}, found: {error!s:.80}') from error
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ skeletons are JSON files beside this one, in the format that `load` reads.
 
 import dataclasses
 import functools
-import json
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainer_pose.errors import InputError
+from chainer_pose.files import read_json
 
 _FOLDER = Path(__file__).parent
 _FROM_NAMES = 'from names'
@@ -214,13 +214,7 @@ def load(path):
     Raises:
         InputError: naming the file, what was expected and what was found.
     """
-    try:
-        text = Path(path).read_text(encoding='utf-8')
-        values = json.loads(text, object_pairs_hook=_once)
-    except FileNotFoundError as error:
-        raise InputError(f'{path}: expected a skeleton (JSON), found no such file') from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f'{path}: expected a skeleton (JSON), found: {error!s:.80}') from error
+    values = read_json(path, 'a skeleton (JSON)', object_pairs_hook=_once)
     try:
         return Skeleton.from_dict(values)
     except InputError as error:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chainer_pose.errors import InputError
+from chainer_pose.files import read_json
 
 FORMATS = ('openpose', 'coco', 'coco-results', 'alphapose', 'mmpose')
 _CHUNK = 1 << 20
@@ -106,28 +107,13 @@ def _peek(path):
         if first is None:
             raise InputError(f'{path}: expected people with keypoints, found an empty list')
         return 'a list', first
-    return 'an object', _load(path)
-
-
-def _open(path):
-    try:
-        return open(path, encoding='utf-8')
-    except FileNotFoundError as error:
-        raise InputError(f'{path}: expected JSON, found no such file') from error
-
-
-def _load(path):
-    try:
-        with _open(path) as file:
-            return json.load(file)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f'{path}: expected JSON, found: {error!s:.80}') from error
+    return 'an object', read_json(path)
 
 
 def _elements(path):
     """The elements of a JSON list one by one, each with the characters read so far."""
     decoder, text, at, read = json.JSONDecoder(), '', 0, 0
-    with _open(path) as file:
+    with open(path, encoding='utf-8') as file:
 
         def more():
             nonlocal text, at, read
@@ -174,7 +160,7 @@ def _elements(path):
 
 
 def _is_list(path):
-    with _open(path) as file:
+    with open(path, encoding='utf-8') as file:
         return _read(path, file, _CHUNK).lstrip().startswith('[')
 
 
@@ -228,7 +214,7 @@ def _triples(path, where, value):
 
 
 def _openpose(path):
-    data = _load(path)
+    data = read_json(path)
     frame = re.sub(r'_keypoints$', '', path.stem)
     for i, person in enumerate(_listed(path, _get(path, 'file', data, 'people'), 'people')):
         where = f'people[{i}]'
@@ -242,7 +228,7 @@ def _openpose(path):
 
 
 def _coco(path):
-    data = _load(path)
+    data = read_json(path)
     annotations = _listed(path, _get(path, 'file', data, 'annotations'), 'annotations')
     images = {}
     for i, image in enumerate(_listed(path, data.get('images', []), 'images')):
@@ -283,7 +269,7 @@ def _mmpose(path):
     if _is_list(path):
         entries = _elements(path)
     else:
-        data = _load(path)
+        data = read_json(path)
         listed = _listed(path, _get(path, 'file', data, 'instance_info'), 'instance_info')
         entries = ((entry, path.stat().st_size) for entry in listed)
     alone = 0

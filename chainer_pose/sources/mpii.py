@@ -1,12 +1,10 @@
 """MPII Human Pose: people in the wild, 2D only, from the .mat file or its JSON form."""
 
-import json
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from chainer_pose import pose_file
+from chainer_pose import files, pose_file
 from chainer_pose.errors import InputError
 from chainer_pose.skeleton import MPII16, named
 from chainer_pose.sources import matlab, shared
@@ -118,12 +116,7 @@ def read_json(path):
     Raises:
         InputError: naming the file, the entry, what was expected and found.
     """
-    try:
-        entries = json.loads(Path(path).read_text(encoding='utf-8'))
-    except FileNotFoundError as error:
-        raise InputError(f'{path}: expected a JSON file, found no such file') from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f'{path}: expected JSON, found: {error!s:.80}') from error
+    entries = files.read_json(path)
     if not isinstance(entries, list):
         raise InputError(f'{path}: expected a list of people, found a {type(entries).__name__}')
     numbers, people, seen = {}, [], {}

@@ -51,6 +51,7 @@ def export(path, lifter):
             output_names=['depth'],
             opset_version=9,
         )
+    model.ir_version = 4  # what opset 9 came with: onnx writes its newest, runtimes lag behind
     # Weights among the inputs would count as changeable, and not be optimised.
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]

@@ -59,6 +59,7 @@ class Skeleton:
         def put(field, value):
             object.__setattr__(self, field, value)
 
+        put('name', str(self.name))
         put('names', tuple(str(name) for name in self.names))
         put('parents', tuple(int(parent) for parent in self.parents))
         _check_tree(self)

@@ -259,7 +259,7 @@ def write_csv(path, store, origin, progress=None):
             f'# {AXES} ({root}); u v: 2D in the image; px: pixels of the input; weights: '
             f'{origin.weights}\n'
         )
-        file.write(','.join(['frame', 'person', 'sin_beta', 'filled', *columns]) + '\n')
+        file.write(','.join(map(_cell, ['frame', 'person', 'sin_beta', 'filled', *columns])) + '\n')
         for part in _parts(store, progress, 'poses.csv'):
             rows = np.concatenate(
                 [points[name][part].reshape(part.stop - part.start, -1) for name in axes], axis=1
@@ -275,7 +275,7 @@ def write_csv(path, store, origin, progress=None):
                 )
                 angle = '' if sin_beta[i] != sin_beta[i] else _NUMBER % sin_beta[i]
                 ids = f'{_cell(store.frame[number])},{_cell(store.person[number])}'
-                lines.append(f'{ids},{angle},{";".join(names[filled[i]])},{numbers}\n')
+                lines.append(f'{ids},{angle},{_cell(";".join(names[filled[i]]))},{numbers}\n')
             file.write(''.join(lines))
 
 

@@ -142,3 +142,19 @@ def test_parts_join_seamlessly(tmp_path, rng, monkeypatch):
     found = json.loads((tmp_path / 'p.json').read_text())
     assert [pose['frame'] for pose in found['poses']] == list(range(10))
     assert len((tmp_path / 'p.csv').read_text().splitlines()) == 12
+
+
+def test_joints_may_be_called_anything(tmp_path, rng):
+    odd = Skeleton('odd', ('Hip', 'hand, "left"', 'rechter Fuß'), (-1, 0, 0))
+    with Store(odd) as store:
+        part = lifted(1, rng, odd)
+        part.filled[0, 1] = True
+        store.append([0], [0], part)
+        for kind, write in predictions.WRITERS.items():
+            write(tmp_path / f'p.{kind}', store, ORIGIN)
+    lines = (tmp_path / 'p.csv').read_text(encoding='utf-8').splitlines()
+    (row,) = csv.DictReader(lines[1:])
+    assert row['filled'] == 'hand, "left"'
+    assert float(row['hand, "left"_x_px']) == pytest.approx(float(part.pose3d[0, 1, 0]), rel=1e-5)
+    found = json.loads((tmp_path / 'p.json').read_text(encoding='utf-8'))
+    assert found['poses'][0]['filled'] == ['hand, "left"']

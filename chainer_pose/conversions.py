@@ -27,9 +27,9 @@ _FACE = HEIGHT['eye'] - HEIGHT['shoulder']
 _TOP_OVER_FACE = (HEIGHT['top'] - HEIGHT['shoulder']) / _FACE
 # Medians over the training poses of the shared data, along the line from the
 # middle of the shoulders to the head top (mpii.h5) and from the middle of the
-# hips to that of the shoulders (cmu_rig.h5): 0.174; 0.281, 0.574, 0.874.
+# hips to that of the shoulders (cmu_rig.h5): 0.174; 0.273, 0.574, 0.874.
 _NECK_TO_TOP = 0.174
-_CMU_HIP, _CMU_SPINE, _CMU_THORAX = 0.281, 0.574, 0.874
+_CMU_HIP, _CMU_SPINE, _CMU_THORAX = 0.273, 0.574, 0.874
 # CMU's head ends 0.545 trunks above the shoulders.
 _CMU_HEAD_OVER_FACE = 0.545 * (HEIGHT['shoulder'] - HEIGHT['hip']) / _FACE
 

@@ -23,6 +23,7 @@ SPLITS = ('train', 'test')
 NAME_LISTS = {'action': 'actions', 'subject': 'subjects', 'camera': 'cameras'}
 INDEX_COLUMNS = ('action', 'subject', 'camera', 'clip', 'frame')
 _CHUNK = 4096
+_MORE = ('name', 'pairs', 'angle', 'means')  # of a skeleton, beside joint names and parents
 
 
 @dataclasses.dataclass
@@ -379,7 +380,7 @@ def _number(path, file, key):
 def _more_of(skeleton):
     """JSON of what joint_names and joint_parents do not say of a skeleton."""
     values = skeleton.to_dict()
-    return json.dumps({key: values[key] for key in ('name', 'pairs', 'angle', 'means')})
+    return json.dumps({key: values[key] for key in _MORE})
 
 
 def _check_unit(path, file, key, units):
@@ -398,12 +399,12 @@ def _read_skeleton(path, file):
         raise _refusal(path, 'attribute joint_parents', 'whole numbers', parents.dtype)
     values = {'name': _text(file, 'name') or Path(path).stem}
     try:
-        values |= json.loads(_text(file, 'skeleton') or '{}')
-        values |= {'names': names, 'parents': parents.tolist()}
-        skeleton = Skeleton.from_dict(values)
+        stored = json.loads(_text(file, 'skeleton') or '{}')
+        values |= {key: stored[key] for key in _MORE if key in stored}
+        skeleton = Skeleton.from_dict({**values, 'names': names, 'parents': parents.tolist()})
     except InputError as error:
         raise InputError(f'{path}: {error}') from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise _refusal(path, 'attribute skeleton', 'JSON', f'{error!s:.60}') from error
     root = file.attrs.get('root', skeleton.root)
     if not np.isscalar(root) or root != skeleton.root:

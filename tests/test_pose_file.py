@@ -6,7 +6,7 @@ import pytest
 
 from chainer_pose import pose_file
 from chainer_pose.errors import InputError
-from chainer_pose.skeleton import H36M17
+from chainer_pose.skeleton import H36M17, Skeleton
 
 
 def test_what_is_written_is_read(small_splits, small_file):
@@ -129,6 +129,11 @@ REFUSALS = {
         lambda file: file.attrs.__delitem__('units_2d'),
         'attribute units_2d: expected px, found none',
     ),
+    'skeleton': (attribute('skeleton', '{'), 'attribute skeleton: expected JSON'),
+    'no dict': (attribute('skeleton', '5'), 'attribute skeleton: expected JSON'),
+    'deep': (attribute('skeleton', '[' * 60_000), 'attribute skeleton: expected JSON'),
+    'pairs': (attribute('skeleton', '{"pairs": [["LHip", "RKnee"]]}'), 'pairs that mirror'),
+    'angle': (attribute('skeleton', '{"angle": {"nose": "Tail"}}'), 'angle to name joints'),
     'fps': (attribute('fps', 'fast'), 'attribute fps: expected a number, found fast'),
 }
 
@@ -265,3 +270,22 @@ def test_joints_that_are_not_there_need_no_coordinates(tmp_path):
     with pose_file.writing(tmp_path / 'a.h5', HEADER) as writer:
         writer.append('train', ~SEEN, pose2d=NAN)
     assert np.isnan(pose_file.read(tmp_path / 'a.h5', 'train').pose2d).all()
+
+
+def test_the_skeleton_comes_back_whole(flat_data, tmp_path):
+    flat_data.skeleton = Skeleton(
+        'mine', H36M17.names, H36M17.parents, pairs=[('RHip', 'LHip')], angle=None,
+        means={'Hip': ['LHip', 'RHip']},
+    )  # fmt: skip
+    pose_file.write(tmp_path / 'a.h5', {'train': flat_data})
+    assert pose_file.read(tmp_path / 'a.h5', 'train').skeleton == flat_data.skeleton
+
+
+def test_a_file_that_says_no_more_than_names_has_its_sides_read_off_them(small_file, tmp_path):
+    path = shutil.copy(small_file, tmp_path / 'old.h5')
+    with h5py.File(path, 'a') as file:
+        del file.attrs['skeleton']
+    known = pose_file.read(path, 'train').skeleton
+    assert known.name == 'synthetic'
+    assert known.pairs == H36M17.pairs
+    assert known.angle == H36M17.angle

@@ -45,7 +45,7 @@ def read_json(path, expected='JSON', **options):
         InputError: if the file is absent or no JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding='utf-8'), **options)
+        return json.loads(Path(path).read_text(encoding='utf-8-sig'), **options)
     except FileNotFoundError as error:
         raise InputError(f'{path}: expected {expected}, found no such file') from error
     except (OSError, ValueError, RecursionError) as error:

@@ -321,3 +321,12 @@ def test_whatever_stands_in_a_file_it_is_read_or_refused(tmp_path, name):
             refused += 1
     assert read > 10
     assert refused > 10
+
+
+@pytest.mark.parametrize('name', ['coco.json', 'coco_results.json', 'poses.csv'])
+def test_the_mark_that_windows_puts_before_a_text_is_no_fault(tmp_path, name):
+    (tmp_path / name).write_bytes(b'\xef\xbb\xbf' + (DATA / name).read_bytes())
+    found, expected = (
+        everything(keypoints.open_input(folder / name)) for folder in (tmp_path, DATA)
+    )
+    np.testing.assert_array_equal(found.confidence, expected.confidence)

@@ -113,7 +113,7 @@ def _peek(path):
 def _elements(path):
     """The elements of a JSON list one by one, each with the characters read so far."""
     decoder, text, at, read = json.JSONDecoder(), '', 0, 0
-    with open(path, encoding='utf-8') as file:
+    with open(path, encoding='utf-8-sig') as file:
 
         def more():
             nonlocal text, at, read
@@ -160,7 +160,7 @@ def _elements(path):
 
 
 def _is_list(path):
-    with open(path, encoding='utf-8') as file:
+    with open(path, encoding='utf-8-sig') as file:
         return _read(path, file, _CHUNK).lstrip().startswith('[')
 
 

@@ -2,7 +2,6 @@
 """Lift anyone's 2D keypoints to 3D with trained weights."""
 
 import contextlib
-import hashlib
 import os
 import sys
 from pathlib import Path
@@ -299,12 +298,11 @@ def main(argv=None):
             )
         report(lift_with.skeleton, done, warnings)
         chosen = choose_person(options, store, options.input)
-        digest = hashlib.sha256(Path(lift_with.weights).read_bytes()).hexdigest()
         origin = predictions.Origin(
             os.path.basename(os.path.normpath(options.input)),
             source.skeleton.name,
             Path(lift_with.weights).name,
-            digest,
+            files.sha256(lift_with.weights),
             how,
         )
         folder = Path(

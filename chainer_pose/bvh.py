@@ -39,13 +39,9 @@ def write(path, pose3d, skeleton, fps):
         file.write('\n'.join(lines) + '\n')
 
 
-def _children(skeleton, joint):
-    return [child for child, parent in skeleton.bones if parent == joint]
-
-
 def _order(skeleton, joint):
     """Joints as the hierarchy lists them."""
-    return [joint] + [j for child in _children(skeleton, joint) for j in _order(skeleton, child)]
+    return [joint] + [j for child in skeleton.children(joint) for j in _order(skeleton, child)]
 
 
 def _rest(pose, skeleton):
@@ -67,7 +63,7 @@ def _local_rotations(pose, offsets, skeleton):
     for joint in _order(skeleton, skeleton.root):
         parent = skeleton.parents[joint]
         above = world[:, parent] if parent >= 0 else np.tile(np.eye(3), (frames, 1, 1))
-        children = _children(skeleton, joint)
+        children = skeleton.children(joint)
         bones = pose[:, children] - pose[:, [joint]]
         if len(children) > 1:
             world[:, joint] = _best_rotation(offsets[children], bones)
@@ -125,7 +121,7 @@ def _joint(skeleton, offsets, joint, depth):
     name = re.sub(r'\W', '_', skeleton.names[joint])
     indent = '  ' * depth
     offset = ' '.join(f'{x:.6f}' for x in offsets[joint])
-    children = _children(skeleton, joint)
+    children = skeleton.children(joint)
     place = 'Xposition Yposition Zposition ' if depth == 0 else ''
     lines = [
         f'{indent}{"ROOT" if depth == 0 else "JOINT"} {name}',

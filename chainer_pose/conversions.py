@@ -170,8 +170,7 @@ def select_joints(data, skeleton):
     index = [data.skeleton.index(name) for name in wanted]
     n = len(data)
     valid = np.ones((n, len(index)), bool) if data.valid is None else data.valid[:, index]
-    usable = valid if data.filled is None else valid | data.filled[:, index]
-    pose2d, there = skeleton.complete(data.pose2d[:, index], usable)
+    pose2d, there = skeleton.complete(data.pose2d[:, index], data.there[:, index])
     pose3d = None
     if data.pose3d is not None:
         pose3d = skeleton.complete(data.pose3d[:, index], np.ones_like(valid))[0]

@@ -59,10 +59,7 @@ def usable(data):
         bool array of shape (N,).
     """
     sized = geometry.scale(data.pose2d, data.skeleton.root) > 0
-    if data.valid is None:
-        return sized
-    there = data.valid if data.filled is None else data.valid | data.filled
-    return sized & there.all(axis=1)
+    return sized & data.there.all(axis=1)
 
 
 def require_usable(data):

@@ -1,11 +1,10 @@
 """Lifted data sets as pose files: what was 2D only, with the predicted pose3d."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 
-from chainer_pose import datasets, evaluation, pose_file
+from chainer_pose import datasets, evaluation, files, pose_file
 
 _PART = 65536  # poses lifted and written at a time
 
@@ -32,11 +31,14 @@ def export(path, generator, weights, splits, keypoints='gt', batchsize=4096):
         OSError: if the file cannot be written.
     """
     first = next(iter(splits.values()))
-    digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
     header = first.header(
         source=f'{first.source}; pose3d predicted by chainer_pose from keypoints {keypoints}',
         units_3d='px',
-        extra={'weights': Path(weights).name, 'weights_sha256': digest, 'keypoints': keypoints},
+        extra={
+            'weights': Path(weights).name,
+            'weights_sha256': files.sha256(weights),
+            'keypoints': keypoints,
+        },
     )
     counts = {}
     with pose_file.writing(path, header) as writer:

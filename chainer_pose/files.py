@@ -1,6 +1,7 @@
 """Writing a file whole or not at all, reading npz and JSON, and saying why where it fails."""
 
 import contextlib
+import hashlib
 import json
 import os
 import tempfile
@@ -50,6 +51,11 @@ def read_json(path, expected='JSON', **options):
         raise InputError(f'{path}: expected {expected}, found no such file') from error
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f'{path}: expected {expected}, found: {error!s:.80}') from error
+
+
+def sha256(path):
+    """The SHA-256 of a file, as hexadecimal text."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 @contextlib.contextmanager

@@ -63,6 +63,12 @@ class PoseData:
     def __len__(self):
         return len(self.pose2d)
 
+    @property
+    def there(self):
+        """(N, J) bool, which joints of pose2d have coordinates: seen, or filled in."""
+        trusted = _trusted(self.valid, self.filled)
+        return np.ones(self.pose2d.shape[:2], bool) if trusted is None else trusted
+
     def header(self, **changes):
         """The `Header` of a file of such poses, but for the fields given."""
         shared = ('name', 'skeleton', 'names', 'fps', 'source', 'licence', 'units_3d')

@@ -253,8 +253,7 @@ def _tree(skeleton):
 
     def place(joint, level):
         nonlocal n_leaves
-        children = [child for child, parent in skeleton.bones if parent == joint]
-        children.sort(key=lambda child: order[skeleton.sides[child]])
+        children = sorted(skeleton.children(joint), key=lambda j: order[skeleton.sides[j]])
         for child in children:
             place(child, level + 1)
         if children:

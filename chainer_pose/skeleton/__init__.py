@@ -95,6 +95,10 @@ class Skeleton:
         """(child, parent) index pairs, one for each joint but the root."""
         return tuple((j, p) for j, p in enumerate(self.parents) if p >= 0)
 
+    def children(self, joint):
+        """Indices of the joints whose parent is the one of that index."""
+        return [child for child, parent in enumerate(self.parents) if parent == joint]
+
     @property
     def sides(self):
         """'left', 'right' or 'centre' for each joint: by its pair, else by its name."""

@@ -185,9 +185,10 @@ def _open_json(path, kind, skeleton):
         raise InputError(f'{path}: expected people with keypoints, found none')
     skeleton = _guess(first.path, kind, len(first.joints), None, skeleton)
     n_joints = len(first.joints)
+    begun = [itertools.chain([first], people)]  # spares the first batches a second reading
 
     def batches():
-        everyone = keypoint_json.people(path, kind)
+        everyone = begun.pop() if begun else keypoint_json.people(path, kind)
         while group := list(itertools.islice(everyone, _BATCH)):
             for person in group:
                 if len(person.joints) != n_joints:
@@ -329,13 +330,11 @@ def _open_pose_file(path, skeleton, split, keypoints):
         for data in parts:
             for start in range(0, len(data), _BATCH):
                 part = data.select(slice(start, start + _BATCH))
-                there = np.ones(part.pose2d.shape[:2], bool)
-                if part.valid is not None:
-                    there = part.valid if part.filled is None else part.valid | part.filled
                 numbers = range(done, done + len(part))
                 done += len(part)
                 frame = part.columns['frame'].tolist() if 'frame' in part.columns else [*numbers]
-                yield Batch(part.pose2d, there.astype(np.float32), frame, _persons(part), done)
+                confidence = part.there.astype(np.float32)
+                yield Batch(part.pose2d, confidence, frame, _persons(part), done)
 
     total = sum(map(len, parts))
     return Input(str(path), 'pose-file', skeleton or known, total, parts[0].fps, batches)

@@ -3,7 +3,6 @@
 
 import contextlib
 import os
-import sys
 from pathlib import Path
 
 from chainer_pose import cli, files
@@ -313,8 +312,7 @@ def main(argv=None):
 
 def report(skeleton, done, warnings):
     """Print what was done, and warnings to standard error."""
-    for text in warnings:
-        print(f'predict.py: warning: {text}', file=sys.stderr)
+    cli.warn(warnings)
     left_out = done['people'] - done['lifted']
     print(
         f'{done["lifted"]} of {done["people"]} people lifted'

@@ -49,6 +49,12 @@ def run(main):
     sys.exit(status)
 
 
+def warn(texts):
+    """Print warnings to standard error, a line each, after the script's name."""
+    for text in texts:
+        _say(f'warning: {text}', 0)
+
+
 def _say(error, status):
     message = ' '.join(str(error).split())
     print(f'{os.path.basename(sys.argv[0])}: {message}', file=sys.stderr)

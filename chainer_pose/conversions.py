@@ -14,13 +14,8 @@ from chainer_pose.anthropometry import HEIGHT
 from chainer_pose.errors import InputError
 from chainer_pose.skeleton import H36M17
 
-# Names for one joint; the first that a skeleton has is taken.
-_ALIASES = {
-    'RFoot': ('RFoot', 'RAnkle'),
-    'LFoot': ('LFoot', 'LAnkle'),
-    'RAnkle': ('RAnkle', 'RFoot'),
-    'LAnkle': ('LAnkle', 'LFoot'),
-}
+# Two names for one joint.
+_ALIAS = {'RFoot': 'RAnkle', 'LFoot': 'LAnkle', 'RAnkle': 'RFoot', 'LAnkle': 'LFoot'}
 
 # The ears are at the height of the eyes.
 _FACE = HEIGHT['eye'] - HEIGHT['shoulder']
@@ -45,8 +40,8 @@ class _Points:
         """The first of these that the skeleton has; NaN without."""
         return next((self._at[name] for name in names if name in self._at), self.nowhere)
 
-    def has(self, name):
-        return name in self._at
+    def has(self, *names):
+        return any(name in self._at for name in names)
 
     def middle(self, name):
         """The middle of a left and a right joint."""
@@ -126,11 +121,7 @@ def convert(pose, there, source, target):
     # A run on Human3.6M's joints from an older pose file may call them otherwise.
     like_h36m = _RULES['h36m17'] if target.names == H36M17.names else lambda at: {}
     rules = _RULES.get(target.name, like_h36m)(at)
-    known = [
-        name
-        for name in target.names
-        if name in rules or any(map(at.has, _ALIASES.get(name, (name,))))
-    ]
+    known = [name for name in target.names if name in rules or at.has(name, _ALIAS.get(name))]
     limbs = [name for name in known if name not in rules]
     if 2 * len(known) < len(target) or (rules and len(limbs) < 6):
         missing = [name for name in target.names if name not in known or name in rules]
@@ -139,7 +130,7 @@ def convert(pose, there, source, target):
             f'{", ".join(missing[:5])}{", ..." if len(missing) > 5 else ""}'
         )
     columns = [
-        rules[name] if name in rules else at(*_ALIASES.get(name, (name,))) for name in target.names
+        rules[name] if name in rules else at(name, _ALIAS.get(name)) for name in target.names
     ]
     pose = np.stack(columns, axis=1)
     there = np.isfinite(pose).all(axis=2)

@@ -111,8 +111,7 @@ def main(argv=None):
             options.licence,
             progress,
         )
-    for text in warnings:
-        print(f'prepare_keypoints.py: warning: {text}', file=sys.stderr)
+    cli.warn(warnings)
     for split, count in counts.items():
         print(
             f'{split}: {count.whole} people with every joint, {count.filled} filled in, '

@@ -34,10 +34,11 @@ def describe(skeleton):
 
 
 def main(argv=None):
-    options = make_parser().parse_args(argv)
+    parser = make_parser()
+    options = parser.parse_args(argv)
     if options.skeleton is None:
         if options.out:
-            make_parser().error('argument --out: expected NAME or FILE.json too, found none')
+            parser.error('argument --out: expected NAME or FILE.json too, found none')
         for name in skeletons.names():
             known = skeletons.named(name)
             print(f'{name:16} {len(known.detected)} joints, root {known.names[known.root]}')

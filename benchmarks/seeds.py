@@ -10,70 +10,11 @@ stands beside it, and the best generator's, which was chosen on this very split.
 
 import argparse
 import itertools
-import json
-import os
 import statistics
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PROTOCOLS = ('kudo', 'mpjpe', 'n-mpjpe', 'p-mpjpe')
-
-
-def call(script, *arguments, threads=1, output=None):
-    """Run a script of the project; raise CalledProcessError if it fails."""
-    environment = {**os.environ, 'OMP_NUM_THREADS': str(threads)}
-    subprocess.run(
-        [sys.executable, str(ROOT / script), *map(str, arguments)],
-        check=True,
-        env=environment,
-        stdout=output,
-    )
-
-
-def run_path(options, std, seed):
-    """Where the run of one initial deviation and seed lies."""
-    return Path(options.out) / f'{Path(options.dataset).stem}-std{std:g}-seed{seed}'
-
-
-def train(options, std, seed):
-    """Train unless the run's last generator is there; return its path."""
-    run = run_path(options, std, seed)
-    last = run / f'gen_{options.iterations}.npz'
-    if not last.exists():
-        run.parent.mkdir(parents=True, exist_ok=True)
-        resume = ['--resume'] if list(run.glob('snapshot_*.npz')) else []
-        with open(f'{run}.out', 'a') as output:
-            call(
-                'train.py', '--dataset', options.dataset, '--iterations', options.iterations,
-                '--init-std', std, '--seed', seed, '--out', run, *resume, output=output,
-            )  # fmt: skip
-    return last
-
-
-def measure(options, snapshot):
-    """The JSON form of evaluate.py for a generator."""
-    output = Path(f'{snapshot}.json')
-    if not output.exists():
-        call(
-            'evaluate.py', '--snapshot', snapshot, '--dataset', options.dataset,
-            '--protocol', 'all', '--format', 'json', '--output', output, threads=2,
-        )  # fmt: skip
-    return json.loads(output.read_text())
-
-
-def second_half(options, run):
-    """Mean kudo error, mm, over the evaluations of a run's second half."""
-    log = json.loads((run / 'log').read_text())
-    late = [entry for entry in log if entry['iteration'] > options.iterations / 2]
-    return statistics.mean(e['validation/mpjpe'] for e in late if 'validation/mpjpe' in e)
-
-
-def row(label, values):
-    """A Markdown row of numbers in mm."""
-    return f'| {label} | ' + ' | '.join(f'{value:.1f}' for value in values) + ' |'
+from runs import PROTOCOLS, measure, row, second_half, train
 
 
 def main():
@@ -86,13 +27,22 @@ def main():
     parser.add_argument('--out', default='results/seeds', help='where the runs lie')
     options = parser.parse_args()
 
-    grid = list(itertools.product(options.init_std, options.seeds))
-    with ThreadPoolExecutor(options.jobs) as pool:
-        lasts = list(pool.map(lambda cell: train(options, *cell), grid))
-    reports = {cell: measure(options, last) for cell, last in zip(grid, lasts)}
-    bests = {
-        cell: measure(options, last.parent / 'gen_best.npz') for cell, last in zip(grid, lasts)
+    stem = Path(options.dataset).stem
+    runs = {
+        (std, seed): Path(options.out) / f'{stem}-std{std:g}-seed{seed}'
+        for std, seed in itertools.product(options.init_std, options.seeds)
     }
+
+    def trained(cell):
+        std, seed = cell
+        return train(
+            runs[cell], options.dataset, options.iterations, '--init-std', std, '--seed', seed
+        )
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        lasts = dict(zip(runs, pool.map(trained, runs)))
+    reports = {cell: measure(options.dataset, last) for cell, last in lasts.items()}
+    bests = {cell: measure(options.dataset, run / 'gen_best.npz') for cell, run in runs.items()}
 
     columns = [*PROTOCOLS, 'inverted better, %', 'second half: kudo', 'best: kudo']
     print('| init-std, seed |', ' | '.join(columns), '|')
@@ -102,7 +52,7 @@ def main():
         return [
             *(reports[cell]['protocols'][name]['average'] for name in PROTOCOLS),
             100 * reports[cell]['inverted_better'],
-            second_half(options, run_path(options, *cell)),
+            second_half(runs[cell]),
             bests[cell]['protocols']['kudo']['average'],
         ]
 
@@ -113,7 +63,7 @@ def main():
         print(row(f'{std:g}, mean', map(statistics.mean, zip(*table))))
         if len(table) > 1:
             print(row(f'{std:g}, standard deviation', map(statistics.stdev, zip(*table))))
-    flat = reports[grid[0]]['flat']
+    flat = next(iter(reports.values()))['flat']
     print(row('z = 0', [flat[name]['average'] for name in PROTOCOLS]) + ' | | |')
 
     actions = list(flat['kudo']['actions'])

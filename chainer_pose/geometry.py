@@ -144,3 +144,25 @@ def camera_rotation(yaw, pitch, roll):
     down = np.cross(forward, right)
     cos, sin = np.cos(roll), np.sin(roll)
     return np.stack([cos * right - sin * down, sin * right + cos * down, forward])
+
+
+def look_at(ray):
+    """The rotation of a camera, by yaw and then pitch, that puts a ray on its optical axis.
+
+    There is no roll: what is horizontal beside the axis stays so.
+
+    Args:
+        ray: float array of shape (N, 3) in the camera frame, z positive.
+    Returns:
+        float array of shape (N, 3, 3), to be applied to columns x, y, z.
+    """
+    yaw = np.arctan2(ray[:, 0], ray[:, 2])
+    pitch = np.arctan2(ray[:, 1], np.hypot(ray[:, 0], ray[:, 2]))
+    (cos_yaw, sin_yaw), (cos, sin) = (np.cos(yaw), np.sin(yaw)), (np.cos(pitch), np.sin(pitch))
+    zero = np.zeros_like(yaw)
+    rows = [
+        [cos_yaw, zero, -sin_yaw],
+        [-sin * sin_yaw, cos, -sin * cos_yaw],
+        [cos * sin_yaw, sin, cos * cos_yaw],
+    ]
+    return np.moveaxis(np.array(rows), 2, 0)

@@ -1,9 +1,8 @@
 #!/usr/bin/env python
 """Learn to lift 2D poses to 3D, from 2D poses alone (Kudo et al. 2018)."""
 
+import argparse
 import datetime
-import math
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,27 @@ from chainer_pose.errors import InputError
 
 EXTENSIBLE = ('epoch', 'iterations', 'gpu')  # what --resume may change
 NOT_STORED = ('out', 'resume')
-STREAMS = ('gen', 'dis', 'shuffle', 'angles', 'holdout')  # add at the end only
+MODES = ('unsupervised', 'semi-supervised', 'supervised')
+
+# What --preset stands for; an option that is given stands above its preset.
+PRESETS = {
+    'paper': {},
+    'plus': {
+        'camera_pitch': 'learn',
+        'consistency': [10.0, 1.0],
+        'bone_weight': 100.0,
+        'ema': 0.999,
+        'zero_root': True,
+    },
+}
+MODELS = {
+    'kudo': {},
+    'martinez': {'batchsize': 64, 'alpha': 1e-3, 'beta1': 0.9, 'weight_decay': 0.0},
+}
+
+
+def _pitch(text):
+    return text if text == 'learn' else cli.number(float, low=-89, high=89)(text)
 
 
 def make_parser():
@@ -49,6 +68,88 @@ def make_parser():
         metavar='X',
         help='share of the training clips to set aside and to validate on instead of the test '
         "split, which then chooses nothing (default: %(default)s, as the authors' code)",
+    )
+
+    group = parser.add_argument_group(
+        'method',
+        "The paper's is the default; README.md, Beyond the paper, measures each of the others.",
+    )
+    group.add_argument(
+        '--preset',
+        choices=PRESETS,
+        default='paper',
+        help='plus: --camera-pitch learn --consistency 10 1 --bone-weight 100 --ema 0.999 '
+        '--zero-root, of which each may be given otherwise (default: %(default)s)',
+    )
+    group.add_argument(
+        '--mode',
+        choices=MODES,
+        default='unsupervised',
+        help='learn from 2D alone; from 2D, and depth where it is labelled (section 5.2); or '
+        'from labelled poses alone, without a discriminator (default: %(default)s)',
+    )
+    group.add_argument(
+        '--model',
+        choices=('kudo', 'martinez'),
+        default='kudo',
+        help="the paper's generator; or, with --mode supervised, the network of Martinez et al. "
+        '2017, from pixels to millimetres, with its own defaults: --batchsize 64 --alpha 0.001 '
+        '--beta1 0.9 --weight-decay 0 (default: %(default)s)',
+    )
+    group.add_argument(
+        '--labelled',
+        type=cli.number(float, above=0, high=1),
+        default=1.0,
+        metavar='X',
+        help='share of the poses whose depth --mode semi-supervised or supervised may see, '
+        'chosen by clip and seed (default: %(default)s)',
+    )
+    group.add_argument(
+        '--depth-weight',
+        type=cli.number(float, above=0),
+        default=10.0,
+        metavar='X',
+        help='factor of the depth error in --mode semi-supervised (default: %(default)s)',
+    )
+    group.add_argument(
+        '--camera-pitch',
+        type=_pitch,
+        default=0.0,
+        metavar='DEG|learn',
+        help='degrees by which the cameras look down, about whose vertical the poses are turned '
+        'then; learn: one angle for the data set, learned with the generator '
+        '(default: %(default)s, the horizontal cameras of section 4.3)',
+    )
+    group.add_argument(
+        '--consistency',
+        nargs=2,
+        type=cli.number(float, low=0),
+        default=[0.0, 0.0],
+        metavar=('W2D', 'WDEPTH'),
+        help='lift the turned pose again and turn it back: factors of the squared errors of '
+        'the original 2D and of the turned depth (Chen et al. 2019; default: 0 0)',
+    )
+    group.add_argument(
+        '--bone-weight',
+        type=cli.number(float, low=0),
+        default=0.0,
+        metavar='X',
+        help="factor of how far each bone's share in the pose is from its running mean, since "
+        'people are alike (default: %(default)s)',
+    )
+    group.add_argument(
+        '--ema',
+        type=cli.number(float, low=0, high=0.999999),
+        default=0.0,
+        metavar='DECAY',
+        help='measure, draw and save an exponential moving average of the generator '
+        '(default: %(default)s, the generator itself)',
+    )
+    group.add_argument(
+        '--zero-root',
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="the root's depth is zero by construction (default: no)",
     )
 
     group = parser.add_argument_group('run')
@@ -191,11 +292,37 @@ def make_parser():
     return parser
 
 
+# Options that do nothing where there is no discriminator, or no generator of the paper's.
+_ADVERSARIAL = ('camera_pitch', 'consistency', 'bone_weight', 'rescale_fakes')
+_OF_GENERATORS = ('ema', 'zero_root')
+
+
+def check_options(parser, options):
+    """Refuse options that contradict each other."""
+    if options.model == 'martinez' and options.mode != 'supervised':
+        parser.error(f'argument --model martinez: expected --mode supervised, found {options.mode}')
+    if options.mode == 'unsupervised' and options.labelled < 1:
+        parser.error('argument --labelled: expected --mode semi-supervised or supervised too')
+    for names, wrong, why in (
+        (_ADVERSARIAL, options.mode == 'supervised', 'a --mode with a discriminator'),
+        (_OF_GENERATORS, options.model == 'martinez', '--model kudo'),
+    ):
+        for name in names:
+            if wrong and getattr(options, name) not in (0, [0, 0]):
+                parser.error(
+                    f'argument --{name.replace("_", "-")}: expected {why}, '
+                    f'found --mode {options.mode} --model {options.model}'
+                )
+
+
 def parse_options(argv):
     """Options as given, or those of the run to resume with what may change."""
     parser = make_parser()
     options = parser.parse_args(argv)
     if options.resume is None:
+        parser.set_defaults(**PRESETS[options.preset], **MODELS[options.model])
+        options = parser.parse_args(argv)
+        check_options(parser, options)
         return options
     given = options.resume or options.out
     if not given:
@@ -221,158 +348,26 @@ def parse_options(argv):
     return options
 
 
-def make_trainer(options, rows, validation, skeleton, device):
-    """Wire iterator, links, optimizers and updater."""
-    import chainer
-
-    from chainer_pose import datasets, links, random_state, updaters
-
-    rng = random_state.streams(options.seed, STREAMS)
-    size = (len(skeleton), options.n_unit, options.init_std)
-    optimizers = {}
-    for name, link in (
-        ('gen', links.Generator(*size, rng['gen'])),
-        ('dis', links.Discriminator(*size, rng['dis'])),
-    ):
-        link.to_device(device)
-        optimizers[name] = chainer.optimizers.Adam(options.alpha, options.beta1).setup(link)
-        if options.weight_decay > 0:
-            optimizers[name].add_hook(chainer.optimizer_hooks.WeightDecay(options.weight_decay))
-
-    angle_joints = skeleton.angle_joints if options.angle_weight > 0 else None
-    if skeleton.angle_joints is None and options.angle_weight > 0:
-        print(
-            f'{skeleton.name} has no nose, neck and two shoulders: training without the angle '
-            f'loss; poses may come out inverted in depth (section 3.4)'
-        )
-    updater = updaters.PoseGANUpdater(
-        datasets.PoseIterator(device.send(rows), options.batchsize, rng['shuffle']),
-        optimizers['gen'],
-        optimizers['dis'],
-        angle_joints,
-        rng['angles'],
-        angle_weight=options.angle_weight,
-        accuracy_cap=options.accuracy_cap,
-        rescale_fakes=options.rescale_fakes,
-        device=device,
-    )
-    length = (options.iterations, 'iteration') if options.iterations else (options.epoch, 'epoch')
-    trainer = chainer.training.Trainer(updater, length, out=options.out)
-    add_extensions(trainer, options, rows, validation, skeleton)
-    return trainer
-
-
-def add_extensions(trainer, options, rows, validation, skeleton):
-    """Log, plots, validation, pictures and snapshots."""
-    import functools
-
-    from chainer.training import extensions, triggers
-
-    from chainer_pose import imputation, run_directory
-    from chainer_pose.extensions import PoseEvaluator, PosePlot
-    from chainer_pose.triggers import EveryAndLast
-
-    gen = trainer.updater.get_optimizer('gen').target
-    last = options.iterations or math.ceil(options.epoch * len(rows) / options.batchsize)
-
-    def every(given, times):
-        if options.iterations is None and given is None:
-            return 1, 'epoch'
-        return EveryAndLast(given or max(1, last // times), last)
-
-    logging = EveryAndLast(options.log_interval or min(1000, max(1, last // 20)), last)
-    evaluating = every(options.evaluate_interval, 20)
-    saving = every(options.snapshot_interval, 10)
-    has_truth = validation is not None and validation.pose3d is not None
-
-    if has_truth:
-        trainer.extend(PoseEvaluator(gen, validation), trigger=evaluating)
-    if validation is not None:
-        trainer.extend(PosePlot(gen, validation), trigger=evaluating)
-
-    trainer.extend(extensions.LogReport(trigger=logging))
-    has_angle = trainer.updater.angle_joints is not None
-    losses = ['gen/loss', *(['gen/angle'] if has_angle else []), 'dis/loss']
-    errors = ['validation/mpjpe'] if has_truth else []
-    updated = ['gen/updated', 'dis/updated']
-    columns = ['epoch', 'iteration', *losses, 'dis/accuracy', *updated, *errors, 'elapsed_time']
-    terminal = sys.stdout.isatty()
-    trainer.extend(
-        extensions.PrintReport(columns, out=sys.stdout if terminal else _Plain(sys.stdout)),
-        trigger=logging,
-    )
-    for name, label, keys, trigger in (
-        ('loss', 'loss', losses, logging),
-        ('accuracy', 'share', ['dis/accuracy/real', 'dis/accuracy/fake', *updated], logging),
-        ('validation', 'error (kudo), mm', errors, evaluating),
-    ):
-        if keys:
-            trainer.extend(
-                extensions.PlotReport(
-                    keys,
-                    trigger=trigger,
-                    filename=f'{name}.png',
-                    marker='.',
-                    postprocess=lambda _, axes, __, label=label: axes.set_ylabel(label),
-                ),
-                trigger=(1, 'iteration'),
-                name=f'plot_{name}',
-            )
-    if terminal:
-        trainer.extend(extensions.ProgressBar(update_interval=50))
-
-    write_generator = functools.partial(
-        run_directory.write_generator,
-        skeleton=skeleton,
-        prior=imputation.Moments().add(rows).prior(),
-    )
-    if has_truth:
-        trainer.extend(
-            extensions.snapshot_object(gen, 'gen_best.npz', savefun=write_generator),
-            trigger=triggers.MinValueTrigger('validation/mpjpe', evaluating),
-            name='gen_best',
-        )
-    unit = 'epoch' if saving == (1, 'epoch') else 'iteration'
-    trainer.extend(
-        extensions.snapshot_object(gen, f'gen_{{.updater.{unit}}}.npz', savefun=write_generator),
-        trigger=saving,
-        name='gen',
-    )
-    # Last of all, so that it holds the state of all the others.
-    trainer.extend(
-        extensions.snapshot(
-            run_directory.write_arrays, 'snapshot_{.updater.iteration}.npz', n_retains=2
-        ),
-        trigger=saving,
-        name='snapshot',
-        priority=-200,
-    )
-
-
-class _Plain:
-    """Standard output without PrintReport's terminal escapes, for files and logs."""
-
-    def __init__(self, out):
-        self.out = out
-
-    def write(self, text):
-        self.out.write(text.replace('\033[J', ''))
-
-    def flush(self):
-        self.out.flush()
-
-
 def main(argv=None):
     options = parse_options(argv)
 
-    from chainer_pose import datasets, devices, pose_file, random_state, run_directory
+    import chainer
+
+    from chainer_pose import (
+        datasets,
+        devices,
+        pose_file,
+        random_state,
+        run_directory,
+        trainers,
+    )
 
     device = devices.get_device(options.gpu)
     device.use()
     path = datasets.find(options.dataset)
     train = pose_file.read(path, 'train', options.keypoints)
     if options.holdout > 0:
-        rng = random_state.streams(options.seed, STREAMS)['holdout']
+        rng = random_state.streams(options.seed, trainers.STREAMS)['holdout']
         train, validation = datasets.hold_out(train, options.holdout, rng)
     elif 'test' in pose_file.splits_of(path):
         validation = pose_file.read(path, 'test', options.keypoints)
@@ -380,7 +375,16 @@ def main(argv=None):
         validation = None
     if validation is not None and not datasets.usable(validation).any():
         validation = None
-    rows = datasets.training_rows(train)
+    if options.mode != 'unsupervised' and train.pose3d is None:
+        raise InputError(
+            f'--mode {options.mode}: expected {path} to have pose3d to learn from, found 2D only'
+        )
+    n_poses = int(datasets.require_usable(train).sum())
+    if train.skeleton.angle_joints is None and options.angle_weight > 0:
+        print(
+            f'{train.skeleton.name} has no nose, neck and two shoulders: training without the '
+            f'angle loss; poses may come out inverted in depth (section 3.4)'
+        )
 
     if options.resume is None:
         now = datetime.datetime.now()
@@ -388,18 +392,20 @@ def main(argv=None):
         stored = {k: v for k, v in vars(options).items() if k not in NOT_STORED}
         run_directory.create(options.out, stored, train.skeleton)
     print(
-        f'{path}: {len(rows)} poses of {len(train.skeleton)} joints to learn from, '
+        f'{path}: {n_poses} poses of {len(train.skeleton)} joints to learn from, '
         f'{0 if validation is None else len(validation)} to validate on\n'
         f'source: {train.source or "not stated"}\n'
         f'run directory: {options.out}'
     )
-    trainer = make_trainer(options, rows, validation, train.skeleton, device)
-    if options.resume is not None:
-        run_directory.load_snapshot(options.resume, trainer)
-        print(f'continuing from {options.resume}, iteration {trainer.updater.iteration}')
-    # The updater watches for what is not finite; NumPy's warnings would add lines.
-    with np.errstate(all='ignore'):
-        trainer.run(show_loop_exception_msg=False)
+    # Chainer's checks of types and shapes cost a tenth of a step.
+    with chainer.using_config('type_check', False):
+        trainer = trainers.make_trainer(options, train, validation, device)
+        if options.resume is not None:
+            run_directory.load_snapshot(options.resume, trainer)
+            print(f'continuing from {options.resume}, iteration {trainer.updater.iteration}')
+        # The updater watches for what is not finite; NumPy's warnings would add lines.
+        with np.errstate(all='ignore'):
+            trainer.run(show_loop_exception_msg=False)
 
 
 if __name__ == '__main__':

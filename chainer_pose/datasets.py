@@ -115,6 +115,50 @@ def training_rows(data):
     return functions.to_rows(geometry.normalize(poses, data.skeleton.root)[0])
 
 
+def labelled_rows(data):
+    """Usable poses with the depths that a generator should give them.
+
+    A depth is z relative to the root over the true pose's own size on the
+    xy-plane (section 4.1), so that the protocols' scale gives it back in mm.
+
+    Args:
+        data: `pose_file.PoseData` with pose3d.
+    Returns:
+        float32 array of shape (N, 3J): rows as of `training_rows`, then J depths.
+    Raises:
+        InputError: if there is no 3D, or no pose that is usable.
+    """
+    if data.pose3d is None:
+        raise InputError(f'{data.name}: expected pose3d to learn depth from, found 2D only')
+    root = data.skeleton.root
+    usable = data.select(require_usable(data))
+    size = geometry.scale(usable.pose3d[:, :, :2], root)[:, None]
+    depth = geometry.center(usable.pose3d, root)[:, :, 2] / np.where(size > 0, size, 1)
+    return np.concatenate([training_rows(usable), depth], axis=1).astype(np.float32)
+
+
+def choose_labelled(data, fraction, rng):
+    """A share of the poses to be treated as labelled, clip after clip.
+
+    Labels come by the clip, not by scattered frames that are all but alike: clips
+    are taken in random order until there are enough poses, the last one in part.
+
+    Args:
+        data: `pose_file.PoseData`; without clips every pose is one.
+        fraction: share of the poses, above 0, up to 1; at least one is taken.
+        rng: numpy.random.Generator that orders the clips.
+    Returns:
+        `pose_file.PoseData`.
+    """
+    clip = data.columns.get('clip', np.arange(len(data)))
+    clips, which = np.unique(clip, return_inverse=True)
+    place = rng.permutation(len(clips))[which]
+    chosen = np.argsort(place, kind='stable')[: max(1, round(fraction * len(data)))]
+    mask = np.zeros(len(data), bool)
+    mask[chosen] = True
+    return data.select(mask)
+
+
 class PoseIterator(chainer.dataset.Iterator):
     """Shuffled batches of poses, each drawn as one array on the poses' device.
 

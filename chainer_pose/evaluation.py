@@ -7,6 +7,7 @@ import numpy as np
 
 from chainer_pose import datasets, functions, geometry, metrics
 from chainer_pose.errors import InputError
+from chainer_pose.martinez import Martinez
 
 
 def lift_rows(generator, rows, batchsize=4096):
@@ -42,11 +43,14 @@ def lift_normalized(generator, pose2d, root, batchsize=4096):
         which to multiply for the image's scale.
     """
     xy, _, size = geometry.normalize(pose2d, root)
-    depth = (
-        np.zeros(xy.shape[:2], np.float32)
-        if generator is None
-        else lift_rows(generator, functions.to_rows(xy), batchsize)
-    )
+    if generator is None:
+        depth = np.zeros(xy.shape[:2], np.float32)
+    elif isinstance(generator, Martinez):
+        pose = generator.lift(pose2d, batchsize)
+        own = geometry.scale(pose[:, :, :2], root)[:, None]
+        depth = pose[:, :, 2] / np.where(own > 0, own, 1)
+    else:
+        depth = lift_rows(generator, functions.to_rows(xy), batchsize)
     return np.concatenate([xy, depth[:, :, None]], axis=2), size
 
 
@@ -56,19 +60,24 @@ def lift(generator, data, batchsize=4096):
     x and y are the normalised input's, z is the generator's, and all are
     multiplied by the true pose's own size: the mean distance of the other
     joints from the root on the camera's xy-plane, as the authors' code does.
-    A scale-free method has no millimetres of its own.
+    A scale-free method has no millimetres of its own. A `martinez.Martinez` has:
+    its poses are taken as they are.
 
     Args:
-        generator: `links.Generator`; None for z = 0, nothing learned.
+        generator: `links.Generator` or `martinez.Martinez`; None for z = 0,
+            nothing learned.
         data: `pose_file.PoseData` with pose3d.
     Returns:
         (predicted, target): float32 arrays of shape (N, J, 3), mm. The target
         is root-relative; the prediction's root has the depth it was given.
     """
     root = data.skeleton.root
+    target = geometry.center(data.pose3d, root)
+    if isinstance(generator, Martinez):
+        return generator.lift(data.pose2d, batchsize), target
     pose, _ = lift_normalized(generator, data.pose2d, root, batchsize)
     size = geometry.scale(data.pose3d[:, :, :2], root)[:, None, None]
-    return pose * size, geometry.center(data.pose3d, root)
+    return pose * size, target
 
 
 def _root_relative(metric):

@@ -20,6 +20,66 @@ def from_rows(rows):
     return rows.reshape(len(rows), -1, 2)
 
 
+def rotations(angle, pitch=None):
+    """Turns about the world's vertical, as a camera that looks down by `pitch` sees it.
+
+    With no pitch the turn is eq. (1)'s, about the image's vertical axis. With
+    one it is Rx(-p) Ry(t) Rx(p): upright the pose by a rotation about x, turn
+    it about y, tilt it back. Written as one rotation by t about the world's
+    vertical n = (0, cos p, sin p) (Rodrigues):
+    R = cos t I + (1 - cos t) n n' + sin t [n]x.
+
+    Args:
+        angle: (B,) array t, radians.
+        pitch: a number, (B,) array or Variable p, radians, positive where the
+            camera looks down; None for 0.
+    Returns:
+        chainer.Variable of shape (B, 3, 3), each to be applied to a column x, y, z.
+    """
+    xp = chainer.backend.get_array_module(angle)
+    zero = xp.zeros_like(angle)
+    if pitch is None:
+        n_y, n_z = xp.ones_like(angle), zero
+    else:
+        if not isinstance(pitch, chainer.Variable):
+            pitch = xp.asarray(pitch, angle.dtype)
+        pitch = F.broadcast_to(pitch, angle.shape)
+        n_y, n_z = F.cos(pitch), F.sin(pitch)
+    n = F.stack([zero, n_y, n_z], axis=1)
+    cross = F.reshape(
+        F.stack([zero, -n_z, n_y, n_z, zero, zero, -n_y, zero, zero], axis=1), (-1, 3, 3)
+    )
+    cos, sin = (f(angle)[:, None, None] for f in (xp.cos, xp.sin))
+    along = F.matmul(n[:, :, None], n[:, None, :])
+    return cos * xp.eye(3, dtype=angle.dtype) + (
+        F.broadcast_to(1 - cos, along.shape) * along + F.broadcast_to(sin, cross.shape) * cross
+    )
+
+
+def to_pose(rows, depth):
+    """(B, 2J) rows and (B, J) depths to a Variable of (B, J, 3) poses."""
+    pose = from_rows(rows)
+    return F.stack([pose[:, :, 0], pose[:, :, 1], depth], axis=2)
+
+
+def project(pose):
+    """Drop the depth: (B, J, 3) poses to (B, 2J) rows."""
+    return to_rows(pose[:, :, :2])
+
+
+def turn(pose, rotation, back=False):
+    """Apply a rotation to each pose, or its inverse.
+
+    Args:
+        pose: (B, J, 3).
+        rotation: (B, 3, 3); see `rotations`.
+        back: turn by the inverse.
+    Returns:
+        chainer.Variable of shape (B, J, 3).
+    """
+    return F.matmul(pose, rotation, transb=not back)
+
+
 def rotate_and_project(rows, depth, angle):
     """Turn the lifted pose about the vertical axis and drop its depth, eq. (1).
 
@@ -30,27 +90,28 @@ def rotate_and_project(rows, depth, angle):
     Returns:
         chainer.Variable of shape (B, 2J): x cos t + z sin t beside y.
     """
+    return project(turn(to_pose(rows, depth), rotations(angle)))
+
+
+def size(rows):
+    """Mean distance of the joints from the origin, as section 3.3 takes it.
+
+    Args:
+        rows: (B, 2J), 2D poses, root at the origin or near it.
+    Returns:
+        chainer.Variable of shape (B, 1).
+    """
     pose = from_rows(rows)
-    x, y = pose[:, :, 0], pose[:, :, 1]
-    xp = chainer.backend.get_array_module(angle)
-    cos, sin = xp.cos(angle)[:, None], xp.sin(angle)[:, None]
-    cos, sin = xp.broadcast_to(cos, x.shape), xp.broadcast_to(sin, x.shape)
-    turned = x * cos + depth * sin
-    return to_rows(F.stack([turned, F.broadcast_to(y, turned.shape)], axis=2))
+    distance = F.sqrt(F.sum(pose**2, axis=2) + _TINY)
+    return F.sum(distance, axis=1, keepdims=True) / (pose.shape[1] - 1)
 
 
 def rescale(rows):
     """Normalise poses to a mean distance of 1 from the origin, as section 3.3 does the input.
 
-    Args:
-        rows: (B, 2J), 2D poses, root at the origin or near it.
-    Returns:
-        chainer.Variable of shape (B, 2J).
+    Args and returns: (B, 2J) rows, root at the origin or near it.
     """
-    pose = from_rows(rows)
-    distance = F.sqrt(F.sum(pose**2, axis=2) + _TINY)
-    size = F.sum(distance, axis=1, keepdims=True) / (pose.shape[1] - 1)
-    return rows / F.broadcast_to(size, rows.shape)
+    return rows / F.broadcast_to(size(rows), rows.shape)
 
 
 def generator_loss(fake_logits):
@@ -91,3 +152,20 @@ def sin_beta(rows, depth, joints):
 def angle_loss(rows, depth, joints):
     """The heuristic loss of eq. (3): mean of max(0, -sin b); see `sin_beta`."""
     return F.mean(F.relu(-sin_beta(rows, depth, joints)))
+
+
+def bone_ratios(pose, bones):
+    """Each bone's length over the mean of the pose's bones: no unit, no size.
+
+    Yu et al. 2021 and Wandt et al. 2022 hold people's proportions to be alike.
+
+    Args:
+        pose: (B, J, 3).
+        bones: pairs of joints (child, parent).
+    Returns:
+        chainer.Variable of shape (B, number of bones).
+    """
+    children, parents = (list(joints) for joints in zip(*bones))
+    bone = pose[:, children] - pose[:, parents]
+    length = F.sqrt(F.sum(bone**2, axis=2) + _TINY)
+    return length / F.broadcast_to(F.mean(length, axis=1, keepdims=True), length.shape)

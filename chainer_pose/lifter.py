@@ -23,6 +23,7 @@ from chainer_pose import (
 )
 from chainer_pose import skeleton as skeletons
 from chainer_pose.errors import InputError
+from chainer_pose.martinez import Martinez
 from chainer_pose.ready import DEFAULT, READY, ready_path
 
 
@@ -169,10 +170,15 @@ def load_lifter(path=DEFAULT, skeleton=None, last=False, gpu=-1):
         if skeleton is None:
             raise InputError(f'{path}: expected weights that name their joints, found none')
         known = skeleton
-    if len(known) != generator.l4.b.size:
+    if len(known) != generator.n_joints:
         raise InputError(
             f'{path}: expected weights for the {len(known)} joints of {known.name}, found '
-            f'{generator.l4.b.size}'
+            f'{generator.n_joints}'
+        )
+    if isinstance(generator, Martinez):
+        raise InputError(
+            f'{path}: expected a generator, which lifts the poses of any camera, found a network '
+            f'of Martinez et al., which lifts those of the cameras it has seen'
         )
     generator.to_device(device)
     return Lifter(generator, known, prior, path)

@@ -1,8 +1,13 @@
 """The generator and the discriminator of section 3.2, Fig. 2."""
 
+import itertools
+
 import chainer
 import chainer.functions as F
 import chainer.links as L
+import numpy as np
+
+from chainer_pose.activations import leaky_relu
 
 
 class PoseMLP(chainer.Chain):
@@ -25,9 +30,9 @@ class PoseMLP(chainer.Chain):
             self.l4 = L.Linear(n_unit, n_out, initialW=normal)
 
     def forward(self, x):
-        h1 = F.leaky_relu(self.l1(x))
-        h2 = F.leaky_relu(self.l2(h1))
-        h3 = F.leaky_relu(self.l3(h2) + h1)
+        h1 = leaky_relu(self.l1(x))
+        h2 = leaky_relu(self.l2(h1))
+        h3 = leaky_relu(self.l3(h2) + h1)
         return self.l4(h3)
 
 
@@ -36,6 +41,17 @@ class Generator(PoseMLP):
 
     def __init__(self, n_joints, n_unit=1024, std=0.02, rng=None):
         super().__init__(2 * n_joints, n_joints, n_unit, std, rng)
+        self.n_joints = n_joints
+
+    @staticmethod
+    def shapes(n_joints, n_unit):
+        """dict from the name of each array, as Chainer serializes it, to its shape."""
+        sizes = [2 * n_joints, n_unit, n_unit, n_unit, n_joints]
+        shapes = {}
+        for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes), start=1):
+            shapes[f'l{i}/W'] = (n_out, n_in)
+            shapes[f'l{i}/b'] = (n_out,)
+        return shapes
 
 
 class Discriminator(PoseMLP):
@@ -43,3 +59,47 @@ class Discriminator(PoseMLP):
 
     def __init__(self, n_joints, n_unit=1024, std=0.02, rng=None):
         super().__init__(2 * n_joints, 1, n_unit, std, rng)
+
+
+class CameraPitch(chainer.Link):
+    """How far a data set's cameras look down: one angle, fixed or learned.
+
+    Args:
+        degrees: where it begins.
+    """
+
+    def __init__(self, degrees=0.0):
+        super().__init__()
+        with self.init_scope():
+            self.angle = chainer.Parameter(np.array(np.radians(degrees), np.float32))
+
+    def forward(self, rows):
+        """(B, 2J) rows to a Variable of (B,) radians, alike for all."""
+        return F.broadcast_to(self.angle, (len(rows),))
+
+
+class ZeroRoot:
+    """Optimizer hook: the generator says that the root's depth is 0, and keeps to it.
+
+    The root's row of the last layer is set to zero once and its gradient ever
+    after, so that nothing moves it; the weights are an ordinary generator's.
+
+    Args:
+        root: index of the root joint.
+    """
+
+    name = 'ZeroRoot'
+    timing = 'pre'
+
+    def __init__(self, root):
+        self._root = root
+
+    def __call__(self, optimizer):
+        last = optimizer.target.l4
+        for param in (last.W, last.b):
+            param.grad[self._root] = 0
+
+    def apply(self, generator):
+        """Zero the root's row of a generator's last layer."""
+        for param in (generator.l4.W, generator.l4.b):
+            param.array[self._root] = 0

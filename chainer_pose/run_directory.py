@@ -6,7 +6,6 @@ Chainer's ``log``, ``snapshot_N.npz`` (the whole trainer at iteration N),
 pictures. All arrays are plain npz files without pickled objects.
 """
 
-import itertools
 import json
 import re
 from pathlib import Path
@@ -20,11 +19,13 @@ from chainer_pose.errors import InputError, NonFiniteError
 from chainer_pose.files import atomic_path, read_npz, writing
 from chainer_pose.imputation import Prior
 from chainer_pose.links import Generator
+from chainer_pose.martinez import Martinez
 from chainer_pose.skeleton import Skeleton
 
 NORMALIZATION = 'root at the origin, mean distance of the other joints from it 1'
 _METADATA = 'metadata'
 _PRIOR = 'prior/'
+_WEIGHTS = re.compile(r'(^|/model:\w+/|/average/)[\w/]+/(W|b|gamma|beta)$')
 _NONE = 'none'  # names of the values that are None, which npz cannot hold unpickled
 
 
@@ -79,7 +80,7 @@ def write_arrays(path, arrays):
             written, so the last good file stays.
     """
     for key, array in arrays.items():
-        if re.search(r'(^|/model:\w+/)l\d/[Wb]$', key) and not np.isfinite(array).all():
+        if _WEIGHTS.search(key) and not np.isfinite(array).all():
             raise NonFiniteError(f'{key} is not finite: training has diverged')
     missing = [key for key, array in arrays.items() if array[()] is None]
     stored = {key: array for key, array in arrays.items() if key not in missing}
@@ -164,12 +165,12 @@ class Trained(NamedTuple):
     """What a generator's file holds.
 
     Attributes:
-        generator: `links.Generator`, on the CPU.
+        generator: `links.Generator` or `martinez.Martinez`, on the CPU.
         skeleton: the `Skeleton` it was trained on, None if the file does not say.
         prior: the `imputation.Prior` of the poses it learned from, None likewise.
     """
 
-    generator: Generator
+    generator: Generator | Martinez
     skeleton: Skeleton
     prior: Prior
 
@@ -202,38 +203,41 @@ def load_generator(path):
     arrays = read_arrays(path)
     metadata = arrays.pop(_METADATA, None)
     parts = [arrays.pop(_PRIOR + key, None) for key in Prior._fields]
-    first, last = arrays.get('l1/W'), arrays.get('l4/W')
-    if first is None or last is None or first.ndim != 2 or last.ndim != 2:
-        raise InputError(
-            f'{path}: expected a generator with the layers l1 to l4, found {_summary(arrays)}'
-        )
-    n_unit, n_joints = first.shape[0], last.shape[0]
-    if first.shape[1] != 2 * n_joints:
-        raise InputError(
-            f'{path}: expected a generator, two inputs for each output, found '
-            f'{first.shape[1]} inputs and {n_joints} outputs'
-        )
+    model, n_joints, n_unit = _recognise(path, arrays)
     # All shapes are checked before a network of the claimed size is made.
-    for key, shape in _generator_shapes(n_joints, n_unit).items():
+    for key, shape in model.shapes(n_joints, n_unit).items():
         array = arrays.get(key)
         if array is None or array.shape != shape or array.dtype.kind != 'f':
             found = 'nothing' if array is None else f'{array.dtype} of shape {array.shape}'
             raise InputError(f'{path}: expected {key} of floats of shape {shape}, found {found}')
         if not np.isfinite(array).all():
             raise InputError(f'{path}: expected finite weights, found {key} with others')
-    generator = Generator(n_joints, n_unit)
-    NpzDeserializer(arrays).load(generator)
+    generator = model(n_joints, n_unit)
+    NpzDeserializer(arrays, strict=model is Generator).load(generator)
     skeleton = None if metadata is None else _read_metadata(path, metadata, n_joints)
     return Trained(generator, skeleton, _read_prior(path, parts, n_joints))
 
 
-def _generator_shapes(n_joints, n_unit):
-    sizes = [2 * n_joints, n_unit, n_unit, n_unit, n_joints]
-    shapes = {}
-    for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes), start=1):
-        shapes[f'l{i}/W'] = (n_out, n_in)
-        shapes[f'l{i}/b'] = (n_out,)
-    return shapes
+def _recognise(path, arrays):
+    """Which model the arrays are of: (class, number of joints, units of a hidden layer)."""
+    for model, first, last, n_out, each in (
+        (Generator, 'l1/W', 'l4/W', 1, 'output'),
+        (Martinez, 'enter/linear/W', 'leave/W', 3, 'three outputs'),
+    ):
+        first, last = arrays.get(first), arrays.get(last)
+        if first is None or last is None or first.ndim != 2 or last.ndim != 2:
+            continue
+        n_unit, n_in = first.shape
+        n_joints = n_in // 2
+        if (n_in, last.shape[0]) != (2 * n_joints, n_out * n_joints):
+            raise InputError(
+                f'{path}: expected a generator, two inputs for each {each}, found '
+                f'{n_in} inputs and {last.shape[0]} outputs'
+            )
+        return model, n_joints, n_unit
+    raise InputError(
+        f'{path}: expected a generator with the layers l1 to l4, found {_summary(arrays)}'
+    )
 
 
 def _read_metadata(path, text, n_joints):
@@ -285,7 +289,7 @@ def check_fit(path, generator, trained, data):
     Raises:
         InputError: if number or names of the joints differ.
     """
-    found, expected = generator.l4.b.size, len(data.skeleton)
+    found, expected = generator.n_joints, len(data.skeleton)
     if found != expected:
         raise InputError(
             f'{path}: expected weights for the {expected} joints of {data.name}, found {found}'

@@ -117,15 +117,20 @@ def choose(data, count, seed=None, indices=None):
     return data.select(usable[np.sort(drawn)])
 
 
-def _truth_and_prediction(generator, data):
-    """Both of about the size of the normalised input; no truth in 2D-only data."""
+def _truth_and_predictions(generators, data):
+    """All of about the size of the normalised input; no truth in 2D-only data."""
     skeleton = data.skeleton
-    predicted, _ = evaluation.lift_normalized(generator, data.pose2d, skeleton.root)
+    if not isinstance(generators, dict):
+        generators = {'prediction': generators}
+    predicted = {
+        name: evaluation.lift_normalized(generator, data.pose2d, skeleton.root)[0]
+        for name, generator in generators.items()
+    }
     if data.pose3d is None:
-        return {'prediction': predicted}
+        return predicted
     centred = geometry.center(data.pose3d, skeleton.root)
     size = geometry.scale(data.pose3d[:, :, :2], skeleton.root)[:, None, None]
-    return {'truth': centred / np.where(size > 0, size, 1), 'prediction': predicted}
+    return {'truth': centred / np.where(size > 0, size, 1), **predicted}
 
 
 def _row_label(data, row):
@@ -141,7 +146,8 @@ def pose_sheet(generator, data, title='', turned=True):
     paper and, for data without truth, those of Fig. 6.
 
     Args:
-        generator: `links.Generator`.
+        generator: `links.Generator` or `martinez.Martinez`, or a dict of several
+            from the name that stands over each one's column.
         data: `pose_file.PoseData`, from `choose`; without pose3d the columns of
             truth are left out.
         title: printed on top.
@@ -149,8 +155,8 @@ def pose_sheet(generator, data, title='', turned=True):
     Returns:
         matplotlib.figure.Figure.
     """
-    columns = _truth_and_prediction(generator, data)
-    xy = columns['prediction'][:, :, :2]  # the input, as the generator saw it
+    columns = _truth_and_predictions(generator, data)
+    xy = geometry.normalize(data.pose2d, data.skeleton.root)[0]  # as the generator saw it
     if turned:
         columns.update(
             {
@@ -190,7 +196,7 @@ def turned_sheet(generator, data, title=''):
     Returns:
         matplotlib.figure.Figure.
     """
-    kinds = _truth_and_prediction(generator, data)
+    kinds = _truth_and_predictions(generator, data)
     lines = [(row, kind) for row in range(len(data)) for kind in kinds]
     angles = range(0, 360, 30)
     figure = new_figure(0.95 * len(angles) + 0.3, 0.97 * max(len(lines), 1) + 0.6)

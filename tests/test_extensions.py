@@ -1,10 +1,11 @@
 import types
 
 import chainer
+import numpy as np
 import pytest
 
 from chainer_pose import evaluation, links
-from chainer_pose.extensions import PoseEvaluator, PosePlot
+from chainer_pose.extensions import MovingAverage, PoseEvaluator, PosePlot
 from chainer_pose.triggers import EveryAndLast
 
 
@@ -44,3 +45,21 @@ def test_the_plot_is_drawn(generator, small_splits, flat_data, tmp_path):
 def test_every_and_last(interval, last, fired):
     trigger = EveryAndLast(interval, last)
     assert [i for i in range(1, last + 1) if trigger(trainer_at(i))] == fired
+
+
+def test_a_moving_average_by_hand_and_after_a_resume(rng):
+    link = links.Generator(3, 4, 0.1, rng)
+    extension = MovingAverage(link, 0.5)
+    expected = link.l1.W.array.copy()
+    for t in range(1, 16):
+        link.l1.W.array[:] = t
+        extension(trainer_at(t))
+        decay = min(0.5, t / (t + 9))
+        expected = decay * expected + (1 - decay) * t
+        np.testing.assert_allclose(extension.average.l1.W.array, expected, rtol=1e-5)
+    assert (link.l1.W.array == 15).all()
+    stored = {}
+    extension.serialize(chainer.serializers.DictionarySerializer(stored))
+    other = MovingAverage(links.Generator(3, 4, 0.1, rng), 0.5)
+    other.serialize(chainer.serializers.NpzDeserializer(stored))
+    np.testing.assert_array_equal(other.average.l1.W.array, extension.average.l1.W.array)

@@ -165,3 +165,44 @@ def test_a_pose_without_size_rescales_to_finite_numbers():
     F.sum(scaled).backward()
     assert np.isfinite(scaled.array).all()
     assert np.isfinite(rows.grad).all()
+
+
+@pytest.mark.parametrize('pitch', [-0.2, 0.0, 0.25])
+def test_a_turn_about_the_vertical_as_a_pitched_camera_sees_it(rng, pitch):
+    """The world turned about its vertical, filmed by a camera that looks down by `pitch`."""
+    rotation = geometry.camera_rotation(yaw=0.7, pitch=pitch, roll=0)
+    world = rng.normal(size=(1, 17, 3))
+    angle = 0.9
+    turned = np.stack(  # the world's z is up, the image's y down: the other sense of turning
+        [
+            world[..., 0] * np.cos(angle) + world[..., 1] * np.sin(angle),
+            world[..., 1] * np.cos(angle) - world[..., 0] * np.sin(angle),
+            world[..., 2],
+        ],
+        axis=-1,
+    )
+    matrix = functions.rotations(np.array([angle]), pitch)
+    seen = functions.turn(world @ rotation.T, matrix).array
+    np.testing.assert_allclose(seen, turned @ rotation.T, atol=1e-12)
+
+
+def test_rotations_are_rotations_and_turn_back(rng):
+    angle, pitch = rng.uniform(-3, 3, 8), rng.uniform(-1, 1, 8)  # an angle a pose will do
+    matrix = functions.rotations(angle, pitch)
+    eye = np.broadcast_to(np.eye(3), (8, 3, 3))
+    np.testing.assert_allclose(F.matmul(matrix, matrix, transb=True).array, eye, atol=1e-12)
+    np.testing.assert_allclose(np.linalg.det(matrix.array), 1)
+    pose = rng.normal(size=(8, 5, 3))
+    there_and_back = functions.turn(functions.turn(pose, matrix), matrix, back=True)
+    np.testing.assert_allclose(there_and_back.array, pose, atol=1e-12)
+
+
+def test_gradient_of_the_pitch(rng):
+    angle, pose = rng.uniform(-3, 3, 4), rng.normal(size=(4, 5, 3))
+    gradient_check.check_backward(
+        lambda pitch: functions.turn(pose, functions.rotations(angle, pitch)),
+        (np.array(0.2),),
+        rng.normal(size=(4, 5, 3)),
+        eps=1e-4,
+        rtol=1e-4,
+    )

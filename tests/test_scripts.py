@@ -121,6 +121,67 @@ def test_resume_trains_longer_but_changes_nothing_else(run, script, refusal, tmp
     assert (copy / 'gen_50.npz').exists()
 
 
+@pytest.mark.parametrize(
+    ('options', 'losses'),
+    [
+        (
+            ('--preset', 'plus'),
+            {'gen/angle', 'gen/bones', 'gen/consistency_2d', 'gen/consistency_depth', 'gen/loss'},
+        ),
+        (('--mode', 'semi-supervised', '--labelled', 0.1), {'gen/angle', 'gen/depth', 'gen/loss'}),
+        (('--mode', 'supervised', '--zero-root'), {'gen/supervised'}),
+        (('--mode', 'supervised', '--model', 'martinez'), {'gen/supervised'}),
+    ],
+)
+def test_every_mode_trains_resumes_and_is_measured(script, small_file, tmp_path, options, losses):
+    run, resumed = tmp_path / 'run', tmp_path / 'resumed'
+    finished = script(
+        'train.py', '--dataset', small_file, '--out', run, '--iterations', 10, *SMALL,
+        '--snapshot-interval', 6, '--evaluate-interval', 6, '--log-interval', 3, *options,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr == ''
+    log = log_without_times(run)
+    assert losses == {key for key in log[-1] if key.startswith('gen/')} - {'gen/updated'}
+    assert ('camera/pitch' in log[-1]) is ('plus' in options)
+
+    resumed.mkdir()
+    for name in ('options.json', 'snapshot_6.npz'):
+        (resumed / name).write_bytes((run / name).read_bytes())
+    finished = script('train.py', '--resume', resumed)
+    assert finished.returncode == 0, finished.stderr
+    for name in ('gen_10.npz', 'snapshot_10.npz'):
+        skipped = ('elapsed', 'log', 'LogReport')
+        pairs = [
+            {
+                key: array.tobytes()
+                for key, array in run_directory.read_arrays(folder / name).items()
+                if not any(word in key for word in skipped)
+            }
+            for folder in (run, resumed)
+        ]
+        assert pairs[0] == pairs[1]
+    assert log_without_times(resumed) == log
+
+    report = json.loads(script('evaluate.py', '--snapshot', run, '--format', 'json').stdout)
+    best = min(entry['validation/mpjpe'] for entry in log if 'validation/mpjpe' in entry)
+    assert report['protocols']['kudo']['average'] == pytest.approx(best, rel=1e-6)
+
+
+def test_a_preset_sets_what_is_not_given(script, small_file, tmp_path):
+    finished = script(
+        'train.py', '--dataset', small_file, '--out', tmp_path / 'run', '--iterations', 1,
+        *SMALL, '--preset', 'plus', '--bone-weight', 7, '--no-zero-root',
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    stored = run_directory.read_options(tmp_path / 'run')
+    expected = {
+        'camera_pitch': 'learn', 'consistency': [10, 1], 'bone_weight': 7, 'ema': 0.999,
+        'zero_root': False, 'preset': 'plus', 'mode': 'unsupervised',
+    }  # fmt: skip
+    assert {key: stored[key] for key in expected} == expected
+
+
 def test_epochs_name_the_generators(script, small_file, tmp_path):
     out = tmp_path / 'run'
     finished = script(
@@ -320,6 +381,17 @@ def test_gpu_without_cuda_ends_with_one_line(refusal, run, name, small_file, tmp
     assert not (tmp_path / 'x').exists()
 
 
+def test_labels_that_are_not_there(refusal, flat_data, tmp_path):
+    pose_file.write(tmp_path / 'flat.h5', {'train': flat_data})
+    line = refusal(
+        'train.py', '--dataset', tmp_path / 'flat.h5', '--out', tmp_path / 'run',
+        '--mode', 'semi-supervised',
+    )  # fmt: skip
+    assert '--mode semi-supervised: expected' in line
+    assert 'to have pose3d to learn from, found 2D only' in line
+    assert not (tmp_path / 'run').exists()
+
+
 def test_refusals_of_train(refusal, run, small_file, tmp_path):
     out = ('--out', tmp_path / 'new')
     for arguments, message in (
@@ -333,6 +405,17 @@ def test_refusals_of_train(refusal, run, small_file, tmp_path):
         (('--iterations', 1.5), '--iterations'),
         (('--nonsense',), 'unrecognized arguments: --nonsense'),
         (('--epo', 3), 'unrecognized arguments'),
+        (('--camera-pitch', 'down'), '--camera-pitch: expected a number and -89 or more'),
+        (('--consistency', 10), '--consistency: expected 2 arguments'),
+        (('--preset', 'best'), "--preset: invalid choice: 'best'"),
+        (('--labelled', 0.1), '--labelled: expected --mode semi-supervised or supervised'),
+        (('--labelled', 0, '--mode', 'supervised'), '--labelled: expected a number and more'),
+        (('--model', 'martinez'), '--model martinez: expected --mode supervised, found unsup'),
+        (('--mode', 'supervised', '--preset', 'plus'), '--camera-pitch: expected a --mode with'),
+        (
+            ('--mode', 'supervised', '--model', 'martinez', '--zero-root'),
+            '--zero-root: expected --model kudo, found --mode supervised --model martinez',
+        ),
         (('--resume',), '--resume: expected a run directory'),
         (('--resume', tmp_path), 'expected a run with options.json'),
     ):

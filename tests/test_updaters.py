@@ -2,7 +2,7 @@ import chainer
 import numpy as np
 import pytest
 
-from chainer_pose import datasets, links, updaters
+from chainer_pose import datasets, links, optimizers, terms, updaters
 from chainer_pose.errors import NonFiniteError
 from chainer_pose.skeleton import AngleJoints
 
@@ -11,22 +11,30 @@ N_JOINTS, N_UNIT, BATCH = 5, 12, 8
 ALPHA, BETA1, BETA2, EPS, DECAY = 2e-4, 0.5, 0.999, 1e-8, 1e-2
 
 
-def make_updater(rng, angle_joints=JOINTS, rows=None, **options):
+def make_updater(
+    rng,
+    angle_joints=JOINTS,
+    rows=None,
+    angle_weight=1.0,
+    more_terms=(),
+    learn_pitch=False,
+    **options,
+):
     nets = {
         name: kind(N_JOINTS, N_UNIT, 0.3, rng)
         for name, kind in (('gen', links.Generator), ('dis', links.Discriminator))
     }
-    optimizers = {}
-    for name, net in nets.items():
-        optimizers[name] = chainer.optimizers.Adam(ALPHA, BETA1).setup(net)
-        optimizers[name].add_hook(chainer.optimizer_hooks.WeightDecay(DECAY))
+    adams = {name: optimizers.Adam(ALPHA, BETA1, DECAY).setup(net) for name, net in nets.items()}
+    if learn_pitch:
+        adams['pitch'] = optimizers.Adam(1e-3, 0.5).setup(options['pitch'])
     if rows is None:
         rows = rng.normal(size=(BATCH, 2 * N_JOINTS)).astype('f')
     iterator = datasets.PoseIterator(rows, BATCH, np.random.default_rng(1))
-    return updaters.PoseGANUpdater(
-        iterator, optimizers['gen'], optimizers['dis'], angle_joints,
-        np.random.default_rng(2), **options,
-    )  # fmt: skip
+    chosen = [terms.Adversarial()]
+    if angle_joints is not None:
+        chosen.append(terms.Angle(angle_joints, angle_weight))
+    chosen += [make(nets['gen']) for make in more_terms]
+    return updaters.PoseGANUpdater(iterator, adams, chosen, np.random.default_rng(2), **options)
 
 
 def parameters(updater):
@@ -229,9 +237,14 @@ def test_a_toy_of_rods_learns_their_length(rng):
     rows = np.zeros((4096, 4), 'f')
     rows[:, 2] = rod[:, 0]
     gen, dis = links.Generator(2, 32, 0.3, rng), links.Discriminator(2, 32, 0.3, rng)
-    optimizers = [chainer.optimizers.Adam(1e-3, 0.5).setup(net) for net in (gen, dis)]
+    adams = {
+        'gen': optimizers.Adam(1e-3, 0.5).setup(gen),
+        'dis': optimizers.Adam(1e-3, 0.5).setup(dis),
+    }
     iterator = datasets.PoseIterator(rows, 64, np.random.default_rng(1))
-    updater = updaters.PoseGANUpdater(iterator, *optimizers, None, np.random.default_rng(2))
+    updater = updaters.PoseGANUpdater(
+        iterator, adams, [terms.Adversarial()], np.random.default_rng(2)
+    )
     for _ in range(600):
         updater.update()
     depth = gen(rows).array
@@ -249,7 +262,91 @@ def test_rescaled_fakes_look_normalised_to_the_discriminator(rng, monkeypatch):
         forward = dis.forward
         monkeypatch.setattr(dis, 'forward', lambda x, f=forward, s=seen: (s.append(x), f(x))[1])
         updater.update()
-        fake = seen[1].array.reshape(len(seen[1]), -1, 2)
+        fake = seen[0].array[BATCH:].reshape(BATCH, -1, 2)  # after the real ones
         sizes[rescale] = np.linalg.norm(fake, axis=2).sum(axis=1) / (N_JOINTS - 1)
     np.testing.assert_allclose(sizes[True], 1, rtol=1e-3)
     assert np.abs(sizes[False] - 1).max() > 0.05
+
+
+def test_a_learned_pitch_follows_its_gradient(rng):
+    """The gradient of the generator's loss by the angle, against central differences."""
+    pitch = links.CameraPitch(5.0)
+    updater = make_updater(
+        rng,
+        pitch=pitch,
+        learn_pitch=True,
+        more_terms=[lambda gen: terms.Consistency(gen, 3.0, 2.0)],
+    )
+    order = np.random.default_rng(1).permutation(BATCH)  # as the iterator draws them
+    rows, state = updater.get_iterator('main').rows[order], updater._rng.bit_generator.state
+    losses = []
+    for shift in (2e-3, -2e-3):
+        pitch.angle.array += np.float32(shift)
+        updater._rng.bit_generator.state = state
+        batch = updater._forward(rows)[0]
+        losses.append(float(updater._generator_losses(batch)[1].array))
+        pitch.angle.array -= np.float32(shift)
+    updater._rng.bit_generator.state = state
+    observation = step(updater)
+    assert observation['camera/pitch'] == pytest.approx(5.0)
+    expected = (losses[0] - losses[1]) / 4e-3
+    assert float(pitch.angle.grad) == pytest.approx(expected, rel=0.02)
+    moved = float(pitch.angle.array) - np.radians(5.0)
+    assert moved == pytest.approx(-np.sign(expected) * 1e-3, rel=0.01)  # Adam's first step
+
+
+def test_a_fixed_pitch_stays(rng):
+    pitch = links.CameraPitch(12.0)
+    updater = make_updater(rng, pitch=pitch)
+    for _ in range(3):
+        observation = step(updater)
+    assert observation['camera/pitch'] == pytest.approx(12.0)
+
+
+def test_every_term_is_reported_and_counts_with_its_weight(rng):
+    pushes = []
+    for weight in (0.0, 1e4):
+        updater = make_updater(
+            np.random.default_rng(5),
+            more_terms=[
+                lambda gen: terms.Consistency(gen, 1.0, 1.0),
+                lambda _, w=weight: terms.BoneRatios([(1, 0), (2, 1), (3, 1), (4, 0)], w),
+            ],
+        )
+        observation = step(updater)
+        assert {'gen/consistency_2d', 'gen/consistency_depth', 'gen/bones'} <= set(observation)
+        step(updater)  # the first batch is its own mean
+        pushes.append(updater.get_optimizer('gen').target.l4.W.grad)
+    assert np.abs(pushes[0] - pushes[1]).max() > 1
+
+
+def test_zero_root_keeps_the_roots_depth_at_zero(rng):
+    updater = make_updater(rng)
+    optimizer, hook = updater.get_optimizer('gen'), links.ZeroRoot(2)
+    hook.apply(optimizer.target)
+    optimizer.add_hook(hook)
+    for _ in range(5):
+        updater.update()
+    depth = optimizer.target(updater.get_iterator('main').rows).array
+    assert not depth[:, 2].any()
+    assert depth[:, [0, 1, 3, 4]].all()
+
+
+def test_supervised_updates_learn_what_is_labelled(rng):
+    """Depth is the sum of x and y: learned from labels alone."""
+    rows = rng.normal(size=(512, 8)).astype('f')
+    labelled = np.concatenate([rows, rows[:, ::2] + rows[:, 1::2]], axis=1)
+    gen = links.Generator(4, 64, 0.1, rng)
+    updater = updaters.SupervisedUpdater(
+        datasets.PoseIterator(labelled, 64, np.random.default_rng(1)),
+        optimizers.Adam(3e-3, 0.9).setup(gen),
+        terms.labelled_loss,
+        np.random.default_rng(2),
+    )
+    losses = []
+    for _ in range(300):
+        losses.append(step(updater)['gen/supervised'])
+    assert losses[-1] < 0.05 < 1 < losses[0]
+    gen.l1.W.array[:] = np.nan
+    with pytest.raises(NonFiniteError, match='gen/supervised is nan at iteration 301'):
+        updater.update()

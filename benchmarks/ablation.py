@@ -1,0 +1,222 @@
+#!/usr/bin/env python
+"""What does each addition to the paper's method bring, and what would labels?
+
+Runs train.py for every row and seed, keeps what is already there and goes on
+with what was cut off. The last generators, which no error on the test split has
+chosen, are measured there and tabulated; --figures draws learning curves, the
+error by share of labels, and the same poses lifted by some of the rows. --cost
+times a training step of each row instead.
+"""
+
+import argparse
+import itertools
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lifting import where  # puts the project on the path
+from runs import PROTOCOLS, call, curve, measure, second_half, spread, train
+
+import train as train_script
+
+ALONE = {
+    'pitch': ['--camera-pitch', 'learn'],
+    'consistency': ['--consistency', '10', '1'],
+    'bones': ['--bone-weight', '100'],
+    'ema': ['--ema', '0.999'],
+    'zero-root': ['--zero-root'],
+}
+WITHOUT = {
+    'pitch': ['--camera-pitch', '0'],
+    'consistency': ['--consistency', '0', '0'],
+    'bones': ['--bone-weight', '0'],
+    'ema': ['--ema', '0'],
+    'zero-root': ['--no-zero-root'],
+}
+LABELLED = (0.001, 0.01, 0.1, 1)
+ROWS = {
+    'paper': [],
+    **ALONE,
+    'plus': ['--preset', 'plus'],
+    **{f'plus-without-{name}': ['--preset', 'plus', *part] for name, part in WITHOUT.items()},
+    'supervised': ['--mode', 'supervised'],
+    'martinez': ['--mode', 'supervised', '--model', 'martinez'],
+    'centred-paper': [],
+    'centred-plus': ['--preset', 'plus'],
+    **{
+        f'labelled-{share:g}': ['--mode', 'semi-supervised', '--labelled', f'{share:g}']
+        for share in LABELLED
+    },
+}
+CENTRED = 'centred-'  # rows on the same poses, seen by cameras turned onto the root joint
+SHOWN = ('paper', 'plus', 'supervised')
+
+
+def tabulate(runs, reports, rows, seeds):
+    """Print both tables: all protocols, then the actions under the paper's."""
+    columns = ['seeds', *PROTOCOLS, 'inverted better, %', 'second half: kudo']
+    print('| row |', ' | '.join(columns), '|')
+    print('|' + ' --- |' * (len(columns) + 1))
+    done = {row: [seed for seed in seeds if (row, seed) in reports] for row in rows}
+    for row in rows:
+        of_row = [reports[row, seed] for seed in done[row]]
+        cells = [spread(r['protocols'][name]['average'] for r in of_row) for name in PROTOCOLS]
+        cells.append(spread(100 * r['inverted_better'] for r in of_row))
+        cells.append(spread(second_half(runs[row, seed]) for seed in done[row]))
+        print(f'| {row} | {len(of_row)} |', ' | '.join(cells), '|')
+    flats = {
+        'z = 0' + (', centred' if row.startswith(CENTRED) else ''): report['flat']
+        for (row, _), report in reports.items()
+    }
+    for name, flat in flats.items():
+        print(f'| {name} | |', ' | '.join(f'{flat[n]["average"]:.1f}' for n in PROTOCOLS), '| | |')
+
+    actions = list(flat['kudo']['actions'])
+    print(f'\n| kudo | {" | ".join(actions)} | Average |')
+    print('|' + ' --- |' * (len(actions) + 2))
+    for row in rows:
+        scores = [reports[row, seed]['protocols']['kudo'] for seed in done[row]]
+        cells = [spread(s['actions'][action] for s in scores) for action in actions]
+        print(f'| {row} |', ' | '.join(cells), f'| {spread(s["average"] for s in scores)} |')
+    for name, flat in flats.items():
+        errors = [*flat['kudo']['actions'].values(), flat['kudo']['average']]
+        print(f'| {name} |', ' | '.join(f'{error:.1f}' for error in errors), '|')
+
+
+def draw(options, runs, reports, rows):
+    """Write curves.png, labels.png and poses.png to --figures."""
+    from chainer_pose import pose_file, run_directory, visualizations
+
+    folder = Path(options.figures)
+    folder.mkdir(parents=True, exist_ok=True)
+    cells = {row: [cell for cell in reports if cell[0] == row] for row in rows}
+
+    figure = visualizations.new_figure(7.5, 4.6)
+    axes = figure.add_subplot()
+    for row in rows:
+        curves = [curve(runs[cell]) for cell in cells[row]]
+        iterations = [i for i, _ in curves[0]]
+        means = [statistics.mean(errors) for errors in zip(*([e for _, e in c] for c in curves))]
+        dashed = row not in SHOWN
+        axes.plot(iterations, means, '--' if dashed else '-', lw=1 if dashed else 2, label=row)
+    axes.set_xlabel('iteration')
+    axes.set_ylabel('error on the test split (kudo), mm')
+    axes.set_ylim(top=130)
+    axes.grid(color='#dddddd')
+    axes.legend(fontsize=7, ncols=2)
+    figure.savefig(folder / 'curves.png')
+
+    shares = [row for row in ('paper', *(f'labelled-{s:g}' for s in LABELLED)) if row in rows]
+    figure = visualizations.new_figure(5.5, 4.0)
+    axes = figure.add_subplot()
+    for row, place in zip(shares, range(len(shares))):
+        errors = [reports[cell]['protocols']['kudo']['average'] for cell in cells[row]]
+        axes.plot([place] * len(errors), errors, 'o', color='#2171b5')
+    for row, style in (('supervised', ':'), ('plus', '--')):
+        if row in rows:
+            errors = [reports[cell]['protocols']['kudo']['average'] for cell in cells[row]]
+            axes.axhline(statistics.mean(errors), linestyle=style, color='#555555', label=row)
+    axes.set_xticks(
+        range(len(shares)), ['0 %', *(f'{100 * s:g} %' for s in LABELLED)][: len(shares)]
+    )
+    axes.set_xlabel('share of the poses that is labelled')
+    axes.set_ylabel('error on the test split (kudo), mm')
+    axes.grid(axis='y', color='#dddddd')
+    if {'supervised', 'plus'} & set(rows):
+        axes.legend(fontsize=8)
+    figure.savefig(folder / 'labels.png')
+
+    data = pose_file.read(options.dataset, 'test')
+    last = f'gen_{options.iterations}.npz'
+    generators = {
+        row: run_directory.load_generator(runs[cells[row][0]] / last).generator
+        for row in SHOWN
+        if cells.get(row)
+    }
+    chosen = visualizations.choose(data, 5)
+    visualizations.pose_sheet(generators, chosen).savefig(folder / 'poses.png')
+
+
+def cost(options):
+    """Time a step of each row, taking turns so that all see the same machine."""
+    import chainer
+
+    from chainer_pose import devices, pose_file, trainers
+
+    data = pose_file.read(options.dataset, 'train')
+    updaters = {}
+    for row in options.rows:
+        if row.startswith(CENTRED):
+            continue
+        arguments = ['--dataset', options.dataset, '--out', 'unused', '--iterations', '1000']
+        parsed = train_script.parse_options([*arguments, *ROWS[row]])
+        trainer = trainers.make_trainer(parsed, data, None, devices.get_device(-1))
+        average = trainer.get_extension('moving_average') if parsed.ema else None
+        updaters[row] = trainer, average
+    times = {row: [] for row in updaters}
+    with chainer.using_config('type_check', False), chainer.Reporter().scope({}):
+        for repeat, row in itertools.product(range(options.cost), updaters):
+            trainer, average = updaters[row]
+            for _ in range(11):
+                start = time.perf_counter()
+                trainer.updater.update()
+                if average:
+                    average(trainer)
+                if repeat:  # the first round warms up
+                    times[row].append(time.perf_counter() - start)
+    print("| row | ms a step | of the paper's |\n| --- | ---: | ---: |")
+    medians = {row: 1000 * statistics.median(values) for row, values in times.items()}
+    for row, value in medians.items():
+        print(f'| {row} | {value:.1f} | {value / medians[options.rows[0]]:.2f} |')
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--dataset', required=True, metavar='FILE.h5')
+    parser.add_argument('--iterations', type=int, default=20000)
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
+    parser.add_argument('--rows', nargs='+', choices=ROWS, default=list(ROWS), metavar='ROW')
+    parser.add_argument('--jobs', type=int, default=2, help='runs at a time, one thread each')
+    parser.add_argument('--out', default='results/ablation', help='where the runs lie')
+    parser.add_argument('--no-train', action='store_true', help='tabulate what there is')
+    parser.add_argument('--figures', metavar='DIR', help='draw too, there')
+    parser.add_argument('--cost', type=int, metavar='N', help='time N rounds of ten steps')
+    options = parser.parse_args()
+    print(where() + '\n')
+    if options.cost:
+        return cost(options)
+
+    # Seed by seed, so that a session cut short leaves whole comparisons.
+    runs = {
+        (row, seed): Path(options.out) / f'{row}-seed{seed}'
+        for seed, row in itertools.product(options.seeds, options.rows)
+    }
+
+    centred = Path(options.out) / f'{Path(options.dataset).stem}-centred.h5'
+    if any(row.startswith(CENTRED) for row in options.rows) and not centred.exists():
+        centred.parent.mkdir(parents=True, exist_ok=True)
+        call('data/prepare_centred.py', '--dataset', options.dataset, '--out', centred)
+    dataset = {row: centred if row.startswith(CENTRED) else options.dataset for row in ROWS}
+
+    def trained(cell):
+        row, seed = cell
+        arguments = ['--seed', seed, *ROWS[row]]
+        return train(runs[cell], dataset[row], options.iterations, *arguments)
+
+    if not options.no_train:
+        with ThreadPoolExecutor(options.jobs) as pool:
+            list(pool.map(trained, runs))
+    reports = {
+        cell: measure(dataset[cell[0]], last)
+        for cell, run in runs.items()
+        if (last := run / f'gen_{options.iterations}.npz').exists()
+    }
+    rows = [row for row in options.rows if any(row == done for done, _ in reports)]
+    tabulate(runs, reports, rows, options.seeds)
+    if options.figures:
+        draw(options, runs, reports, rows)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,261 @@
+"""From the options of a run to its trainer: links, optimizers, terms, extensions."""
+
+import functools
+import math
+import sys
+
+import chainer
+from chainer.training import extensions, triggers
+
+from chainer_pose import (
+    datasets,
+    imputation,
+    links,
+    martinez,
+    random_state,
+    run_directory,
+    terms,
+    updaters,
+)
+from chainer_pose.extensions import MovingAverage, PoseEvaluator, PosePlot
+from chainer_pose.optimizers import Adam
+from chainer_pose.triggers import EveryAndLast
+
+# One a purpose: add at the end only, or old seeds mean other runs.
+STREAMS = (
+    'gen', 'dis', 'shuffle', 'angles', 'holdout', 'labelled', 'shuffle_labelled', 'dropout',
+)  # fmt: skip
+PITCH_STEP_SIZE = 1e-3
+
+
+def make_trainer(options, data, validation, device):
+    """Wire what `options` ask for.
+
+    Args:
+        options: namespace of train.py's options.
+        data: `pose_file.PoseData` to learn from.
+        validation: `pose_file.PoseData` to measure on, or None.
+        device: chainer device.
+    Returns:
+        chainer.training.Trainer.
+    Raises:
+        InputError: if the data lack what the options need.
+    """
+    rng = random_state.streams(options.seed, STREAMS)
+    updater = _UPDATERS[options.mode](options, data, device, rng)
+    length = (options.iterations, 'iteration') if options.iterations else (options.epoch, 'epoch')
+    trainer = chainer.training.Trainer(updater, length, out=options.out)
+    add_extensions(trainer, options, data, validation)
+    return trainer
+
+
+def _optimizer(options, link, device):
+    link.to_device(device)
+    return Adam(options.alpha, options.beta1, options.weight_decay).setup(link)
+
+
+def _generator_optimizer(options, skeleton, device, rng):
+    generator = links.Generator(len(skeleton), options.n_unit, options.init_std, rng['gen'])
+    hooks = []
+    if options.zero_root:
+        hooks.append(links.ZeroRoot(skeleton.root))
+        hooks[0].apply(generator)
+    optimizer = _optimizer(options, generator, device)
+    for hook in hooks:
+        optimizer.add_hook(hook)
+    return optimizer
+
+
+def _adversarial_updater(options, data, device, rng):
+    skeleton = data.skeleton
+    optimizers = {'gen': _generator_optimizer(options, skeleton, device, rng)}
+    discriminator = links.Discriminator(len(skeleton), options.n_unit, options.init_std, rng['dis'])
+    optimizers['dis'] = _optimizer(options, discriminator, device)
+    pitch = None
+    if options.camera_pitch != 0:
+        learned = options.camera_pitch == 'learn'
+        pitch = links.CameraPitch(0.0 if learned else options.camera_pitch)
+        pitch.to_device(device)
+        if learned:
+            optimizers['pitch'] = Adam(PITCH_STEP_SIZE, options.beta1).setup(pitch)
+    rows = device.send(datasets.training_rows(data))
+    return updaters.PoseGANUpdater(
+        datasets.PoseIterator(rows, options.batchsize, rng['shuffle']),
+        optimizers,
+        make_terms(options, data, optimizers['gen'].target, rng),
+        rng['angles'],
+        pitch=pitch,
+        accuracy_cap=options.accuracy_cap,
+        rescale_fakes=options.rescale_fakes,
+        device=device,
+    )
+
+
+def make_terms(options, data, generator, rng):
+    """The terms of the generator's loss: a list of `terms.Term`."""
+    skeleton = data.skeleton
+    chosen = [terms.Adversarial()]
+    if options.angle_weight > 0 and skeleton.angle_joints is not None:
+        chosen.append(terms.Angle(skeleton.angle_joints, options.angle_weight))
+    if any(options.consistency):
+        chosen.append(terms.Consistency(generator, *options.consistency))
+    if options.bone_weight > 0:
+        chosen.append(terms.BoneRatios(skeleton.bones, options.bone_weight))
+    if options.mode == 'semi-supervised':
+        iterator = _labelled_iterator(options, data, generator.device, rng)
+        chosen.append(terms.Depth(generator, iterator, options.depth_weight))
+    return chosen
+
+
+def _labelled_iterator(options, data, device, rng):
+    rows = device.send(datasets.labelled_rows(_labelled(options, data, rng)))
+    return datasets.PoseIterator(rows, options.batchsize, rng['shuffle_labelled'])
+
+
+def _labelled(options, data, rng):
+    if options.labelled == 1:
+        return data
+    return datasets.choose_labelled(data, options.labelled, rng['labelled'])
+
+
+def _supervised_updater(options, data, device, rng):
+    labelled = _labelled(options, data, rng)
+    if options.model == 'martinez':
+        rows, loss = martinez.rows_of(labelled), martinez.loss
+        network = martinez.Martinez(len(data.skeleton), options.n_unit, rng['gen'])
+        network.standardize(rows)
+        optimizer = _optimizer(options, network, device)
+        optimizer.add_hook(martinez.MaxNorm())
+    else:
+        rows, loss = datasets.labelled_rows(labelled), terms.labelled_loss
+        optimizer = _generator_optimizer(options, data.skeleton, device, rng)
+    iterator = datasets.PoseIterator(device.send(rows), options.batchsize, rng['shuffle'])
+    return updaters.SupervisedUpdater(iterator, optimizer, loss, rng['dropout'], device=device)
+
+
+_UPDATERS = {
+    'unsupervised': _adversarial_updater,
+    'semi-supervised': _adversarial_updater,
+    'supervised': _supervised_updater,
+}
+
+
+def add_extensions(trainer, options, data, validation):
+    """Log, plots, validation, pictures, averaged weights and snapshots."""
+    gen = trainer.updater.get_optimizer('gen').target
+    n_poses = len(trainer.updater.get_iterator('main').rows)
+    last = options.iterations or math.ceil(options.epoch * n_poses / options.batchsize)
+
+    def every(given, times):
+        if options.iterations is None and given is None:
+            return 1, 'epoch'
+        return EveryAndLast(given or max(1, last // times), last)
+
+    logging = EveryAndLast(options.log_interval or min(1000, max(1, last // 20)), last)
+    evaluating = every(options.evaluate_interval, 20)
+    saving = every(options.snapshot_interval, 10)
+    has_truth = validation is not None and validation.pose3d is not None
+
+    if options.ema > 0:
+        average = MovingAverage(gen, options.ema)
+        trainer.extend(average)
+        gen = average.average  # what is measured, drawn and written from here on
+    if has_truth:
+        trainer.extend(PoseEvaluator(gen, validation), trigger=evaluating)
+    if validation is not None:
+        trainer.extend(PosePlot(gen, validation), trigger=evaluating)
+
+    trainer.extend(extensions.LogReport(trigger=logging))
+    errors = ['validation/mpjpe'] if has_truth else []
+    losses, shares = _reported(trainer.updater)
+    _add_print_report(trainer, [*losses, *shares, *errors], logging)
+    _add_plots(trainer, losses, shares, errors, logging, evaluating)
+    if sys.stdout.isatty():
+        trainer.extend(extensions.ProgressBar(update_interval=50))
+    _add_snapshots(trainer, options, data, gen, saving, evaluating if has_truth else None)
+
+
+def _reported(updater):
+    """Names of the losses and of the shares that an updater reports."""
+    if isinstance(updater, updaters.SupervisedUpdater):
+        return ['gen/supervised'], []
+    losses = [f'gen/{name}' for term in updater.terms for name in term.weights]
+    return [*losses, 'dis/loss'], ['dis/accuracy', 'gen/updated', 'dis/updated']
+
+
+def _add_print_report(trainer, names, logging):
+    terminal = sys.stdout.isatty()
+    if getattr(trainer.updater, 'pitch', None) is not None:
+        names = [*names, 'camera/pitch']
+    trainer.extend(
+        extensions.PrintReport(
+            ['epoch', 'iteration', *names, 'elapsed_time'],
+            out=sys.stdout if terminal else _Plain(sys.stdout),
+        ),
+        trigger=logging,
+    )
+
+
+def _add_plots(trainer, losses, shares, errors, logging, evaluating):
+    if shares:
+        shares = ['dis/accuracy/real', 'dis/accuracy/fake', *shares[1:]]
+    for name, label, keys, trigger in (
+        ('loss', 'loss', losses, logging),
+        ('accuracy', 'share', shares, logging),
+        ('validation', 'error (kudo), mm', errors, evaluating),
+    ):
+        if keys:
+            trainer.extend(
+                extensions.PlotReport(
+                    keys,
+                    trigger=trigger,
+                    filename=f'{name}.png',
+                    marker='.',
+                    postprocess=lambda _, axes, __, label=label: axes.set_ylabel(label),
+                ),
+                trigger=(1, 'iteration'),
+                name=f'plot_{name}',
+            )
+
+
+def _add_snapshots(trainer, options, data, gen, saving, choosing):
+    """Write `gen` and the trainer when `saving` fires, the best when `choosing` does."""
+    write_generator = functools.partial(
+        run_directory.write_generator,
+        skeleton=data.skeleton,
+        prior=imputation.Moments().add(datasets.training_rows(data)).prior(),
+    )
+    if choosing is not None:
+        trainer.extend(
+            extensions.snapshot_object(gen, 'gen_best.npz', savefun=write_generator),
+            trigger=triggers.MinValueTrigger('validation/mpjpe', choosing),
+            name='gen_best',
+        )
+    unit = 'epoch' if saving == (1, 'epoch') else 'iteration'
+    trainer.extend(
+        extensions.snapshot_object(gen, f'gen_{{.updater.{unit}}}.npz', savefun=write_generator),
+        trigger=saving,
+        name='gen',
+    )
+    # Last of all, so that it holds the state of all the others.
+    trainer.extend(
+        extensions.snapshot(
+            run_directory.write_arrays, 'snapshot_{.updater.iteration}.npz', n_retains=2
+        ),
+        trigger=saving,
+        name='snapshot',
+        priority=-200,
+    )
+
+
+class _Plain:
+    """Standard output without PrintReport's terminal escapes, for files and logs."""
+
+    def __init__(self, out):
+        self.out = out
+
+    def write(self, text):
+        self.out.write(text.replace('\033[J', ''))
+
+    def flush(self):
+        self.out.flush()

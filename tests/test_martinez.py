@@ -1,0 +1,133 @@
+import chainer
+import numpy as np
+import pytest
+
+from chainer_pose import (
+    datasets,
+    evaluation,
+    load_lifter,
+    martinez,
+    metrics,
+    optimizers,
+    run_directory,
+    updaters,
+)
+from chainer_pose.errors import InputError
+
+
+@pytest.fixture
+def network(rng, small_splits):
+    network = martinez.Martinez(17, 16, rng)
+    network.standardize(martinez.rows_of(small_splits['train']))
+    return network
+
+
+def test_five_layers_in_two_residual_blocks(network, rng):
+    shapes = martinez.Martinez.shapes(17, 16)
+    stored = {}
+    network.serialize(chainer.serializers.DictionarySerializer(stored))
+    assert {key: stored[key].shape for key in shapes} == shapes
+    assert set(stored) - set(shapes) == {
+        f'{layer}/norm/N' for layer in ('enter', 'a1', 'a2', 'b1', 'b2')
+    }
+    # Blocks whose last layers give nothing leave what came before them as it was.
+    rows = rng.normal(500, 90, (6, 34)).astype('f')
+    with chainer.using_config('train', False):
+        for layer in (network.a2, network.b2):
+            layer.norm.gamma.array[:] = 0
+            layer.norm.beta.array[:] = 0
+        entered = network.enter((rows - network.in_mean) / network.in_std)
+        np.testing.assert_allclose(
+            network(rows).array, network.leave(entered).array, rtol=1e-5, atol=1e-5
+        )
+
+
+def test_input_and_output_are_standardised(network, small_splits):
+    rows = martinez.rows_of(small_splits['train'])
+    for name, part in (('in', rows[:, :34]), ('out', rows[:, 34:])):
+        mean, std = getattr(network, f'{name}_mean'), getattr(network, f'{name}_std')
+        np.testing.assert_allclose(mean, part.mean(axis=0), rtol=1e-4, atol=1e-2)
+        np.testing.assert_allclose(std, part.std(axis=0), rtol=1e-4, atol=1e-2)
+    assert not network.lift(small_splits['test'].pose2d)[:, 0].any()  # the root, always zero
+
+
+def test_units_are_dropped_by_the_given_stream_only(network, rng):
+    rows = rng.normal(500, 90, (8, 34)).astype('f')
+
+    def lifted(seed):
+        return network(rows, None if seed is None else np.random.default_rng(seed)).array
+
+    np.testing.assert_array_equal(lifted(1), lifted(1))
+    assert (lifted(1) != lifted(2)).any()
+    np.testing.assert_array_equal(lifted(None), lifted(None))
+    layer = martinez.Layer(4, 4096, rng)
+    x = np.random.default_rng(0).normal(size=(4, 4)).astype('f')
+    whole, dropped = layer(x).array, layer(x, np.random.default_rng(0)).array
+    kept = dropped != 0
+    assert kept.sum() / (whole != 0).sum() == pytest.approx(0.5, abs=0.03)
+    np.testing.assert_allclose(dropped[kept], 2 * whole[kept], rtol=1e-6)
+
+
+def trained(network, rows, rng, iterations):
+    adam = optimizers.Adam(1e-3, 0.9).setup(network)
+    adam.add_hook(martinez.MaxNorm())
+    updater = updaters.SupervisedUpdater(
+        datasets.PoseIterator(rows, 64, rng), adam, martinez.loss, np.random.default_rng(3)
+    )
+    for _ in range(iterations):
+        updater.update()
+    return network
+
+
+def test_it_learns_and_no_layer_exceeds_norm_one(rng, small_splits):
+    data = small_splits['train']
+    rows = martinez.rows_of(data)
+    network = martinez.Martinez(17, 256, rng)
+    network.standardize(rows)
+    before = evaluation.evaluate(network, data).scores['kudo'].average
+    trained(network, rows, rng, 200)
+    flat = evaluation.evaluate(None, data).scores['kudo'].average
+    after = evaluation.evaluate(network, data).scores['kudo'].average
+    assert after < 0.7 * min(before, flat)
+    norms = [
+        np.linalg.norm(link.W.array)
+        for link in network.links()
+        if isinstance(link, chainer.links.Linear)
+    ]
+    assert len(norms) == 6
+    assert max(norms) <= 1 + 1e-5
+
+
+def test_its_millimetres_are_its_own(network, small_splits):
+    """No protocol gives it the truth's scale: kudo and mpjpe measure it as it is."""
+    data = small_splits['test']
+    predicted, target = evaluation.lift(network, data)
+    np.testing.assert_allclose(predicted, network.lift(data.pose2d))
+    np.testing.assert_allclose(predicted, network.lift(data.pose2d, batchsize=7), atol=1e-2)
+    expected = evaluation.by_action(metrics.mpjpe(predicted, target), data).average
+    scores = evaluation.evaluate(network, data, ('kudo', 'mpjpe')).scores
+    assert scores['kudo'].average == pytest.approx(expected)
+    assert scores['mpjpe'].average == pytest.approx(expected, rel=1e-3)
+    pose, _ = evaluation.lift_normalized(network, data.pose2d, 0)  # what the pictures show
+    assert np.abs(pose[:, 0]).max() < 1e-5
+
+
+def test_its_file_rebuilds_it_and_lifts_no_strangers(network, small_splits, tmp_path):
+    data, path = small_splits['test'], tmp_path / 'gen_5.npz'
+    stored = {}
+    network.serialize(chainer.serializers.DictionarySerializer(stored))
+    run_directory.write_generator(path, stored, data.skeleton)
+    again = run_directory.load_generator(path)
+    np.testing.assert_array_equal(again.generator.lift(data.pose2d), network.lift(data.pose2d))
+    run_directory.check_fit(path, *again[:2], data)
+    with pytest.raises(InputError, match=r'gen_5.npz: expected a generator, which lifts'):
+        load_lifter(path)
+    stored['b1/linear/W'] = stored['b1/linear/W'][:, :3]
+    run_directory.write_generator(path, stored, data.skeleton)
+    with pytest.raises(InputError, match=r'expected b1/linear/W of floats of shape \(16, 16\)'):
+        run_directory.load_generator(path)
+
+
+def test_2d_only_data_are_refused(flat_data):
+    with pytest.raises(InputError, match='flat: expected pose3d to learn from, found 2D only'):
+        martinez.rows_of(flat_data)

@@ -131,7 +131,11 @@ class BoneRatios(Term):
     def __call__(self, batch):
         ratios = functions.bone_ratios(batch.pose, self._bones)
         mean = ratios.array.mean(axis=0)
-        self.mean = mean if self.mean is None else self.mean + self._momentum * (mean - self.mean)
+        if self.mean is None:
+            self.mean = mean
+        else:
+            before = chainer.backend.get_array_module(mean).asarray(self.mean)  # as loaded: NumPy
+            self.mean = before + self._momentum * (mean - before)
         target = F.broadcast_to(self.mean, ratios.shape)
         return {'bones': F.mean_squared_error(ratios, target)}
 

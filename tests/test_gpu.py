@@ -35,25 +35,37 @@ def test_geometry_and_functions_agree_with_the_cpu(device, rng):
         (lambda *a: functions.rotate_and_project(*a).array, (rows, depth, angle)),
         (lambda *a: functions.angle_loss(*a, joints).array, (rows, depth)),
         (lambda *a: functions.rescale(*a).array, (rows,)),
+        (lambda a: functions.rotations(a, 0.2).array, (angle,)),
+        (lambda p: functions.bone_ratios(p, H36M17.bones).array, (pose,)),
     ):
         on_gpu = function(*(device.send(a) for a in arguments))
         assert isinstance(on_gpu, cuda.cupy.ndarray)
         np.testing.assert_allclose(on_gpu.get(), function(*arguments), rtol=1e-4, atol=1e-5)
 
 
-def test_twenty_updates_agree_with_the_cpu(device, small_file):
+@pytest.mark.parametrize(
+    'given',
+    [
+        [],
+        ['--preset', 'plus'],
+        ['--mode', 'semi-supervised', '--labelled', '0.1'],
+        ['--mode', 'supervised'],
+        ['--mode', 'supervised', '--model', 'martinez'],
+    ],
+)
+def test_twenty_updates_agree_with_the_cpu(device, small_file, given):
     import train
-    from chainer_pose import datasets, devices, pose_file
+    from chainer_pose import devices, pose_file, trainers
 
     data = pose_file.read(small_file, 'train')
-    rows = datasets.training_rows(data)
-    options = train.make_parser().parse_args(
-        ['--dataset', str(small_file), '--iterations', '20', '--out', 'unused', '--n-unit', '64']
+    options = train.parse_options(
+        ['--dataset', str(small_file), '--iterations', '20', '--out', 'unused']
+        + ['--n-unit', '64', *given]
     )
     weights = []
     for where in (devices.get_device(-1), device):
         where.use()
-        updater = train.make_trainer(options, rows, None, data.skeleton, where).updater
+        updater = trainers.make_trainer(options, data, None, where).updater
         assert isinstance(updater.get_iterator('main').next(), where.xp.ndarray)
         for _ in range(20):
             updater.update()

@@ -56,12 +56,10 @@ def _optimizer(options, link, device):
 
 def _generator_optimizer(options, skeleton, device, rng):
     generator = links.Generator(len(skeleton), options.n_unit, options.init_std, rng['gen'])
-    hooks = []
-    if options.zero_root:
-        hooks.append(links.ZeroRoot(skeleton.root))
-        hooks[0].apply(generator)
     optimizer = _optimizer(options, generator, device)
-    for hook in hooks:
+    if options.zero_root:
+        hook = links.ZeroRoot(skeleton.root)
+        hook.apply(generator)
         optimizer.add_hook(hook)
     return optimizer
 

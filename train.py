@@ -379,7 +379,7 @@ def main(argv=None):
         raise InputError(
             f'--mode {options.mode}: expected {path} to have pose3d to learn from, found 2D only'
         )
-    n_poses = int(datasets.require_usable(train).sum())
+    rows = datasets.training_rows(train)
     if train.skeleton.angle_joints is None and options.angle_weight > 0:
         print(
             f'{train.skeleton.name} has no nose, neck and two shoulders: training without the '
@@ -392,14 +392,14 @@ def main(argv=None):
         stored = {k: v for k, v in vars(options).items() if k not in NOT_STORED}
         run_directory.create(options.out, stored, train.skeleton)
     print(
-        f'{path}: {n_poses} poses of {len(train.skeleton)} joints to learn from, '
+        f'{path}: {len(rows)} poses of {len(train.skeleton)} joints to learn from, '
         f'{0 if validation is None else len(validation)} to validate on\n'
         f'source: {train.source or "not stated"}\n'
         f'run directory: {options.out}'
     )
     # Chainer's checks of types and shapes cost a tenth of a step.
     with chainer.using_config('type_check', False):
-        trainer = trainers.make_trainer(options, train, validation, device)
+        trainer = trainers.make_trainer(options, train, rows, validation, device)
         if options.resume is not None:
             run_directory.load_snapshot(options.resume, trainer)
             print(f'continuing from {options.resume}, iteration {trainer.updater.iteration}')

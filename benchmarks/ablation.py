@@ -114,16 +114,15 @@ def draw(options, runs, reports, rows):
     shares = [row for row in ('paper', *(f'labelled-{s:g}' for s in LABELLED)) if row in rows]
     figure = visualizations.new_figure(5.5, 4.0)
     axes = figure.add_subplot()
-    for row, place in zip(shares, range(len(shares))):
+    for place, row in enumerate(shares):
         errors = [reports[cell]['protocols']['kudo']['average'] for cell in cells[row]]
         axes.plot([place] * len(errors), errors, 'o', color='#2171b5')
     for row, style in (('supervised', ':'), ('plus', '--')):
         if row in rows:
             errors = [reports[cell]['protocols']['kudo']['average'] for cell in cells[row]]
             axes.axhline(statistics.mean(errors), linestyle=style, color='#555555', label=row)
-    axes.set_xticks(
-        range(len(shares)), ['0 %', *(f'{100 * s:g} %' for s in LABELLED)][: len(shares)]
-    )
+    names = [row.removeprefix('labelled-').replace('paper', '0') for row in shares]
+    axes.set_xticks(range(len(shares)), names)
     axes.set_xlabel('share of the poses that is labelled')
     axes.set_ylabel('error on the test split (kudo), mm')
     axes.grid(axis='y', color='#dddddd')
@@ -146,16 +145,16 @@ def cost(options):
     """Time a step of each row, taking turns so that all see the same machine."""
     import chainer
 
-    from chainer_pose import devices, pose_file, trainers
+    from chainer_pose import datasets, devices, pose_file, trainers
 
     data = pose_file.read(options.dataset, 'train')
-    updaters = {}
+    rows, updaters = datasets.training_rows(data), {}
     for row in options.rows:
         if row.startswith(CENTRED):
             continue
         arguments = ['--dataset', options.dataset, '--out', 'unused', '--iterations', '1000']
         parsed = train_script.parse_options([*arguments, *ROWS[row]])
-        trainer = trainers.make_trainer(parsed, data, None, devices.get_device(-1))
+        trainer = trainers.make_trainer(parsed, data, rows, None, devices.get_device(-1))
         average = trainer.get_extension('moving_average') if parsed.ema else None
         updaters[row] = trainer, average
     times = {row: [] for row in updaters}
@@ -169,10 +168,11 @@ def cost(options):
                     average(trainer)
                 if repeat:  # the first round warms up
                     times[row].append(time.perf_counter() - start)
-    print("| row | ms a step | of the paper's |\n| --- | ---: | ---: |")
+    print('| row | ms a step | of the first |\n| --- | ---: | ---: |')
     medians = {row: 1000 * statistics.median(values) for row, values in times.items()}
+    first = next(iter(medians.values()))
     for row, value in medians.items():
-        print(f'| {row} | {value:.1f} | {value / medians[options.rows[0]]:.2f} |')
+        print(f'| {row} | {value:.1f} | {value / first:.2f} |')
 
 
 def main():

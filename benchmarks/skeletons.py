@@ -14,25 +14,11 @@ from pathlib import Path
 
 import lifting
 import numpy as np
-from seeds import call
+from runs import call, train
 
 from chainer_pose import evaluation, geometry, metrics, pose_file, run_directory
 
 EXAMPLES = lifting.ROOT / 'examples' / 'skeletons'
-
-
-def train(out, name, data, iterations, seed, more=()):
-    """Train unless the run's last generator is there; return its path."""
-    run = out / f'{name}-seed{seed}'
-    last = run / f'gen_{iterations}.npz'
-    if not last.exists():
-        resume = ['--resume'] if list(run.glob('snapshot_*.npz')) else []
-        with open(f'{run}.out', 'a') as output:
-            call(
-                'train.py', '--dataset', data, '--iterations', iterations, '--seed', seed, *more,
-                '--out', run, *resume, output=output,
-            )  # fmt: skip
-    return last
 
 
 def lift(snapshot, data):
@@ -113,15 +99,14 @@ def main():
     length = dict.fromkeys(files, options.iterations) | {'quadruped': options.animal_iterations}
     more = {'quadruped': ['--rescale-fakes']}  # it is longer than high
     grid = [(name, seed) for name in ('cmu_rig', 'limbs12', 'quadruped') for seed in options.seeds]
+
+    def trained(cell):
+        name, seed = cell
+        run = options.out / f'{name}-seed{seed}'
+        return train(run, files[name], length[name], '--seed', seed, *more.get(name, ()))
+
     with ThreadPoolExecutor(options.jobs) as pool:
-        lasts = list(
-            pool.map(
-                lambda run: train(
-                    options.out, run[0], files[run[0]], length[run[0]], run[1], more.get(run[0], ())
-                ),
-                grid,
-            )
-        )
+        lasts = list(pool.map(trained, grid))
     test = {name: pose_file.read(path, 'test') for name, path in files.items()}
     print(lifting.where(), end='\n\n')
     rows = {

@@ -154,9 +154,7 @@ def choose_labelled(data, fraction, rng):
     clips, which = np.unique(clip, return_inverse=True)
     place = rng.permutation(len(clips))[which]
     chosen = np.argsort(place, kind='stable')[: max(1, round(fraction * len(data)))]
-    mask = np.zeros(len(data), bool)
-    mask[chosen] = True
-    return data.select(mask)
+    return data.select(np.sort(chosen))
 
 
 class PoseIterator(chainer.dataset.Iterator):

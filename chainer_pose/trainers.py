@@ -28,12 +28,13 @@ STREAMS = (
 PITCH_STEP_SIZE = 1e-3
 
 
-def make_trainer(options, data, validation, device):
+def make_trainer(options, data, rows, validation, device):
     """Wire what `options` ask for.
 
     Args:
         options: namespace of train.py's options.
         data: `pose_file.PoseData` to learn from.
+        rows: its `datasets.training_rows`.
         validation: `pose_file.PoseData` to measure on, or None.
         device: chainer device.
     Returns:
@@ -42,10 +43,10 @@ def make_trainer(options, data, validation, device):
         InputError: if the data lack what the options need.
     """
     rng = random_state.streams(options.seed, STREAMS)
-    updater = _UPDATERS[options.mode](options, data, device, rng)
+    updater = _UPDATERS[options.mode](options, data, rows, device, rng)
     length = (options.iterations, 'iteration') if options.iterations else (options.epoch, 'epoch')
     trainer = chainer.training.Trainer(updater, length, out=options.out)
-    add_extensions(trainer, options, data, validation)
+    add_extensions(trainer, options, data.skeleton, rows, validation)
     return trainer
 
 
@@ -64,7 +65,7 @@ def _generator_optimizer(options, skeleton, device, rng):
     return optimizer
 
 
-def _adversarial_updater(options, data, device, rng):
+def _adversarial_updater(options, data, rows, device, rng):
     skeleton = data.skeleton
     optimizers = {'gen': _generator_optimizer(options, skeleton, device, rng)}
     discriminator = links.Discriminator(len(skeleton), options.n_unit, options.init_std, rng['dis'])
@@ -76,9 +77,8 @@ def _adversarial_updater(options, data, device, rng):
         pitch.to_device(device)
         if learned:
             optimizers['pitch'] = Adam(PITCH_STEP_SIZE, options.beta1).setup(pitch)
-    rows = device.send(datasets.training_rows(data))
     return updaters.PoseGANUpdater(
-        datasets.PoseIterator(rows, options.batchsize, rng['shuffle']),
+        datasets.PoseIterator(device.send(rows), options.batchsize, rng['shuffle']),
         optimizers,
         make_terms(options, data, optimizers['gen'].target, rng),
         rng['angles'],
@@ -116,7 +116,7 @@ def _labelled(options, data, rng):
     return datasets.choose_labelled(data, options.labelled, rng['labelled'])
 
 
-def _supervised_updater(options, data, device, rng):
+def _supervised_updater(options, data, _, device, rng):
     labelled = _labelled(options, data, rng)
     if options.model == 'martinez':
         rows, loss = martinez.rows_of(labelled), martinez.loss
@@ -138,7 +138,7 @@ _UPDATERS = {
 }
 
 
-def add_extensions(trainer, options, data, validation):
+def add_extensions(trainer, options, skeleton, rows, validation):
     """Log, plots, validation, pictures, averaged weights and snapshots."""
     gen = trainer.updater.get_optimizer('gen').target
     n_poses = len(trainer.updater.get_iterator('main').rows)
@@ -165,26 +165,23 @@ def add_extensions(trainer, options, data, validation):
 
     trainer.extend(extensions.LogReport(trigger=logging))
     errors = ['validation/mpjpe'] if has_truth else []
-    losses, shares = _reported(trainer.updater)
-    _add_print_report(trainer, [*losses, *shares, *errors], logging)
-    _add_plots(trainer, losses, shares, errors, logging, evaluating)
+    updater = trainer.updater
+    _add_print_report(
+        trainer, [*updater.losses, *updater.shares, *errors, *updater.degrees], logging
+    )
+    _add_plots(trainer, errors, logging, evaluating)
     if sys.stdout.isatty():
         trainer.extend(extensions.ProgressBar(update_interval=50))
-    _add_snapshots(trainer, options, data, gen, saving, evaluating if has_truth else None)
-
-
-def _reported(updater):
-    """Names of the losses and of the shares that an updater reports."""
-    if isinstance(updater, updaters.SupervisedUpdater):
-        return ['gen/supervised'], []
-    losses = [f'gen/{name}' for term in updater.terms for name in term.weights]
-    return [*losses, 'dis/loss'], ['dis/accuracy', 'gen/updated', 'dis/updated']
+    write_generator = functools.partial(
+        run_directory.write_generator,
+        skeleton=skeleton,
+        prior=imputation.Moments().add(rows).prior(),
+    )
+    _add_snapshots(trainer, gen, write_generator, saving, evaluating if has_truth else None)
 
 
 def _add_print_report(trainer, names, logging):
     terminal = sys.stdout.isatty()
-    if getattr(trainer.updater, 'pitch', None) is not None:
-        names = [*names, 'camera/pitch']
     trainer.extend(
         extensions.PrintReport(
             ['epoch', 'iteration', *names, 'elapsed_time'],
@@ -194,11 +191,12 @@ def _add_print_report(trainer, names, logging):
     )
 
 
-def _add_plots(trainer, losses, shares, errors, logging, evaluating):
-    if shares:
+def _add_plots(trainer, errors, logging, evaluating):
+    updater = trainer.updater
+    if shares := updater.shares:  # drawn apart, the accuracies on real and on fake tell more
         shares = ['dis/accuracy/real', 'dis/accuracy/fake', *shares[1:]]
     for name, label, keys, trigger in (
-        ('loss', 'loss', losses, logging),
+        ('loss', 'loss', updater.losses, logging),
         ('accuracy', 'share', shares, logging),
         ('validation', 'error (kudo), mm', errors, evaluating),
     ):
@@ -216,13 +214,8 @@ def _add_plots(trainer, losses, shares, errors, logging, evaluating):
             )
 
 
-def _add_snapshots(trainer, options, data, gen, saving, choosing):
+def _add_snapshots(trainer, gen, write_generator, saving, choosing):
     """Write `gen` and the trainer when `saving` fires, the best when `choosing` does."""
-    write_generator = functools.partial(
-        run_directory.write_generator,
-        skeleton=data.skeleton,
-        prior=imputation.Moments().add(datasets.training_rows(data)).prior(),
-    )
     if choosing is not None:
         trainer.extend(
             extensions.snapshot_object(gen, 'gen_best.npz', savefun=write_generator),

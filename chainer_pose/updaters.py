@@ -90,6 +90,17 @@ class PoseGANUpdater(chainer.training.StandardUpdater):
         self.rescale_fakes = rescale_fakes
         self._rng = rng
 
+    # Which reports to print and to plot, by their unit: `losses`, `shares`, `degrees`.
+    shares = ('dis/accuracy', 'gen/updated', 'dis/updated')
+
+    @property
+    def losses(self):
+        return (*(f'gen/{name}' for term in self.terms for name in term.weights), 'dis/loss')
+
+    @property
+    def degrees(self):
+        return () if self.pitch is None else ('camera/pitch',)
+
     def update_core(self):
         optimizers = dict(self.get_all_optimizers())
         dis_optimizer = optimizers.pop('dis')  # the others learn from the generator's loss
@@ -176,6 +187,8 @@ class SupervisedUpdater(chainer.training.StandardUpdater):
     Raises:
         NonFiniteError: by `update`, if the loss is not finite; nothing is stepped.
     """
+
+    losses, shares, degrees = ('gen/supervised',), (), ()  # as of `PoseGANUpdater`
 
     def __init__(self, iterator, optimizer, loss, rng, device=None):
         super().__init__(iterator, {'gen': optimizer}, device=device)

@@ -55,9 +55,10 @@ def test_geometry_and_functions_agree_with_the_cpu(device, rng):
 )
 def test_twenty_updates_agree_with_the_cpu(device, small_file, given):
     import train
-    from chainer_pose import devices, pose_file, trainers
+    from chainer_pose import datasets, devices, pose_file, trainers
 
     data = pose_file.read(small_file, 'train')
+    rows = datasets.training_rows(data)
     options = train.parse_options(
         ['--dataset', str(small_file), '--iterations', '20', '--out', 'unused']
         + ['--n-unit', '64', *given]
@@ -65,7 +66,7 @@ def test_twenty_updates_agree_with_the_cpu(device, small_file, given):
     weights = []
     for where in (devices.get_device(-1), device):
         where.use()
-        updater = trainers.make_trainer(options, data, None, where).updater
+        updater = trainers.make_trainer(options, data, rows, None, where).updater
         assert isinstance(updater.get_iterator('main').next(), where.xp.ndarray)
         for _ in range(20):
             updater.update()

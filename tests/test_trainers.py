@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import train
-from chainer_pose import devices, run_directory, trainers
+from chainer_pose import datasets, devices, run_directory, trainers
 from chainer_pose.extensions import MovingAverage
 
 
@@ -11,7 +11,8 @@ def make(small_splits, *given):
         ['--out', 'unused', '--iterations', '4', '--n-unit', '8', '--batchsize', '4', *given]
     )
     data = small_splits['train']
-    return trainers.make_trainer(options, data, None, devices.get_device(-1))
+    rows = datasets.training_rows(data)
+    return trainers.make_trainer(options, data, rows, None, devices.get_device(-1))
 
 
 @pytest.mark.parametrize(

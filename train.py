@@ -175,6 +175,13 @@ def make_parser():
         help='CUDA device to train on, -1 for the CPU (default: %(default)s)',
     )
     group.add_argument(
+        '--communicator',
+        choices=('naive', 'pure_nccl'),
+        metavar='naive|pure_nccl',
+        help="train with ChainerMN's ranks, under mpiexec -n N: on CPUs, or on GPUs, from --gpu "
+        'on, one a rank; N ranks with --batchsize B/N train as one does with B (default: alone)',
+    )
+    group.add_argument(
         '--seed',
         type=cli.number(int, low=0),
         default=0,
@@ -225,7 +232,7 @@ def make_parser():
         type=cli.number(int, low=1),
         default=16,
         metavar='N',
-        help='poses a batch (section 4.2; default: %(default)s)',
+        help='poses a batch, of each rank (section 4.2; default: %(default)s)',
     )
     group.add_argument(
         '--alpha',
@@ -289,6 +296,7 @@ def make_parser():
         "the authors' code's 0.02, and does worse: README.md, Results "
         '(default: %(default)s)',
     )
+    parser.set_defaults(ranks=1)  # how many trained; stored with the options
     return parser
 
 
@@ -348,6 +356,21 @@ def parse_options(argv):
     return options
 
 
+def check_ranks(options, size):
+    """Refuse what ranks cannot do together; note their number among the options."""
+    if options.resume is not None and options.ranks != size:
+        raise InputError(
+            f'--resume {options.resume}: expected {options.ranks} rank(s), as the run began, '
+            f'found {size}; start it under mpiexec -n {options.ranks}'
+        )
+    if size > 1 and options.model == 'martinez':
+        raise InputError(
+            '--communicator: expected --model kudo, found martinez, whose batch normalisation '
+            'and dropout would not be those of one process'
+        )
+    options.ranks = size
+
+
 def main(argv=None):
     options = parse_options(argv)
 
@@ -358,11 +381,15 @@ def main(argv=None):
         devices,
         pose_file,
         random_state,
+        ranks,
         run_directory,
         trainers,
     )
 
-    device = devices.get_device(options.gpu)
+    team = ranks.connect(options.communicator)
+    say = print if team.rank == 0 else lambda _: None
+    check_ranks(options, team.size)
+    device = devices.get_device(options.gpu if options.gpu < 0 else options.gpu + team.local_rank)
     device.use()
     path = datasets.find(options.dataset)
     train = pose_file.read(path, 'train', options.keypoints)
@@ -381,7 +408,7 @@ def main(argv=None):
         )
     rows = datasets.training_rows(train)
     if train.skeleton.angle_joints is None and options.angle_weight > 0:
-        print(
+        say(
             f'{train.skeleton.name} has no nose, neck and two shoulders: training without the '
             f'angle loss; poses may come out inverted in depth (section 3.4)'
         )
@@ -389,9 +416,11 @@ def main(argv=None):
     if options.resume is None:
         now = datetime.datetime.now()
         options.out = options.out or f'results/{Path(path).stem}-{now:%Y%m%d-%H%M%S}'
+        (options.out, *_) = team.gather(options.out)  # all mean the first one's
         stored = {k: v for k, v in vars(options).items() if k not in NOT_STORED}
-        run_directory.create(options.out, stored, train.skeleton)
-    print(
+        if team.rank == 0:
+            run_directory.create(options.out, stored, train.skeleton)
+    say(
         f'{path}: {len(rows)} poses of {len(train.skeleton)} joints to learn from, '
         f'{0 if validation is None else len(validation)} to validate on\n'
         f'source: {train.source or "not stated"}\n'
@@ -399,10 +428,10 @@ def main(argv=None):
     )
     # Chainer's checks of types and shapes cost a tenth of a step.
     with chainer.using_config('type_check', False):
-        trainer = trainers.make_trainer(options, train, rows, validation, device)
+        trainer = trainers.make_trainer(options, train, rows, validation, device, team)
         if options.resume is not None:
             run_directory.load_snapshot(options.resume, trainer)
-            print(f'continuing from {options.resume}, iteration {trainer.updater.iteration}')
+            say(f'continuing from {options.resume}, iteration {trainer.updater.iteration}')
         # The updater watches for what is not finite; NumPy's warnings would add lines.
         with np.errstate(all='ignore'):
             trainer.run(show_loop_exception_msg=False)

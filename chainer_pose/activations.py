@@ -22,7 +22,7 @@ class LeakyReLU(chainers.LeakyReLU):
 class _Gradient(chainers._LeakyReLUGrad):
     def forward_cpu(self, inputs):
         (gy,) = inputs
-        return (np.where(self.cond > 0, gy, gy * gy.dtype.type(self.slope)),)
+        return (np.maximum(self.cond > 0, gy.dtype.type(self.slope)) * gy,)
 
     def backward(self, indexes, grad_outputs):
         return _Gradient(self.cond, self.slope).apply(grad_outputs)

@@ -46,7 +46,17 @@ def run(main):
         status = _say(error, 2)
     except KeyboardInterrupt:
         status = 130
+    if status:
+        _end_other_ranks(status)
     sys.exit(status)
+
+
+def _end_other_ranks(status):
+    # Under mpiexec the others would wait for this one for ever.
+    mpi = sys.modules.get('mpi4py.MPI')
+    if mpi is not None and mpi.COMM_WORLD.size > 1:
+        sys.stderr.flush()
+        mpi.COMM_WORLD.Abort(status)
 
 
 def warn(texts):

@@ -9,6 +9,7 @@ import numpy as np
 from chainer_pose import files, functions, geometry, pose_file
 from chainer_pose.errors import InputError
 from chainer_pose.random_state import serialize_rng
+from chainer_pose.ranks import ALONE
 
 DATA_DIRECTORY = Path(__file__).resolve().parent.parent / 'data'
 
@@ -166,12 +167,14 @@ class PoseIterator(chainer.dataset.Iterator):
     Args:
         rows: array of shape (N, 2J), NumPy or CuPy.
         batchsize: poses a batch; may exceed N.
-        rng: numpy.random.Generator that shuffles.
+        rng: numpy.random.Generator that shuffles; the same on all ranks.
+        ranks: `ranks.Ranks`; of a batch of all ranks together each gets its part.
     """
 
-    def __init__(self, rows, batchsize, rng):
+    def __init__(self, rows, batchsize, rng, ranks=ALONE):
         self.rows = rows
-        self.batch_size = batchsize
+        self.batch_size = batchsize * ranks.size
+        self._ranks = ranks
         self._rng = rng
         self.epoch = 0
         self.is_new_epoch = False
@@ -195,7 +198,7 @@ class PoseIterator(chainer.dataset.Iterator):
                 self._order = self._rng.permutation(len(self._order))
         self.is_new_epoch = self.epoch > epoch
         xp = chainer.backend.get_array_module(self.rows)
-        return self.rows[xp.asarray(np.concatenate(drawn))]
+        return self.rows[xp.asarray(self._ranks.part(np.concatenate(drawn)))]
 
     next = __next__
 

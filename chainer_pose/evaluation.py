@@ -8,6 +8,7 @@ import numpy as np
 from chainer_pose import datasets, functions, geometry, metrics
 from chainer_pose.errors import InputError
 from chainer_pose.martinez import Martinez
+from chainer_pose.ranks import ALONE
 
 
 def lift_rows(generator, rows, batchsize=4096):
@@ -155,7 +156,7 @@ class Result:
     scores: dict
 
 
-def evaluate(generator, data, protocols=('kudo',), batchsize=4096):
+def evaluate(generator, data, protocols=('kudo',), batchsize=4096, ranks=ALONE):
     """Errors of a generator on data with truth.
 
     Args:
@@ -163,23 +164,42 @@ def evaluate(generator, data, protocols=('kudo',), batchsize=4096):
         data: `pose_file.PoseData`.
         protocols: names from `PROTOCOLS`.
         batchsize: poses lifted at a time.
+        ranks: `ranks.Ranks`, each of which measures a part.
     Returns:
-        `Result`.
+        `Result`, the same on all ranks.
     Raises:
         InputError: if the data have no 3D in mm, or no pose that can be lifted.
     """
     usable = _measurable(data)
-    predicted, target = lift(generator, usable, batchsize)
-    root = data.skeleton.root
-    errors = {name: PROTOCOLS[name](predicted, target, root) for name in protocols}
-    inverted = predicted * np.array([1, 1, -1], predicted.dtype)
-    better = metrics.mpjpe(inverted, target) < metrics.mpjpe(predicted, target)
+    first, end = (len(usable) * (ranks.rank + i) // ranks.size for i in (0, 1))
+    parts = [
+        _errors(generator, usable.select(slice(at, min(at + _PART, end))), protocols, batchsize)
+        for at in range(first, end, _PART)
+    ]
+    parts = [part for of_rank in ranks.gather(parts) for part in of_rank]
+    errors = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    better = errors.pop(_BETTER)
     return Result(
         n_poses=len(usable),
         n_left_out=len(data) - len(usable),
         inverted_better=float(better.mean()),
         scores={name: by_action(error, usable) for name, error in errors.items()},
     )
+
+
+_PART = 32768  # poses measured at a time: what lies between 2D and an error is ten times as large
+_BETTER = 'inverted better'
+
+
+def _errors(generator, data, protocols, batchsize):
+    """dict from each protocol to (N,) errors, and from `_BETTER` to (N,) bool."""
+    predicted, target = lift(generator, data, batchsize)
+    inverted = predicted * np.array([1, 1, -1], predicted.dtype)
+    better = metrics.mpjpe(inverted, target) < metrics.mpjpe(predicted, target)
+    root = data.skeleton.root
+    return {name: PROTOCOLS[name](predicted, target, root) for name in protocols} | {
+        _BETTER: better
+    }
 
 
 def _measurable(data):

@@ -6,6 +6,7 @@ Links and functions see a pose as one row, interleaved x1 y1 x2 y2 ...;
 
 import chainer
 import chainer.functions as F
+import numpy as np
 
 _TINY = 1e-8  # |v|^2 |w|^2 of eq. (3) is about 1e-2 on normalised poses
 
@@ -37,19 +38,20 @@ def rotations(angle, pitch=None):
         chainer.Variable of shape (B, 3, 3), each to be applied to a column x, y, z.
     """
     xp = chainer.backend.get_array_module(angle)
-    zero = xp.zeros_like(angle)
-    if pitch is None:
-        n_y, n_z = xp.ones_like(angle), zero
-    else:
-        if not isinstance(pitch, chainer.Variable):
-            pitch = xp.asarray(pitch, angle.dtype)
-        pitch = F.broadcast_to(pitch, angle.shape)
-        n_y, n_z = F.cos(pitch), F.sin(pitch)
+    zero, one = xp.zeros_like(angle), xp.ones_like(angle)
+    cos, sin = xp.cos(angle), xp.sin(angle)
+    if pitch is None:  # the same at a glance, and nothing to differentiate
+        matrix = xp.stack([cos, zero, sin, zero, one, zero, -sin, zero, cos], axis=1)
+        return chainer.as_variable(matrix.reshape(-1, 3, 3))
+    if not isinstance(pitch, chainer.Variable):
+        pitch = xp.asarray(pitch, angle.dtype)
+    pitch = F.broadcast_to(pitch, angle.shape)
+    n_y, n_z = F.cos(pitch), F.sin(pitch)
     n = F.stack([zero, n_y, n_z], axis=1)
     cross = F.reshape(
         F.stack([zero, -n_z, n_y, n_z, zero, zero, -n_y, zero, zero], axis=1), (-1, 3, 3)
     )
-    cos, sin = (f(angle)[:, None, None] for f in (xp.cos, xp.sin))
+    cos, sin = cos[:, None, None], sin[:, None, None]
     along = F.matmul(n[:, :, None], n[:, None, :])
     return cos * xp.eye(3, dtype=angle.dtype) + (
         F.broadcast_to(1 - cos, along.shape) * along + F.broadcast_to(sin, cross.shape) * cross
@@ -116,12 +118,59 @@ def rescale(rows):
 
 def generator_loss(fake_logits):
     """The generator's side of eq. (2), non-saturating: mean of -log D(fake)."""
-    return F.mean(F.softplus(-fake_logits))
+    return _cross_entropy(fake_logits, real=True)
 
 
 def discriminator_loss(real_logits, fake_logits):
     """The discriminator's side of eq. (2): mean of -log D(real) - log(1 - D(fake))."""
-    return F.mean(F.softplus(-real_logits)) + F.mean(F.softplus(fake_logits))
+    return _cross_entropy(real_logits, real=True) + _cross_entropy(fake_logits, real=False)
+
+
+def _cross_entropy(logits, real):
+    xp = chainer.backend.get_array_module(logits)
+    return F.sigmoid_cross_entropy(logits, xp.full(logits.shape, real, np.int32))
+
+
+class _SinBeta(chainer.FunctionNode):
+    """`sin_beta` of x and z, (B, J) each, as one node: with its own it is some fifty."""
+
+    def __init__(self, joints):
+        self._joints = joints
+
+    def forward(self, inputs):
+        self.retain_inputs((0, 1))
+        (v_x, v_z), (w_x, w_z) = self._vectors(*inputs)
+        cross = v_x * w_z - v_z * w_x
+        # One root of the product keeps value and gradient finite at zero length.
+        xp = chainer.backend.get_array_module(v_x)
+        self._length = xp.sqrt((v_x**2 + v_z**2) * (w_x**2 + w_z**2) + _TINY)
+        self._sine = cross / self._length
+        return (self._sine,)
+
+    def backward(self, indexes, grad_outputs):
+        x, z = (variable.array for variable in self.get_retained_inputs())
+        (v_x, v_z), (w_x, w_z) = self._vectors(x, z)
+        # d(cross / length) = d cross / length - sine d(length^2) / (2 length^2)
+        by_cross = grad_outputs[0].array / self._length
+        by_v = self._sine * by_cross / self._length * (w_x**2 + w_z**2)
+        by_w = self._sine * by_cross / self._length * (v_x**2 + v_z**2)
+        gradients = (
+            self._scatter(x, by_cross * w_z - by_v * v_x, -by_cross * v_z - by_w * w_x),
+            self._scatter(z, -by_cross * w_x - by_v * v_z, by_cross * v_x - by_w * w_z),
+        )
+        return tuple(chainer.Variable(gradients[i]) for i in indexes)
+
+    def _vectors(self, x, z):
+        nose, neck, left, right = self._joints
+        face = [c[:, nose] - c[:, neck] for c in (x, z)]
+        shoulders = [c[:, left] - c[:, right] for c in (x, z)]
+        return face, shoulders
+
+    def _scatter(self, like, face, shoulders):
+        gradient = chainer.backend.get_array_module(like).zeros_like(like)
+        for joint, of_joint in zip(self._joints, (face, -face, shoulders, -shoulders)):
+            gradient[:, joint] += of_joint
+        return gradient
 
 
 def sin_beta(rows, depth, joints):
@@ -139,14 +188,7 @@ def sin_beta(rows, depth, joints):
     Returns:
         chainer.Variable of shape (B,).
     """
-    x = from_rows(rows)[:, :, 0]
-    v_x = x[:, joints.nose] - x[:, joints.neck]
-    v_z = depth[:, joints.nose] - depth[:, joints.neck]
-    w_x = x[:, joints.left_shoulder] - x[:, joints.right_shoulder]
-    w_z = depth[:, joints.left_shoulder] - depth[:, joints.right_shoulder]
-    # One root of the product keeps value and gradient finite at zero length.
-    lengths = F.sqrt((v_x**2 + v_z**2) * (w_x**2 + w_z**2) + _TINY)
-    return (v_x * w_z - v_z * w_x) / lengths
+    return _SinBeta(joints).apply((from_rows(rows)[:, :, 0], depth))[0]
 
 
 def angle_loss(rows, depth, joints):

@@ -4,10 +4,10 @@ import itertools
 
 import chainer
 import chainer.functions as F
-import chainer.links as L
 import numpy as np
 
 from chainer_pose.activations import leaky_relu
+from chainer_pose.linear import Linear
 
 
 class PoseMLP(chainer.Chain):
@@ -24,10 +24,10 @@ class PoseMLP(chainer.Chain):
         super().__init__()
         normal = chainer.initializers.Normal(std, rng=rng)
         with self.init_scope():
-            self.l1 = L.Linear(n_in, n_unit, initialW=normal)
-            self.l2 = L.Linear(n_unit, n_unit, initialW=normal)
-            self.l3 = L.Linear(n_unit, n_unit, initialW=normal)
-            self.l4 = L.Linear(n_unit, n_out, initialW=normal)
+            self.l1 = Linear(n_in, n_unit, initialW=normal)
+            self.l2 = Linear(n_unit, n_unit, initialW=normal)
+            self.l3 = Linear(n_unit, n_unit, initialW=normal)
+            self.l4 = Linear(n_unit, n_out, initialW=normal)
 
     def forward(self, x):
         h1 = leaky_relu(self.l1(x))

@@ -12,6 +12,7 @@ import numpy as np
 
 from chainer_pose import datasets, functions, geometry
 from chainer_pose.errors import InputError
+from chainer_pose.linear import Linear
 
 DROPOUT = 0.5
 
@@ -23,7 +24,7 @@ class Layer(chainer.Chain):
         super().__init__()
         he = chainer.initializers.HeNormal(rng=rng)
         with self.init_scope():
-            self.linear = L.Linear(n_in, n_unit, initialW=he)
+            self.linear = Linear(n_in, n_unit, initialW=he)
             self.norm = L.BatchNormalization(n_unit)
 
     def forward(self, x, rng=None):
@@ -52,7 +53,7 @@ class Martinez(chainer.Chain):
             self.enter = Layer(2 * n_joints, n_unit, rng)
             self.a1, self.a2, self.b1, self.b2 = (Layer(n_unit, n_unit, rng) for _ in range(4))
             he = chainer.initializers.HeNormal(rng=rng)
-            self.leave = L.Linear(n_unit, 3 * n_joints, initialW=he)
+            self.leave = Linear(n_unit, 3 * n_joints, initialW=he)
         for name, size in (('in', 2 * n_joints), ('out', 3 * n_joints)):
             self.add_persistent(f'{name}_mean', np.zeros(size, np.float32))
             self.add_persistent(f'{name}_std', np.ones(size, np.float32))

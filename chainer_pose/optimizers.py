@@ -4,7 +4,11 @@ import chainer
 import numpy as np
 from chainer.optimizers.adam import AdamRule
 
-_BLOCK = 65536  # numbers; five arrays of as many stay in a core's cache
+from chainer_pose.linear import Product
+
+_BLOCK = 131072  # numbers, half a megabyte: with what belongs to them, a core's cache full
+
+_SLIM = 128  # rows of a batch, up to which multiplying block by block is the faster
 
 
 class Adam(chainer.optimizers.Adam):
@@ -27,35 +31,89 @@ class Adam(chainer.optimizers.Adam):
     def create_update_rule(self):
         return _Rule(self.hyperparam, self.weight_decay)
 
+    def reallocate_cleared_grads(self):
+        """Nothing: a gradient that is not there is a product yet to be multiplied out."""
+
+
+def take(param, gradient):
+    """Give a parameter its gradient for the next step.
+
+    Args:
+        param: chainer.Parameter with a rule of `Adam`.
+        gradient: array, `linear.Product`, or None for zero.
+    """
+    param.update_rule.product = None
+    if isinstance(gradient, Product):
+        slim = len(gradient.right) <= _SLIM and param.size > _BLOCK
+        if slim and isinstance(gradient.left, np.ndarray):
+            param.update_rule.product = gradient
+            gradient = None
+        else:
+            gradient = gradient.multiply()
+    elif gradient is None:
+        gradient = param.xp.zeros_like(param.array)
+    param.grad = gradient
+
+
+def _step_numpy(p, m, v, g, decay, share1, share2, eps, alpha):
+    """What _adam.c does, bit for bit, where that has not been compiled or is not for."""
+    a, b = np.empty((2, len(p)), p.dtype)
+    np.multiply(p, decay, out=a)
+    a += g
+    np.subtract(a, m, out=b)
+    b *= share1
+    m += b
+    a *= a
+    a -= v
+    a *= share2
+    v += a
+    np.sqrt(v, out=a)
+    a += eps
+    np.divide(alpha, a, out=a)
+    a *= m
+    p -= a
+
+
+try:
+    from chainer_pose._adam import step as _step
+except ImportError:
+    _step = _step_numpy
+
+
+def _blocks(product, gradient):
+    """Slices of a parameter, flat, with the gradient of each."""
+    if product is None:
+        gradient = gradient.reshape(-1)
+        for start in range(0, gradient.size, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            yield block, gradient[block]
+        return
+    width = product.right.shape[1]
+    rows = max(1, _BLOCK // width)
+    spare = np.empty((rows, width), product.left.dtype)
+    for start in range(0, len(product.left), rows):
+        left = product.left[start : start + rows]
+        gradient = np.dot(left, product.right, out=spare[: len(left)]).reshape(-1)
+        yield slice(start * width, start * width + gradient.size), gradient
+
 
 class _Rule(AdamRule):
+    """Adam's rule, whose gradient may be a `linear.Product`: `product`, for one step."""
+
     def __init__(self, hyperparam, weight_decay):
         super().__init__(hyperparam)
         self._weight_decay = weight_decay
+        self.product = None
 
     def update_core_cpu(self, param):
-        hp = self.hyperparam
+        hp, product = self.hyperparam, self.product
+        constants = self._weight_decay, 1 - hp.beta1, 1 - hp.beta2, hp.eps, self.alpha_t
         # Views, not copies: what is written here is written into the parameter.
-        arrays = param.array, param.grad, self.state['m'], self.state['v']
-        arrays = [array.reshape(-1) for array in arrays]
-        spare = np.empty((2, min(_BLOCK, param.size)), param.dtype)
-        for start in range(0, param.size, _BLOCK):
-            p, g, m, v = (array[start : start + _BLOCK] for array in arrays)
-            a, b = spare[:, : len(p)]
-            np.multiply(p, self._weight_decay, out=a)
-            a += g
-            np.subtract(a, m, out=b)
-            b *= 1 - hp.beta1
-            m += b
-            a *= a
-            a -= v
-            a *= 1 - hp.beta2
-            v += a
-            np.sqrt(v, out=a)
-            a += hp.eps
-            np.divide(self.alpha_t, a, out=a)
-            a *= m
-            p -= a
+        arrays = [a.reshape(-1) for a in (param.array, self.state['m'], self.state['v'])]
+        step = _step if param.dtype == np.float32 else _step_numpy
+        for block, gradient in _blocks(product, param.grad):
+            step(*(array[block] for array in arrays), gradient, *constants)
+        self.product = None
 
     def update_core_gpu(self, param):
         if self._weight_decay:

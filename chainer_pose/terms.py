@@ -11,6 +11,7 @@ import chainer
 import chainer.functions as F
 
 from chainer_pose import functions
+from chainer_pose.ranks import ALONE
 
 
 class Turned(NamedTuple):
@@ -120,17 +121,19 @@ class BoneRatios(Term):
         bones: pairs of joints (child, parent).
         weight: the factor.
         momentum: share of a batch in the running mean.
+        ranks: `ranks.Ranks`, whose batches make the mean together.
     """
 
-    def __init__(self, bones, weight, momentum=0.01):
+    def __init__(self, bones, weight, momentum=0.01, ranks=ALONE):
         super().__init__(bones=weight)
         self._bones = bones
         self._momentum = momentum
+        self._ranks = ranks
         self.mean = None
 
     def __call__(self, batch):
         ratios = functions.bone_ratios(batch.pose, self._bones)
-        mean = ratios.array.mean(axis=0)
+        (mean,) = self._ranks.mean([ratios.array.mean(axis=0)])
         if self.mean is None:
             self.mean = mean
         else:

@@ -19,6 +19,7 @@ from chainer_pose import (
 )
 from chainer_pose.extensions import MovingAverage, PoseEvaluator, PosePlot
 from chainer_pose.optimizers import Adam
+from chainer_pose.ranks import ALONE
 from chainer_pose.triggers import EveryAndLast
 
 # One a purpose: add at the end only, or old seeds mean other runs.
@@ -28,7 +29,7 @@ STREAMS = (
 PITCH_STEP_SIZE = 1e-3
 
 
-def make_trainer(options, data, rows, validation, device):
+def make_trainer(options, data, rows, validation, device, ranks=ALONE):
     """Wire what `options` ask for.
 
     Args:
@@ -37,16 +38,17 @@ def make_trainer(options, data, rows, validation, device):
         rows: its `datasets.training_rows`.
         validation: `pose_file.PoseData` to measure on, or None.
         device: chainer device.
+        ranks: `ranks.Ranks` that train together.
     Returns:
-        chainer.training.Trainer.
+        chainer.training.Trainer; of all ranks but the first, one that writes nothing.
     Raises:
         InputError: if the data lack what the options need.
     """
     rng = random_state.streams(options.seed, STREAMS)
-    updater = _UPDATERS[options.mode](options, data, rows, device, rng)
+    updater = _UPDATERS[options.mode](options, data, rows, device, rng, ranks)
     length = (options.iterations, 'iteration') if options.iterations else (options.epoch, 'epoch')
     trainer = chainer.training.Trainer(updater, length, out=options.out)
-    add_extensions(trainer, options, data.skeleton, rows, validation)
+    add_extensions(trainer, options, data.skeleton, rows, validation, ranks)
     return trainer
 
 
@@ -65,7 +67,7 @@ def _generator_optimizer(options, skeleton, device, rng):
     return optimizer
 
 
-def _adversarial_updater(options, data, rows, device, rng):
+def _adversarial_updater(options, data, rows, device, rng, ranks):
     skeleton = data.skeleton
     optimizers = {'gen': _generator_optimizer(options, skeleton, device, rng)}
     discriminator = links.Discriminator(len(skeleton), options.n_unit, options.init_std, rng['dis'])
@@ -78,18 +80,19 @@ def _adversarial_updater(options, data, rows, device, rng):
         if learned:
             optimizers['pitch'] = Adam(PITCH_STEP_SIZE, options.beta1).setup(pitch)
     return updaters.PoseGANUpdater(
-        datasets.PoseIterator(device.send(rows), options.batchsize, rng['shuffle']),
+        datasets.PoseIterator(device.send(rows), options.batchsize, rng['shuffle'], ranks),
         optimizers,
-        make_terms(options, data, optimizers['gen'].target, rng),
+        make_terms(options, data, optimizers['gen'].target, rng, ranks),
         rng['angles'],
         pitch=pitch,
         accuracy_cap=options.accuracy_cap,
         rescale_fakes=options.rescale_fakes,
         device=device,
+        ranks=ranks,
     )
 
 
-def make_terms(options, data, generator, rng):
+def make_terms(options, data, generator, rng, ranks=ALONE):
     """The terms of the generator's loss: a list of `terms.Term`."""
     skeleton = data.skeleton
     chosen = [terms.Adversarial()]
@@ -98,16 +101,16 @@ def make_terms(options, data, generator, rng):
     if any(options.consistency):
         chosen.append(terms.Consistency(generator, *options.consistency))
     if options.bone_weight > 0:
-        chosen.append(terms.BoneRatios(skeleton.bones, options.bone_weight))
+        chosen.append(terms.BoneRatios(skeleton.bones, options.bone_weight, ranks=ranks))
     if options.mode == 'semi-supervised':
-        iterator = _labelled_iterator(options, data, generator.device, rng)
+        iterator = _labelled_iterator(options, data, generator.device, rng, ranks)
         chosen.append(terms.Depth(generator, iterator, options.depth_weight))
     return chosen
 
 
-def _labelled_iterator(options, data, device, rng):
+def _labelled_iterator(options, data, device, rng, ranks):
     rows = device.send(datasets.labelled_rows(_labelled(options, data, rng)))
-    return datasets.PoseIterator(rows, options.batchsize, rng['shuffle_labelled'])
+    return datasets.PoseIterator(rows, options.batchsize, rng['shuffle_labelled'], ranks)
 
 
 def _labelled(options, data, rng):
@@ -116,7 +119,7 @@ def _labelled(options, data, rng):
     return datasets.choose_labelled(data, options.labelled, rng['labelled'])
 
 
-def _supervised_updater(options, data, _, device, rng):
+def _supervised_updater(options, data, _, device, rng, ranks):
     labelled = _labelled(options, data, rng)
     if options.model == 'martinez':
         rows, loss = martinez.rows_of(labelled), martinez.loss
@@ -127,8 +130,8 @@ def _supervised_updater(options, data, _, device, rng):
     else:
         rows, loss = datasets.labelled_rows(labelled), terms.labelled_loss
         optimizer = _generator_optimizer(options, data.skeleton, device, rng)
-    iterator = datasets.PoseIterator(device.send(rows), options.batchsize, rng['shuffle'])
-    return updaters.SupervisedUpdater(iterator, optimizer, loss, rng['dropout'], device=device)
+    iterator = datasets.PoseIterator(device.send(rows), options.batchsize, rng['shuffle'], ranks)
+    return updaters.SupervisedUpdater(iterator, optimizer, loss, rng['dropout'], device, ranks)
 
 
 _UPDATERS = {
@@ -138,11 +141,11 @@ _UPDATERS = {
 }
 
 
-def add_extensions(trainer, options, skeleton, rows, validation):
+def add_extensions(trainer, options, skeleton, rows, validation, ranks=ALONE):
     """Log, plots, validation, pictures, averaged weights and snapshots."""
     gen = trainer.updater.get_optimizer('gen').target
-    n_poses = len(trainer.updater.get_iterator('main').rows)
-    last = options.iterations or math.ceil(options.epoch * n_poses / options.batchsize)
+    iterator = trainer.updater.get_iterator('main')
+    last = options.iterations or math.ceil(options.epoch * len(iterator.rows) / iterator.batch_size)
 
     def every(given, times):
         if options.iterations is None and given is None:
@@ -159,7 +162,9 @@ def add_extensions(trainer, options, skeleton, rows, validation):
         trainer.extend(average)
         gen = average.average  # what is measured, drawn and written from here on
     if has_truth:
-        trainer.extend(PoseEvaluator(gen, validation), trigger=evaluating)
+        trainer.extend(PoseEvaluator(gen, validation, ranks=ranks), trigger=evaluating)
+    if ranks.rank > 0:
+        return
     if validation is not None:
         trainer.extend(PosePlot(gen, validation), trigger=evaluating)
 

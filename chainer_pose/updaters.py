@@ -3,13 +3,16 @@
 import math
 
 import chainer
-import chainer.functions as F
 import numpy as np
 
 from chainer_pose import functions
 from chainer_pose.errors import NonFiniteError
+from chainer_pose.linear import Calls
+from chainer_pose.optimizers import take
 from chainer_pose.random_state import serialize_rng
+from chainer_pose.ranks import ALONE
 from chainer_pose.terms import Turned
+from chainer_pose.verdict import Verdict
 
 
 def random_angles(n, rng):
@@ -17,16 +20,15 @@ def random_angles(n, rng):
     return rng.uniform(-np.pi, np.pi, n).astype(np.float32)
 
 
-def accuracies(real_logits, fake_logits):
-    """Shares of the batch that the discriminator judges rightly.
+def right(real_logits, fake_logits):
+    """How many poses the discriminator judges rightly.
 
     Args:
         real_logits, fake_logits: arrays of shape (B, 1).
     Returns:
-        (real, fake), two floats.
+        (real, fake), two arrays of shape ().
     """
-    n = real_logits.size
-    return int((real_logits > 0).sum()) / n, int((fake_logits < 0).sum()) / n
+    return (real_logits > 0).sum(), (fake_logits < 0).sum()
 
 
 def gate(accuracy, cap):
@@ -58,6 +60,7 @@ class PoseGANUpdater(chainer.training.StandardUpdater):
         rescale_fakes: normalise the turned poses as the real ones are, before
             the discriminator sees them; see `functions.rescale`.
         device: chainer device, or None for the CPU.
+        ranks: `ranks.Ranks` that train together; what is reported is their mean.
 
     Reports, for each iteration:
         * ``gen/<name>``: each loss of each term, before its factor: with the
@@ -82,6 +85,7 @@ class PoseGANUpdater(chainer.training.StandardUpdater):
         accuracy_cap=0.9,
         rescale_fakes=False,
         device=None,
+        ranks=ALONE,
     ):
         super().__init__(iterator, optimizers, device=device)
         self.terms = terms
@@ -89,6 +93,7 @@ class PoseGANUpdater(chainer.training.StandardUpdater):
         self.accuracy_cap = accuracy_cap
         self.rescale_fakes = rescale_fakes
         self._rng = rng
+        self._ranks = ranks
 
     # Which reports to print and to plot, by their unit: `losses`, `shares`, `degrees`.
     shares = ('dis/accuracy', 'gen/updated', 'dis/updated')
@@ -105,42 +110,48 @@ class PoseGANUpdater(chainer.training.StandardUpdater):
         optimizers = dict(self.get_all_optimizers())
         dis_optimizer = optimizers.pop('dis')  # the others learn from the generator's loss
         rows = self.get_iterator('main').next()
-        batch, fake, real_logits, report = self._forward(rows)
+        with Calls() as calls:
+            batch, verdict, report = self._forward(rows)
+            losses, gen_loss = self._generator_losses(batch)
+        real_logits, fake_logits = verdict.logits[: len(rows)], verdict.logits[len(rows) :]
+        dis_loss = functions.discriminator_loss(real_logits, fake_logits)
+        report = {**losses, 'dis/loss': dis_loss, **report}
+        numbers = [*report.values(), *right(real_logits.array, fake_logits.array)]
+        *means, real, fake = self._ranks.mean(_floats(numbers))
+        report = dict(zip(report, means))
+        _check_finite(report, self.iteration + 1)
 
-        losses, gen_loss = self._generator_losses(batch)
-        dis_loss = functions.discriminator_loss(real_logits, batch.logits)
-        for name, loss in {**losses, 'dis/loss': dis_loss}.items():
-            report[name] = _finite(name, loss, self.iteration + 1)
-
-        right = accuracies(real_logits.array, batch.logits.array)
-        accuracy = sum(right) / 2
+        # From whole numbers: how many ranks there are must not move it across the cap.
+        n_poses = len(rows) * self._ranks.size
+        accuracy = round((real + fake) * self._ranks.size) / (2 * n_poses)
         update_gen, update_dis = gate(accuracy, self.accuracy_cap)
-        # The generator first: an optimizer writes into the arrays that the
-        # graph refers to, so a step of the discriminator before this backward
-        # pass would change the generator's gradient.
         if update_gen:
-            _step(optimizers.values(), gen_loss)
-        fake.unchain()  # to the discriminator the fakes are data
+            links = [optimizer.target for optimizer in optimizers.values()]
+            gradients = calls.gradients(gen_loss, links)
+            _step(optimizers.values(), self._ranks.gradients(gradients, links))
         if update_dis:
-            _step([dis_optimizer], dis_loss)
+            gradients = verdict.gradients(dis_loss)
+            links = [dis_optimizer.target]
+            _step([dis_optimizer], self._ranks.gradients(gradients, links))
 
         chainer.report(
             {
                 **report,
                 'dis/accuracy': accuracy,
-                'dis/accuracy/real': right[0],
-                'dis/accuracy/fake': right[1],
+                'dis/accuracy/real': real / len(rows),
+                'dis/accuracy/fake': fake / len(rows),
                 'gen/updated': float(update_gen),
                 'dis/updated': float(update_dis),
             }
         )
 
     def _forward(self, rows):
-        """Lift, turn, project and judge: (`Turned`, fakes, logits of real poses, report)."""
+        """Lift, turn, project and judge: (`Turned`, `Verdict` of real and fake, report)."""
         gen, dis = (self.get_optimizer(name).target for name in ('gen', 'dis'))
-        angle = gen.device.send(random_angles(len(rows), self._rng))
+        angle = self._ranks.part(random_angles(len(rows) * self._ranks.size, self._rng))
+        angle = gen.device.send(angle)
         pitch = None if self.pitch is None else self.pitch(rows)
-        report = {} if pitch is None else {'camera/pitch': math.degrees(_mean(pitch))}
+        report = {} if pitch is None else {'camera/pitch': pitch.array.mean() * (180 / math.pi)}
 
         pose = functions.to_pose(rows, gen(rows))
         rotation = functions.rotations(angle, pitch)
@@ -148,11 +159,9 @@ class PoseGANUpdater(chainer.training.StandardUpdater):
         fake = functions.project(turned)
         if self.rescale_fakes:
             fake = functions.rescale(fake)
-        # One pass over both: each layer's weights are read once.
-        logits = dis(F.concat([rows, fake], axis=0))
-        real_logits, fake_logits = logits[: len(rows)], logits[len(rows) :]
-        batch = Turned(rows, pose, rotation, turned, self.rescale_fakes, fake_logits)
-        return batch, fake, real_logits, report
+        verdict = Verdict(dis, gen.xp.concatenate([rows, fake.array]))
+        logits = verdict.follow(fake, start=len(rows))
+        return Turned(rows, pose, rotation, turned, self.rescale_fakes, logits), verdict, report
 
     def _generator_losses(self, batch):
         """({'gen/<name>': loss}, the weighted sum of them)."""
@@ -180,6 +189,7 @@ class SupervisedUpdater(chainer.training.StandardUpdater):
             `terms.labelled_loss` or `martinez.loss`.
         rng: numpy.random.Generator for what the loss draws.
         device: chainer device, or None for the CPU.
+        ranks: as of `PoseGANUpdater`; for a loss that draws nothing.
 
     Reports, for each iteration:
         * ``gen/supervised``: the loss.
@@ -190,16 +200,21 @@ class SupervisedUpdater(chainer.training.StandardUpdater):
 
     losses, shares, degrees = ('gen/supervised',), (), ()  # as of `PoseGANUpdater`
 
-    def __init__(self, iterator, optimizer, loss, rng, device=None):
+    def __init__(self, iterator, optimizer, loss, rng, device=None, ranks=ALONE):
         super().__init__(iterator, {'gen': optimizer}, device=device)
         self._loss = loss
         self._rng = rng
+        self._ranks = ranks
 
     def update_core(self):
         optimizer = self.get_optimizer('gen')
-        loss = self._loss(optimizer.target, self.get_iterator('main').next(), self._rng)
-        report = {'gen/supervised': _finite('gen/supervised', loss, self.iteration + 1)}
-        _step([optimizer], loss)
+        with Calls() as calls:
+            loss = self._loss(optimizer.target, self.get_iterator('main').next(), self._rng)
+        (mean,) = self._ranks.mean(_floats([loss]))
+        report = {'gen/supervised': mean}
+        _check_finite(report, self.iteration + 1)
+        links = [optimizer.target]
+        _step([optimizer], self._ranks.gradients(calls.gradients(loss, links), links))
         chainer.report(report)
 
     def serialize(self, serializer):
@@ -207,23 +222,28 @@ class SupervisedUpdater(chainer.training.StandardUpdater):
         serialize_rng(serializer, 'rng', self._rng)
 
 
-def _mean(variable):
-    return float(variable.array.mean())
+def _floats(numbers):
+    """Variables and arrays of shape () as Python floats; a GPU is waited for once.
+
+    Chainer's reporter would average float32 in float32.
+    """
+    arrays = [chainer.as_array(number) for number in numbers]
+    xp = chainer.backend.get_array_module(*arrays)
+    if xp is np:
+        return [float(array) for array in arrays]
+    return xp.stack([array.astype(np.float32) for array in arrays]).get().tolist()
 
 
-def _finite(name, loss, iteration):
-    # A Python float: Chainer's reporter would average float32 in float32.
-    value = float(loss.array)
-    if not math.isfinite(value):
-        raise NonFiniteError(f'{name} is {value} at iteration {iteration}: training has diverged')
-    return value
+def _check_finite(report, iteration):
+    for name, value in report.items():
+        if not math.isfinite(value):
+            raise NonFiniteError(
+                f'{name} is {value} at iteration {iteration}: training has diverged'
+            )
 
 
-def _step(optimizers, loss):
-    # chainer.grad computes what is asked for only: loss.backward() through the
-    # discriminator would also fill the gradients of its parameters.
-    params = [param for optimizer in optimizers for param in optimizer.target.params()]
-    for param, gradient in zip(params, chainer.grad([loss], params)):
-        param.grad_var = gradient
+def _step(optimizers, gradients):
+    for param, gradient in gradients:
+        take(param, gradient)
     for optimizer in optimizers:
         optimizer.update()

@@ -3,11 +3,20 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
-from chainer_pose import activations, links, optimizers
+from chainer_pose import activations, linear, links, optimizers
+
+
+@pytest.fixture(params=['compiled', 'numpy'])
+def step(request, monkeypatch):
+    """Adam in C, where it has been compiled, and in NumPy."""
+    if request.param == 'numpy':
+        monkeypatch.setattr(optimizers, '_step', optimizers._step_numpy)
+    elif optimizers._step is optimizers._step_numpy:
+        pytest.skip('chainer_pose._adam has not been compiled')
 
 
 @pytest.mark.parametrize('decay', [0.0, 1e-2])
-def test_adam_is_chainers_bit_for_bit(rng, monkeypatch, decay):
+def test_adam_is_chainers_bit_for_bit(rng, monkeypatch, step, decay):
     monkeypatch.setattr(optimizers, '_BLOCK', 37)  # blocks that do not divide a layer
     ours = links.Generator(5, 24, 0.3, rng)
     theirs = ours.copy(mode='copy')
@@ -25,6 +34,41 @@ def test_adam_is_chainers_bit_for_bit(rng, monkeypatch, decay):
             adam.update()
         for param, other in zip(ours.params(), theirs.params()):
             np.testing.assert_array_equal(param.array, other.array)
+
+
+def test_a_gradient_may_be_a_product(rng, monkeypatch, step):
+    monkeypatch.setattr(optimizers, '_BLOCK', 37)  # three rows of twelve, and a rest
+    products = [
+        linear.Product(rng.normal(size=(10, 5)).astype('f'), rng.normal(size=(5, 12)).astype('f'))
+        for _ in range(3)
+    ]
+    params = [chainer.Parameter(np.ones((10, 12), 'f')) for _ in range(2)]
+    for param, multiplied in zip(params, (False, True)):
+        adam = optimizers.Adam(1e-3, 0.5, 1e-2)
+        param.update_rule = adam.create_update_rule()
+        for product in products:
+            optimizers.take(param, product.multiply() if multiplied else product)
+            assert (param.grad is None) != multiplied
+            param.update_rule.hyperparam.t = 1
+            param.update()
+    np.testing.assert_allclose(params[0].array, params[1].array, rtol=1e-6)
+
+
+def test_double_precision_is_stepped_in_numpy(rng):
+    params = [chainer.Parameter(np.ones(5, dtype)) for dtype in 'fd']
+    for param in params:
+        param.update_rule = optimizers.Adam(1e-3, 0.5).create_update_rule()
+        optimizers.take(param, np.arange(5).astype(param.dtype))
+        param.update()
+    np.testing.assert_allclose(params[0].array, params[1].array, rtol=1e-6)
+
+
+def test_without_a_gradient_only_the_weights_decay():
+    param = chainer.Parameter(np.ones(3, 'f'))
+    param.update_rule = optimizers.Adam(1e-3, 0.5, 1e-2).create_update_rule()
+    optimizers.take(param, None)
+    param.update()
+    assert (param.array < 1).all()
 
 
 def test_leaky_relu_is_chainers_with_its_gradients(rng):

@@ -175,7 +175,7 @@ def test_gate(rng, monkeypatch, accuracy, expected):
     assert updaters.gate(accuracy, 0.9) == expected
 
     updater = make_updater(rng)
-    monkeypatch.setattr(updaters, 'accuracies', lambda real, fake: (accuracy, accuracy))
+    monkeypatch.setattr(updaters, 'right', lambda real, fake: (accuracy * BATCH,) * 2)
     before = parameters(updater)
     observation = step(updater)
     after = parameters(updater)
@@ -185,9 +185,9 @@ def test_gate(rng, monkeypatch, accuracy, expected):
         assert all(changed) if updated else not any(changed)
 
 
-def test_accuracies_by_hand():
+def test_right_by_hand():
     real, fake = np.array([[1.0], [2.0], [0.0], [-1.0]]), np.array([[-1.0], [0.0], [1.0], [2.0]])
-    assert updaters.accuracies(real, fake) == (0.5, 0.25)  # a logit of 0 is no verdict
+    assert updaters.right(real, fake) == (2, 1)  # a logit of 0 is no verdict
 
 
 def test_report(rng):

@@ -3,6 +3,7 @@
 import chainer
 
 from chainer_pose import evaluation
+from chainer_pose.ranks import ALONE
 
 
 class PoseEvaluator(chainer.training.Extension):
@@ -12,6 +13,7 @@ class PoseEvaluator(chainer.training.Extension):
         generator: `links.Generator`.
         data: `pose_file.PoseData` with pose3d.
         batchsize: poses lifted at a time.
+        ranks: `ranks.Ranks`, each of which measures a part.
 
     Reports, in mm under the protocol kudo:
         * ``validation/mpjpe``: mean over the actions.
@@ -22,13 +24,16 @@ class PoseEvaluator(chainer.training.Extension):
     default_name = 'validation'
     priority = chainer.training.PRIORITY_WRITER
 
-    def __init__(self, generator, data, batchsize=4096):
+    def __init__(self, generator, data, batchsize=4096, ranks=ALONE):
         self.generator = generator
         self.data = data
         self.batchsize = batchsize
+        self._ranks = ranks
 
     def __call__(self, trainer):
-        result = evaluation.evaluate(self.generator, self.data, ('kudo',), self.batchsize)
+        result = evaluation.evaluate(
+            self.generator, self.data, ('kudo',), self.batchsize, self._ranks
+        )
         score = result.scores['kudo']
         chainer.report(
             {

@@ -1,0 +1,185 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chainer_pose import linear, links, ranks
+
+ROOT = Path(__file__).resolve().parent.parent
+PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
+MPIEXEC = shutil.which('mpiexec', path=PATH)
+SHORT = ('--iterations', '6', '--n-unit', '16', '--log-interval', '1', '--evaluate-interval', '3',
+         '--snapshot-interval', '3')  # fmt: skip
+
+
+@pytest.fixture
+def mpirun(small_file):
+    """Start train.py in some ranks."""
+    pytest.importorskip('mpi4py', reason='needs the extra [mpi]')
+    if MPIEXEC is None:
+        pytest.skip('no mpiexec')
+
+    def start(n, *arguments):
+        return subprocess.Popen(
+            [MPIEXEC, '-n', str(n), sys.executable, 'train.py', '--dataset', small_file,
+             '--communicator', 'naive', *map(str, arguments)],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, 'OMP_NUM_THREADS': '1'},
+        )  # fmt: skip
+
+    return start
+
+
+def finished(process, seconds=120):
+    out, err = process.communicate(timeout=seconds)
+    assert process.returncode == 0, err
+    return out
+
+
+def arrays(path):
+    with np.load(path) as file:
+        return {key: file[key] for key in file.files if key.startswith(('l', 'updater/model'))}
+
+
+@pytest.mark.parametrize(
+    ('batch', 'options'),
+    [
+        (4, []),
+        # Gradients of weights are multiplied out, then sent.
+        (24, ['--preset', 'plus', '--mode', 'semi-supervised', '--labelled', '0.2']),
+        (4, ['--mode', 'supervised']),
+    ],
+)
+def test_two_ranks_are_one_with_twice_the_batch(
+    mpirun, script, small_file, tmp_path, batch, options
+):
+    out = finished(mpirun(2, '--out', tmp_path / 'two', '--batchsize', batch, *SHORT, *options))
+    assert out.count('run directory') == 1  # the first alone speaks
+    script(
+        'train.py', '--dataset', small_file, '--out', tmp_path / 'one', '--batchsize', 2 * batch,
+        *SHORT, *options,
+    )  # fmt: skip
+    assert sorted(p.name for p in (tmp_path / 'two').iterdir()) == sorted(
+        p.name for p in (tmp_path / 'one').iterdir()
+    )
+    one, two = (arrays(tmp_path / name / 'snapshot_6.npz') for name in ('one', 'two'))
+    assert one.keys() == two.keys()
+    assert one
+    for key in one:
+        np.testing.assert_allclose(two[key], one[key], rtol=1e-3, atol=2e-6, err_msg=key)
+    one, two = (json.loads((tmp_path / name / 'log').read_text()) for name in ('one', 'two'))
+    for mine, theirs in zip(one, two):
+        mine.pop('elapsed_time'), theirs.pop('elapsed_time')
+        assert mine == pytest.approx(theirs, rel=1e-3)
+
+
+def test_ranks_resume(mpirun, refusal, tmp_path):
+    finished(mpirun(2, '--out', tmp_path / 'whole', '--batchsize', 4, *SHORT))
+    shutil.copytree(tmp_path / 'whole', tmp_path / 'cut')
+    (tmp_path / 'cut' / 'snapshot_6.npz').unlink()
+    (tmp_path / 'cut' / 'gen_6.npz').unlink()
+    line = refusal('train.py', '--resume', tmp_path / 'cut')
+    assert 'expected 2 rank(s), as the run began, found 1' in line
+    finished(mpirun(2, '--resume', tmp_path / 'cut'))
+    one, two = (arrays(tmp_path / name / 'snapshot_6.npz') for name in ('whole', 'cut'))
+    for key in one:
+        np.testing.assert_array_equal(two[key], one[key])
+
+
+def test_a_rank_that_dies_ends_the_job(mpirun, tmp_path):
+    started = time.monotonic()
+    process = mpirun(2, '--out', tmp_path / 'run', '--iterations', 10**6, '--log-interval', 1)
+    log = tmp_path / 'run' / 'log'
+    while not log.exists() and process.poll() is None:
+        assert time.monotonic() - started < 60
+        time.sleep(0.1)
+    children = subprocess.run(
+        ['pgrep', '-f', str(tmp_path / 'run')], capture_output=True, text=True
+    ).stdout.split()
+    ranks_of_it = [pid for pid in map(int, children) if _script(pid) == b'train.py']
+    os.kill(max(ranks_of_it), signal.SIGKILL)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert 'KILLED' in (out + err).upper() or 'TERMINATION' in (out + err).upper()
+
+
+def _script(pid):
+    """The script that a Python process runs."""
+    return Path(f'/proc/{pid}/cmdline').read_bytes().split(b'\0')[1]
+
+
+def test_a_rank_that_fails_ends_the_others(mpirun, tmp_path):
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run' / 'something').write_text('there')  # only the first rank looks
+    process = mpirun(2, '--out', tmp_path / 'run', *SHORT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert 'expected a new or empty folder' in err
+    assert 'Traceback' not in err
+
+
+def test_martinez_is_for_one(mpirun, tmp_path):
+    process = mpirun(2, '--out', tmp_path / 'run', '--mode', 'supervised', '--model', 'martinez')
+    _, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert 'expected --model kudo, found martinez' in err
+
+
+class Threads:
+    """What `ranks.Ranks` needs of a communicator, with the other rank's items known."""
+
+    rank, size, intra_rank = 0, 2, 0
+
+    def __init__(self, other):
+        self.mpi_comm = self
+        self._other = other
+
+    def allgather(self, item):
+        return [item, self._other]
+
+
+@pytest.mark.parametrize('batch', [2, 64])
+def test_gradients_of_ranks_are_their_mean(rng, batch):
+    link = links.Generator(3, 8, 0.1, rng)
+    shapes = [(linear.Product, (8, batch), (batch, 8)), (None, (8,), None)]
+
+    def draw():
+        product = linear.Product(*(rng.normal(size=shape).astype('f') for shape in shapes[0][1:]))
+        return [product, rng.normal(size=8).astype('f'), None]
+
+    params = [link.l2.W, link.l2.b, link.l1.b]
+    own, other = draw(), draw()
+    sent = [ranks.Ranks(Threads(None))._slim(gradient) for gradient in other]
+    assert isinstance(sent[0], linear.Product) == (batch == 2)
+    team = ranks.Ranks(Threads(sent))
+    found = team.gradients(list(zip(params, own)), [link])
+    assert [param for param, _ in found] == params
+    product, bias, nothing = (gradient for _, gradient in found)
+    whole = product.multiply() if batch == 2 else product
+    expected = (own[0].multiply() + other[0].multiply()) / 2
+    np.testing.assert_allclose(whole, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(bias, (own[1] + other[1]) / 2)
+    assert nothing is None
+
+
+def test_alone():
+    assert ranks.connect(None) is ranks.ALONE
+    assert ranks.ALONE.mean([1.5, np.array([2.0])]) == [1.5, np.array([2.0])]
+    np.testing.assert_array_equal(ranks.ALONE.part(np.arange(4)), np.arange(4))
+
+
+def test_without_mpi(refusal, small_file, tmp_path):
+    (tmp_path / 'mpi4py.py').write_text('raise ImportError("none here")\n')
+    line = refusal(
+        'train.py', '--dataset', small_file, '--out', tmp_path / 'run', '--communicator', 'naive',
+        PYTHONPATH=str(tmp_path),
+    )  # fmt: skip
+    assert '--communicator naive: expected mpi4py' in line
+    assert "pip install '.[mpi]'" in line

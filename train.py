@@ -2,6 +2,7 @@
 """Learn to lift 2D poses to 3D, from 2D poses alone (Kudo et al. 2018)."""
 
 import argparse
+import contextlib
 import datetime
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import numpy as np
 from chainer_pose import cli
 from chainer_pose.errors import InputError
 
-EXTENSIBLE = ('epoch', 'iterations', 'gpu')  # what --resume may change
+EXTENSIBLE = ('epoch', 'iterations', 'keep', 'gpu')  # what --resume may change
 NOT_STORED = ('out', 'resume')
+NOT_GIVEN = ('ranks',)  # stored, but no option
 MODES = ('unsupervised', 'semi-supervised', 'supervised')
 
 # What --preset stands for; an option that is given stands above its preset.
@@ -164,8 +166,8 @@ def make_parser():
         const='',
         metavar='RUN|SNAPSHOT',
         help='continue a run from its newest snapshot, or from the one named; without a '
-        'value, the run in --out. Its options apply; --epoch, --iterations and --gpu may '
-        'be given anew',
+        'value, the run in --out. Its options apply; --epoch, --iterations, --keep and --gpu '
+        'may be given anew',
     )
     group.add_argument(
         '--gpu',
@@ -208,8 +210,15 @@ def make_parser():
         '--snapshot-interval',
         type=cli.number(int, low=1),
         metavar='N',
-        help='iterations after which to save the trainer (the newest two are kept) and the '
+        help='iterations after which to save the trainer (the newest are kept: --keep) and the '
         'generator (default: an epoch, or a tenth of --iterations)',
+    )
+    group.add_argument(
+        '--keep',
+        type=cli.number(int, low=1),
+        default=2,
+        metavar='N',
+        help='newest trainer snapshots to keep (default: %(default)s)',
     )
     group.add_argument(
         '--evaluate-interval',
@@ -336,12 +345,9 @@ def parse_options(argv):
     if not given:
         parser.error('argument --resume: expected a run directory or a snapshot, or --out DIR')
 
-    from chainer_pose import run_directory
-
     path = Path(given)
     run = path if path.is_dir() else path.parent
-    stored = run_directory.read_options(run)
-    defaults = {key: value for key, value in stored.items() if hasattr(options, key)}
+    defaults = stored_options(run)
     parser.set_defaults(**defaults)
     options = parser.parse_args(argv)
     for key, value in defaults.items():
@@ -349,11 +355,47 @@ def parse_options(argv):
             name = f'--{key.replace("_", "-")}'
             raise InputError(
                 f'{name} {getattr(options, key)}: expected {value}, as the run {run} began; '
-                f'--resume may change only --epoch, --iterations and --gpu'
+                f'--resume may change only --epoch, --iterations, --keep and --gpu'
             )
     options.out = str(run)
-    options.resume = str(path if not path.is_dir() else run_directory.latest_snapshot(run))
+    options.resume = str(path)
     return options
+
+
+def stored_options(run):
+    """A run's options, checked as those of the command line are: dict.
+
+    Raises:
+        InputError: if the run has none, or one that could not have been given.
+    """
+    from chainer_pose import run_directory
+
+    parser = make_parser()
+
+    def refuse(message):
+        raise InputError(f'{Path(run) / "options.json"}: {message}')
+
+    parser.error = refuse
+    known, stored = vars(parser.parse_args([])), run_directory.read_options(run)
+    stored = {key: value for key, value in stored.items() if key in known}
+    arguments = []
+    for key, value in stored.items():
+        name = f'--{key.replace("_", "-")}'
+        if key in NOT_GIVEN or value is None or value is False:
+            continue
+        if value is True:
+            arguments.append(name)
+        elif isinstance(value, list):
+            arguments += [name, *map(str, value)]
+        else:
+            arguments.append(f'{name}={value}')
+    parsed = vars(parser.parse_args(arguments))
+    for key, value in stored.items():
+        # What is no option's value, a list of one number say, is not what was written.
+        expected = int(value) if key in NOT_GIVEN and str(value).isdecimal() else parsed[key]
+        if expected != value:
+            refuse(f'argument --{key.replace("_", "-")}: found {value!r:.80}')
+    return stored
 
 
 def check_ranks(options, size):
@@ -379,6 +421,7 @@ def main(argv=None):
     from chainer_pose import (
         datasets,
         devices,
+        files,
         pose_file,
         random_state,
         ranks,
@@ -417,24 +460,48 @@ def main(argv=None):
         now = datetime.datetime.now()
         options.out = options.out or f'results/{Path(path).stem}-{now:%Y%m%d-%H%M%S}'
         (options.out, *_) = team.gather(options.out)  # all mean the first one's
-        stored = {k: v for k, v in vars(options).items() if k not in NOT_STORED}
-        if team.rank == 0:
-            run_directory.create(options.out, stored, train.skeleton)
-    say(
-        f'{path}: {len(rows)} poses of {len(train.skeleton)} joints to learn from, '
-        f'{0 if validation is None else len(validation)} to validate on\n'
-        f'source: {train.source or "not stated"}\n'
-        f'run directory: {options.out}'
-    )
-    # Chainer's checks of types and shapes cost a tenth of a step.
-    with chainer.using_config('type_check', False):
+    with contextlib.ExitStack() as stack:
+        if team.rank == 0:  # the others write nothing
+            stack.enter_context(run_directory.claim(options.out, new=options.resume is None))
+        begin_or_check(options, path, train.skeleton, team)
+        say(
+            f'{path}: {len(rows)} poses of {len(train.skeleton)} joints to learn from, '
+            f'{0 if validation is None else len(validation)} to validate on\n'
+            f'source: {train.source or "not stated"}\n'
+            f'run directory: {options.out}'
+        )
+        # Chainer's checks of types and shapes cost a tenth of a step.
+        stack.enter_context(chainer.using_config('type_check', False))
         trainer = trainers.make_trainer(options, train, rows, validation, device, team)
         if options.resume is not None:
-            run_directory.load_snapshot(options.resume, trainer)
-            say(f'continuing from {options.resume}, iteration {trainer.updater.iteration}')
+            snapshot = options.resume
+            if Path(snapshot).is_dir():
+                snapshot = run_directory.latest_snapshot(snapshot, lambda text: cli.warn([text]))
+            run_directory.load_snapshot(snapshot, trainer)
+            say(f'continuing from {snapshot}, iteration {trainer.updater.iteration}')
+        stack.enter_context(trainer.get_extension('stop_on_signal').listening())
+        stack.enter_context(files.writing('--out', options.out))
         # The updater watches for what is not finite; NumPy's warnings would add lines.
         with np.errstate(all='ignore'):
             trainer.run(show_loop_exception_msg=False)
+
+
+def begin_or_check(options, path, skeleton, team):
+    """Write a new run's options.json, or see that the run's data are what they were."""
+    from chainer_pose import files, run_directory
+
+    digest = files.sha256(path)
+    if options.resume is None:
+        stored = {k: v for k, v in vars(options).items() if k not in NOT_STORED}
+        if team.rank == 0:
+            run_directory.create(options.out, {**stored, 'dataset_sha256': digest}, skeleton)
+        return
+    began = run_directory.read_options(options.out).get('dataset_sha256', digest)
+    if began != digest:
+        raise InputError(
+            f'--dataset {path}: expected the file that the run began with, of SHA-256 '
+            f'{began!s:.12}..., found one of {digest:.12}...'
+        )
 
 
 if __name__ == '__main__':

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 
-from chainer_pose.errors import InputError, NonFiniteError
+from chainer_pose.errors import InputError, NonFiniteError, Stopped
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,6 +42,8 @@ def run(main):
         status = 141  # 128 + SIGPIPE, as of a tool that the signal ends
     except NonFiniteError as error:
         status = _say(error, 1)
+    except Stopped as error:
+        status = _say(error, 128 + error.number)
     except (InputError, OSError) as error:
         status = _say(error, 2)
     except KeyboardInterrupt:

@@ -1,4 +1,6 @@
-"""The two ways in which a run ends early, each told to the user in one line."""
+"""The ways in which a run ends early, each told to the user in one line."""
+
+import signal
 
 
 class InputError(ValueError):
@@ -14,3 +16,17 @@ class NonFiniteError(ArithmeticError):
 
     The scripts print the message on one line and exit with status 1.
     """
+
+
+class Stopped(Exception):
+    """Training was asked to end by a signal, and its snapshot is written.
+
+    Args:
+        number: of the signal; the scripts exit with status 128 + number.
+        iteration: after which it ended.
+    """
+
+    def __init__(self, number, iteration):
+        name = signal.Signals(number).name
+        super().__init__(f'stopped by {name} after iteration {iteration}; --resume continues')
+        self.number = number

@@ -6,11 +6,14 @@ Chainer's ``log``, ``snapshot_N.npz`` (the whole trainer at iteration N),
 pictures. All arrays are plain npz files without pickled objects.
 """
 
+import contextlib
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+import filelock
 import numpy as np
 from chainer.serializers import NpzDeserializer
 
@@ -29,32 +32,72 @@ _WEIGHTS = re.compile(r'(^|/model:\w+/|/average/)[\w/]+/(W|b|gamma|beta)$')
 _NONE = 'none'  # names of the values that are None, which npz cannot hold unpickled
 
 
+@contextlib.contextmanager
+def claim(out, new):
+    """Keep a run directory to oneself, and take away what a killed run left half written.
+
+    Args:
+        out: path; made where it is absent.
+        new: whether it must be empty.
+    Raises:
+        InputError: if another process has claimed it, if it cannot be made, or if it
+            must be empty and is not.
+    """
+    out = Path(out)
+    used = InputError(
+        f'--out {out}: expected a new or empty folder, found one in use; '
+        f'continue that run with --resume {out}'
+    )
+
+    def in_use():
+        return not out.is_dir() or any(path.name != _LOCK for path in out.iterdir())
+
+    if new and out.exists() and in_use():
+        raise used
+    with writing('--out', out):
+        out.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(out / _LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise InputError(
+                f'--out {out}: expected a run that nobody is training, found another process at it'
+            ) from error
+    try:
+        if new and in_use():  # by one that was quicker
+            raise used
+        for path in out.iterdir():
+            if _HALF_WRITTEN.fullmatch(path.name):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        yield
+    finally:
+        lock.release()
+
+
+_LOCK = '.lock'
+# By `files.atomic_path`, and by Chainer's LogReport, in a folder of its own.
+_HALF_WRITTEN = re.compile(r'\.(snapshot_\d+|gen_\w+|options)-\w{8}\.(npz|json)|log\w{8}')
+
+
 def create(out, options, skeleton):
     """Make a new run directory with its options.json.
 
     Args:
-        out: path; absent or an empty folder.
+        out: path of a folder that is claimed; see `claim`.
         options: dict of the training options, JSON values.
         skeleton: `skeleton.Skeleton`.
     Raises:
-        InputError: if `out` holds anything or cannot be made.
+        InputError: if `out` cannot be written.
     """
     out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(
-            f'--out {out}: expected a new or empty folder, found one in use; '
-            f'continue that run with --resume {out}'
-        )
     stored = {
         'chainer_pose': __version__,
         'options': options,
         'skeleton': skeleton.to_dict(),
         'normalization': NORMALIZATION,
     }
-    with writing('--out', out):
-        out.mkdir(parents=True, exist_ok=True)
-        with atomic_path(out / 'options.json') as temporary:
-            Path(temporary).write_text(json.dumps(stored, indent=2) + '\n', encoding='utf-8')
+    with writing('--out', out), atomic_path(out / 'options.json') as temporary:
+        Path(temporary).write_text(json.dumps(stored, indent=2) + '\n', encoding='utf-8')
 
 
 def read_options(run):
@@ -117,16 +160,27 @@ def load_snapshot(path, trainer):
         ) from error
 
 
-def latest_snapshot(run):
-    """Path of the newest trainer snapshot of a run.
+def latest_snapshot(run, warn=lambda text: None):
+    """Path of the newest trainer snapshot of a run that can be read.
 
+    Every array of an npz file has a checksum, so that reading finds damage.
+
+    Args:
+        run: run directory.
+        warn: function that is told, in a line, of each snapshot that is damaged.
     Raises:
         InputError: if there is none.
     """
-    newest = _numbered(run, 'snapshot')
-    if newest is None:
-        raise InputError(f'{run}: expected a run with a snapshot_N.npz, found none')
-    return newest
+    snapshots = _numbered(run, 'snapshot')
+    for path in snapshots:
+        try:
+            read_arrays(path)
+        except InputError as error:
+            warn(f'{error}; the one before is used, if there is one')
+        else:
+            return path
+    found = f'{len(snapshots)} that cannot be read' if snapshots else 'none'
+    raise InputError(f'{run}: expected a run with a snapshot_N.npz, found {found}')
 
 
 def find_generator(path, last=False):
@@ -141,7 +195,7 @@ def find_generator(path, last=False):
     path = Path(path)
     if not path.is_dir():
         return path
-    best, newest = path / 'gen_best.npz', _numbered(path, 'gen')
+    best, newest = path / 'gen_best.npz', next(iter(_numbered(path, 'gen')), None)
     if best.is_file() and not (last and newest):
         return best
     if newest is None:
@@ -153,12 +207,13 @@ def find_generator(path, last=False):
 
 
 def _numbered(run, stem):
+    """Paths of a run's stem_N.npz, the newest first."""
     numbered = {
         int(match[1]): path
         for path in Path(run).glob(f'{stem}_*.npz')
         if (match := re.fullmatch(rf'{stem}_(\d+)\.npz', path.name))
     }
-    return numbered[max(numbered)] if numbered else None
+    return [numbered[number] for number in sorted(numbered, reverse=True)]
 
 
 class Trained(NamedTuple):

@@ -2,10 +2,13 @@
 
 import functools
 import math
+import os
 import sys
+from pathlib import Path
 
 import chainer
 from chainer.training import extensions, triggers
+from chainer.training.extensions import snapshot_writers
 
 from chainer_pose import (
     datasets,
@@ -17,7 +20,13 @@ from chainer_pose import (
     terms,
     updaters,
 )
-from chainer_pose.extensions import MovingAverage, PoseEvaluator, PosePlot
+from chainer_pose.extensions import (
+    MovingAverage,
+    PlotReport,
+    PoseEvaluator,
+    PosePlot,
+    StopOnSignal,
+)
 from chainer_pose.optimizers import Adam
 from chainer_pose.ranks import ALONE
 from chainer_pose.triggers import EveryAndLast
@@ -48,7 +57,15 @@ def make_trainer(options, data, rows, validation, device, ranks=ALONE):
     updater = _UPDATERS[options.mode](options, data, rows, device, rng, ranks)
     length = (options.iterations, 'iteration') if options.iterations else (options.epoch, 'epoch')
     trainer = chainer.training.Trainer(updater, length, out=options.out)
-    add_extensions(trainer, options, data.skeleton, rows, validation, ranks)
+    snapshot = add_extensions(trainer, options, data.skeleton, rows, validation, ranks)
+
+    def save(trainer):
+        # Not twice: the new one would be no other.
+        path = Path(trainer.out) / f'snapshot_{trainer.updater.iteration}.npz'
+        if snapshot is not None and not path.exists():
+            snapshot(trainer)
+
+    trainer.extend(StopOnSignal(save, ranks))
     return trainer
 
 
@@ -142,7 +159,11 @@ _UPDATERS = {
 
 
 def add_extensions(trainer, options, skeleton, rows, validation, ranks=ALONE):
-    """Log, plots, validation, pictures, averaged weights and snapshots."""
+    """Log, plots, validation, pictures, averaged weights and snapshots.
+
+    Returns:
+        The extension that writes the trainer's snapshots; None on ranks that write nothing.
+    """
     gen = trainer.updater.get_optimizer('gen').target
     iterator = trainer.updater.get_iterator('main')
     last = options.iterations or math.ceil(options.epoch * len(iterator.rows) / iterator.batch_size)
@@ -164,7 +185,7 @@ def add_extensions(trainer, options, skeleton, rows, validation, ranks=ALONE):
     if has_truth:
         trainer.extend(PoseEvaluator(gen, validation, ranks=ranks), trigger=evaluating)
     if ranks.rank > 0:
-        return
+        return None
     if validation is not None:
         trainer.extend(PosePlot(gen, validation), trigger=evaluating)
 
@@ -182,7 +203,9 @@ def add_extensions(trainer, options, skeleton, rows, validation, ranks=ALONE):
         skeleton=skeleton,
         prior=imputation.Moments().add(rows).prior(),
     )
-    _add_snapshots(trainer, gen, write_generator, saving, evaluating if has_truth else None)
+    return _add_snapshots(
+        trainer, gen, write_generator, saving, evaluating if has_truth else None, options.keep
+    )
 
 
 def _add_print_report(trainer, names, logging):
@@ -207,7 +230,7 @@ def _add_plots(trainer, errors, logging, evaluating):
     ):
         if keys:
             trainer.extend(
-                extensions.PlotReport(
+                PlotReport(
                     keys,
                     trigger=trigger,
                     filename=f'{name}.png',
@@ -219,29 +242,46 @@ def _add_plots(trainer, errors, logging, evaluating):
             )
 
 
-def _add_snapshots(trainer, gen, write_generator, saving, choosing):
-    """Write `gen` and the trainer when `saving` fires, the best when `choosing` does."""
+def _add_snapshots(trainer, gen, write_generator, saving, choosing, keep):
+    """Write `gen` and the trainer when `saving` fires, the best when `choosing` does.
+
+    Returns:
+        The extension that writes the trainer.
+    """
     if choosing is not None:
         trainer.extend(
-            extensions.snapshot_object(gen, 'gen_best.npz', savefun=write_generator),
+            extensions.snapshot_object(gen, 'gen_best.npz', writer=_Writer(write_generator)),
             trigger=triggers.MinValueTrigger('validation/mpjpe', choosing),
             name='gen_best',
         )
     unit = 'epoch' if saving == (1, 'epoch') else 'iteration'
     trainer.extend(
-        extensions.snapshot_object(gen, f'gen_{{.updater.{unit}}}.npz', savefun=write_generator),
+        extensions.snapshot_object(
+            gen, f'gen_{{.updater.{unit}}}.npz', writer=_Writer(write_generator)
+        ),
         trigger=saving,
         name='gen',
     )
     # Last of all, so that it holds the state of all the others.
-    trainer.extend(
-        extensions.snapshot(
-            run_directory.write_arrays, 'snapshot_{.updater.iteration}.npz', n_retains=2
-        ),
-        trigger=saving,
-        name='snapshot',
-        priority=-200,
+    snapshot = extensions.snapshot(
+        filename='snapshot_{.updater.iteration}.npz',
+        writer=_Writer(run_directory.write_arrays),
+        n_retains=keep,
     )
+    trainer.extend(snapshot, trigger=saving, name='snapshot', priority=-200)
+    return snapshot
+
+
+class _Writer(snapshot_writers.Writer):
+    """Writes a snapshot with a function that does so whole or not at all."""
+
+    def __init__(self, write):
+        super().__init__()
+        self._write = write
+
+    def __call__(self, filename, outdir, target):
+        self._write(os.path.join(outdir, filename), target)
+        self._post_save()  # takes away what is older than the newest to keep
 
 
 class _Plain:

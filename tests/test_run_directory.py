@@ -150,18 +150,72 @@ def test_latest_snapshot_goes_by_number(tmp_path):
     with pytest.raises(InputError, match='found none'):
         run_directory.latest_snapshot(tmp_path)
     for n in (1000, 900):
-        (tmp_path / f'snapshot_{n}.npz').touch()
+        run_directory.write_arrays(tmp_path / f'snapshot_{n}.npz', {'n': np.array(n)})
     assert run_directory.latest_snapshot(tmp_path).name == 'snapshot_1000.npz'
 
 
+@pytest.mark.parametrize('damage', ['truncated', 'flipped', 'empty'])
+def test_a_damaged_snapshot_is_passed_over(tmp_path, damage):
+    for n in (1, 2):
+        run_directory.write_arrays(tmp_path / f'snapshot_{n}.npz', {'x': np.arange(999.0)})
+    newest, warnings = tmp_path / 'snapshot_2.npz', []
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1  # one bit, in the middle of the numbers
+    newest.write_bytes({'truncated': content[:-100], 'flipped': content, 'empty': b''}[damage])
+    found = run_directory.latest_snapshot(tmp_path, warnings.append)
+    assert found.name == 'snapshot_1.npz'
+    assert len(warnings) == 1
+    assert str(newest) in warnings[0]
+    (tmp_path / 'snapshot_1.npz').write_bytes(b'')
+    with pytest.raises(InputError, match='found 2 that cannot be read'):
+        run_directory.latest_snapshot(tmp_path)
+
+
 def test_create_and_read_options(tmp_path):
-    run_directory.create(tmp_path / 'a' / 'run', {'seed': 3}, H36M17)
-    assert run_directory.read_options(tmp_path / 'a' / 'run') == {'seed': 3}
-    stored = json.loads((tmp_path / 'a' / 'run' / 'options.json').read_text())
+    run = tmp_path / 'a' / 'run'
+    with run_directory.claim(run, new=True):
+        run_directory.create(run, {'seed': 3}, H36M17)
+    assert run_directory.read_options(run) == {'seed': 3}
+    stored = json.loads((run / 'options.json').read_text())
     assert Skeleton.from_dict(stored['skeleton']) == H36M17
     assert stored['normalization'] == run_directory.NORMALIZATION
-    with pytest.raises(InputError, match='continue that run with --resume'):
-        run_directory.create(tmp_path / 'a' / 'run', {}, H36M17)
+    with (
+        pytest.raises(InputError, match='continue that run with --resume'),
+        run_directory.claim(run, new=True),
+    ):
+        pass
+
+
+def test_a_claim_keeps_others_out_until_it_ends(tmp_path):
+    run = tmp_path / 'run'
+    with run_directory.claim(run, new=True):
+        for new in (True, False):
+            with (
+                pytest.raises(InputError, match='found another process at it'),
+                run_directory.claim(run, new),
+            ):
+                pass
+    with run_directory.claim(run, new=True):
+        pass
+
+
+def test_a_claim_takes_away_what_was_half_written_and_nothing_else(tmp_path):
+    run = tmp_path / 'run'
+    run.mkdir()
+    kept = {'log', 'options.json', 'gen_3.npz', 'my.npz', '.hidden', 'logbook.txt', '.lock'}
+    for name in (*kept, '.snapshot_12-ab_d1234.npz', '.gen_best-abcd1234.npz',
+                 '.options-abcd1234.json'):  # fmt: skip
+        (run / name).write_text('x')
+    (run / 'log8h_2kd0a').mkdir()
+    with run_directory.claim(run, new=False):
+        assert {path.name for path in run.iterdir()} == kept
+
+
+def test_a_claim_on_a_folder_in_use_leaves_no_trace(tmp_path):
+    (tmp_path / 'mine').write_text('x')
+    with pytest.raises(InputError), run_directory.claim(tmp_path, new=True):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ['mine']
 
 
 @pytest.mark.parametrize('text', [None, '', '[]', '{"options": 3}'])
@@ -172,10 +226,11 @@ def test_options_that_cannot_be_read(tmp_path, text):
         run_directory.read_options(tmp_path)
 
 
-def test_create_where_nothing_can_be_made(tmp_path):
-    (tmp_path / 'file').touch()
-    with pytest.raises(InputError, match='--out'):
-        run_directory.create(tmp_path / 'file' / 'run', {}, H36M17)
+def test_a_claim_where_nothing_can_be_made(tmp_path):
+    (tmp_path / 'file').write_text('x')
+    for out in (tmp_path / 'file', tmp_path / 'file' / 'run'):
+        with pytest.raises(InputError, match='--out'), run_directory.claim(out, new=True):
+            pass
 
 
 def test_check_fit(generator, flat_data, rng):

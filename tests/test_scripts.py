@@ -46,7 +46,7 @@ def digest(path):
 def test_a_run_leaves_what_the_readme_lists(run):
     names = {path.name for path in run.iterdir()}
     assert names == {
-        'options.json', 'log', 'gen_15.npz', 'gen_30.npz', 'gen_40.npz', 'gen_best.npz',
+        'options.json', '.lock', 'log', 'gen_15.npz', 'gen_30.npz', 'gen_40.npz', 'gen_best.npz',
         'snapshot_30.npz', 'snapshot_40.npz', 'loss.png', 'accuracy.png', 'validation.png',
         'poses',
     }  # fmt: skip

@@ -7,13 +7,13 @@ it, and past it nobody asks which data set a pose came from.
 import contextlib
 import dataclasses
 import json
-import os
 import re
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from chainer_pose import hdf5
 from chainer_pose.errors import InputError
 from chainer_pose.files import atomic_path
 from chainer_pose.skeleton import Skeleton
@@ -352,23 +352,18 @@ def _refusal(path, where, expected, found):
     return InputError(f'{path}: {where}: expected {expected}, found {found}')
 
 
+@contextlib.contextmanager
 def _open(path):
-    if not os.path.isfile(path):
-        raise InputError(f'{path}: expected a pose file (HDF5), found no such file')
-    try:
-        file = h5py.File(path, 'r')
-    except OSError as error:
-        raise InputError(f'{path}: expected a pose file (HDF5), found something else') from error
-    found = (_text(file, 'format'), file.attrs.get('version'))
-    if found != (FORMAT, VERSION):
-        file.close()
-        raise _refusal(
-            path,
-            'format',
-            f'{FORMAT} version {VERSION}',
-            f'{found[0] or "none"} version {found[1]}',
-        )
-    return file
+    with hdf5.opened(path, 'a pose file (HDF5)') as file:
+        found = (_text(file, 'format'), file.attrs.get('version'))
+        if found != (FORMAT, VERSION):
+            raise _refusal(
+                path,
+                'format',
+                f'{FORMAT} version {VERSION}',
+                f'{found[0] or "none"} version {found[1]}',
+            )
+        yield file
 
 
 def _text(file, key):

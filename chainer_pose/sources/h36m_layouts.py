@@ -7,9 +7,9 @@ and `detected(name)`: a function from (take, camera) to the detections, (F', 16
 or 17, 2) px, or None where there are none.
 """
 
-import h5py
 import numpy as np
 
+from chainer_pose import hdf5
 from chainer_pose.errors import InputError
 from chainer_pose.geometry import Camera
 from chainer_pose.sources import h36m, plain_pickle, resection, shared
@@ -112,21 +112,14 @@ def read_cameras(path, subject):
         InputError: naming the file, the dataset, what was expected and found.
     """
     cameras = {}
-    try:
-        with h5py.File(path, 'r') as file:
-            for number in range(1, len(h36m.CAMERAS) + 1):
-                group = file[f'subject{subject[1:]}/camera{number}']
-                name = ''.join(chr(int(code)) for code in np.ravel(group['Name'][()]))
-                fields = {key: np.ravel(group[key][()]).astype(float) for key in 'Tfckp'}
-                stored = np.asarray(group['R'][()], float)
-                cameras[name] = tuple(Camera(R, **fields, name=name) for R in (stored.T, stored))
-    except FileNotFoundError as error:
-        raise InputError(f'{path}: expected cameras.h5, found no such file') from error
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise InputError(
-            f'{path}: expected subject{subject[1:]}/camera1 to camera4 with R T f c k p Name, '
-            f'found: {error}'
-        ) from error
+    expected = f'subject{subject[1:]}/camera1 to camera4 with R T f c k p Name'
+    with hdf5.opened(path, expected) as file:
+        for number in range(1, len(h36m.CAMERAS) + 1):
+            group = file[f'subject{subject[1:]}/camera{number}']
+            name = ''.join(chr(int(code)) for code in np.ravel(group['Name'][()]))
+            fields = {key: np.ravel(group[key][()]).astype(float) for key in 'Tfckp'}
+            stored = np.asarray(group['R'][()], float)
+            cameras[name] = tuple(Camera(R, **fields, name=name) for R in (stored.T, stored))
     sizes = {'T': 3, 'f': 2, 'c': 2, 'k': 3, 'p': 2}
     for name, (camera, _) in cameras.items():
         for key, size in sizes.items():
@@ -338,11 +331,8 @@ def _detections(where, array):
 
 
 def _read_h5(path, key):
-    try:
-        with h5py.File(path, 'r') as file:
-            return file[key][()]
-    except (OSError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f'{path}: expected HDF5 with {key}, found: {error}') from error
+    with hdf5.opened(path, f'HDF5 with {key}') as file:
+        return file[key][()]
 
 
 class VideoPose3D(_World):

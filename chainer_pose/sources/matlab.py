@@ -6,6 +6,7 @@ Files of version 7.3 are HDF5 and are read by h5py; older ones need scipy.
 import h5py
 import numpy as np
 
+from chainer_pose import hdf5
 from chainer_pose.errors import InputError
 
 _MAX_DEPTH = 20
@@ -72,7 +73,7 @@ def _read_scipy(path, names):
 
 
 def _read_hdf5(path, names):
-    with h5py.File(path, 'r') as file:
+    with hdf5.opened(path, 'a .mat file') as file:
         return {name: _plain(file, file[name]) for name in names if name in file}
 
 

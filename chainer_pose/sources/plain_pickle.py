@@ -136,16 +136,24 @@ def read(path, name):
         raise InputError(f'{wanted}, found damage ({error!r:.80})') from error
 
 
-def _resolve(value, depth=0):
+def _resolve(value, done=None, depth=0):
     """Put the arrays in the place of their stand-ins."""
     if depth > 20:
         raise _Refused('data nested more than 20 deep')
+    # A list of lists that are one and the same costs a pickle nothing: nor must it us.
+    done = {} if done is None else done
+    if id(value) not in done:
+        done[id(value)] = _resolved(value, done, depth + 1)
+    return done[id(value)]
+
+
+def _resolved(value, done, depth):
     if isinstance(value, _Array):
-        return _resolve(value.value, depth + 1)
+        return _resolve(value.value, done, depth)
     if isinstance(value, dict):
-        return {_key(k): _resolve(v, depth + 1) for k, v in value.items()}
+        return {_key(k): _resolve(v, done, depth) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_resolve(v, depth + 1) for v in value)
+        return type(value)([_resolve(v, done, depth) for v in value])
     if value is None or isinstance(value, (str, bytes, int, float, np.ndarray, np.generic)):
         return value
     raise _Refused(f'a {type(value).__name__}')

@@ -96,19 +96,21 @@ def draw(options, runs, reports, rows):
     folder.mkdir(parents=True, exist_ok=True)
     cells = {row: [cell for cell in reports if cell[0] == row] for row in rows}
 
-    figure = visualizations.new_figure(7.5, 4.6)
+    figure = visualizations.new_figure(9.5, 4.8)
     axes = figure.add_subplot()
-    for row in rows:
+    # Ten colours: past them the dashes become dots.
+    for place, row in enumerate(rows):
         curves = [curve(runs[cell]) for cell in cells[row]]
         iterations = [i for i, _ in curves[0]]
         means = [statistics.mean(errors) for errors in zip(*([e for _, e in c] for c in curves))]
-        dashed = row not in SHOWN
-        axes.plot(iterations, means, '--' if dashed else '-', lw=1 if dashed else 2, label=row)
+        style = '-' if row in SHOWN else '--' if place < 10 else ':'
+        axes.plot(iterations, means, style, lw=2 if row in SHOWN else 1, label=row)
     axes.set_xlabel('iteration')
     axes.set_ylabel('error on the test split (kudo), mm')
     axes.set_ylim(top=130)
     axes.grid(color='#dddddd')
-    axes.legend(fontsize=7, ncols=2)
+    axes.legend(fontsize=7, bbox_to_anchor=(1.01, 1), loc='upper left')
+    figure.subplots_adjust(left=0.07, right=0.78)
     figure.savefig(folder / 'curves.png')
 
     shares = [row for row in ('paper', *(f'labelled-{s:g}' for s in LABELLED)) if row in rows]

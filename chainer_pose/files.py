@@ -67,7 +67,7 @@ def most_bytes(path):
     Twenty times its size, and some: honest poses are packed to a third. A small file
     of masks may be packed further; what is far above fills the memory on purpose.
     """
-    return 2**28 + 20 * os.path.getsize(path)
+    return 2**26 + 20 * os.path.getsize(path)
 
 
 def read_json(path, expected='JSON', **options):

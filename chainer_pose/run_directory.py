@@ -111,7 +111,7 @@ def read_options(run):
         return dict(json.loads(path.read_text())['options'])
     except FileNotFoundError as error:
         raise InputError(f'{run}: expected a run with options.json, found none') from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f'{path}: expected the options of a run, found damage') from error
 
 
@@ -154,7 +154,7 @@ def load_snapshot(path, trainer):
     arrays = read_arrays(path)
     try:
         NpzDeserializer(arrays).load(trainer)
-    except (KeyError, ValueError, TypeError) as error:
+    except Exception as error:  # every part of a trainer reads its own, and raises its own
         raise InputError(
             f'{path}: expected a snapshot of this training, found: {error!r:.100}'
         ) from error
@@ -300,7 +300,7 @@ def _read_metadata(path, text, n_joints):
         metadata = json.loads(str(text))
         skeleton = Skeleton.from_dict(metadata['skeleton'])
         normalization = metadata['normalization']
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f'{path}: expected a skeleton in its metadata, found damage') from error
     if len(skeleton) != n_joints:
         raise InputError(

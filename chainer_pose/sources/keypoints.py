@@ -270,7 +270,7 @@ def _load_arrays(path):
         return {'keypoints': arrays[found]} | {k: arrays[k] for k in others if k in arrays}
     try:
         return {'keypoints': np.load(path, mmap_mode='r', allow_pickle=False)}
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # NumPy raises whatever damage leads it to
         raise InputError(f'{path}: expected an array of numbers, found: {error!s:.80}') from error
 
 

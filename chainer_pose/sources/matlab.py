@@ -3,6 +3,10 @@
 Files of version 7.3 are HDF5 and are read by h5py; older ones need scipy.
 """
 
+import subprocess
+import sys
+from pathlib import Path
+
 import h5py
 import numpy as np
 
@@ -69,7 +73,22 @@ def _read_scipy(path, names):
             f'{path}: expected scipy, to read a .mat file older than 7.3, found none; '
             f"pip install '.[mat]'"
         ) from error
+    _probe(path, names)
     return scipy.io.loadmat(path, variable_names=names, simplify_cells=True)
+
+
+_PROBE = 'import scipy.io, sys; scipy.io.loadmat(sys.argv[1], variable_names=sys.argv[2:])'
+
+
+def _probe(path, names):
+    # A damaged file can end the process that reads it, in scipy's C: let it be another.
+    done = subprocess.run(
+        [sys.executable, '-c', _PROBE, str(Path(path).resolve()), *names],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors='replace',
+    )  # fmt: skip
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or [f'damage (signal {-done.returncode})']
+        raise InputError(f'{path}: expected a .mat file, found: {last[0]:.80}')
 
 
 def _read_hdf5(path, names):

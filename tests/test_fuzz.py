@@ -75,6 +75,20 @@ def test_more_declared_than_there_is(poses):
     refused(poses, 'bytes declared in a smaller file')
 
 
+def test_texts_over_which_hdf5_walks_in_circles(poses):
+    content = bytearray(poses.read_bytes())
+    heap = content.index(b'GCOL')
+    content[heap + 64 : heap + 80] = bytes(16)  # free space that takes none
+    poses.write_bytes(content)
+    assert fuzz.outcome(fuzz._read_pose_file, poses) == 'refusal'
+
+
+def test_what_an_edited_file_left_behind_is_no_damage(poses):
+    with open(poses, 'ab') as file:
+        file.write(b'GCOL\x01\0\0\0' + (4096).to_bytes(8, 'little') + bytes(5000))
+    assert len(pose_file.read(poses, 'train')) == 9
+
+
 def test_links_in_circles(poses):
     with h5py.File(poses, 'a') as file:
         file['train/again'] = file['train']

@@ -70,7 +70,7 @@ pck: $(3DHP_FILE)
 	$(call reproduce,pck,$(3DHP_FILE),,--protocol pck)
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The tests on Python 3.10 to 3.13; those of pyenv are found where it is used.
 tox: install

@@ -38,6 +38,18 @@ def read_npz(path):
         ) from error
 
 
+def write_npz(path, arrays):
+    """Write an npz file of plain arrays.
+
+    As numpy.savez does, which before NumPy 2.1 leaves its archive open where the disk
+    is full, so that Python complains of it once more, later.
+    """
+    with zipfile.ZipFile(path, 'w') as archive:
+        for name, array in arrays.items():
+            with archive.open(f'{name}.npy', 'w', force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
+
+
 def _read_member(archive, name):
     # As numpy.load does, but for the size: it would make room for whatever is declared.
     info = archive.getinfo(name)

@@ -19,7 +19,7 @@ from chainer.serializers import NpzDeserializer
 
 from chainer_pose import __version__
 from chainer_pose.errors import InputError, NonFiniteError
-from chainer_pose.files import atomic_path, read_npz, writing
+from chainer_pose.files import atomic_path, read_npz, write_npz, writing
 from chainer_pose.imputation import Prior
 from chainer_pose.links import Generator
 from chainer_pose.martinez import Martinez
@@ -128,7 +128,7 @@ def write_arrays(path, arrays):
     missing = [key for key, array in arrays.items() if array[()] is None]
     stored = {key: array for key, array in arrays.items() if key not in missing}
     with atomic_path(path) as temporary:
-        np.savez(temporary, **stored, **{_NONE: np.array(missing, np.str_)})
+        write_npz(temporary, {**stored, _NONE: np.array(missing, np.str_)})
 
 
 def read_arrays(path):

@@ -15,6 +15,7 @@ EXTENSIBLE = ('epoch', 'iterations', 'keep', 'gpu')  # what --resume may change
 NOT_STORED = ('out', 'resume')
 NOT_GIVEN = ('ranks',)  # stored, but no option
 MODES = ('unsupervised', 'semi-supervised', 'supervised')
+COMMUNICATORS = ('naive', 'pure_nccl')  # here, too, for a quick --help; a test compares
 
 # What --preset stands for; an option that is given stands above its preset.
 PRESETS = {
@@ -178,8 +179,8 @@ def make_parser():
     )
     group.add_argument(
         '--communicator',
-        choices=('naive', 'pure_nccl'),
-        metavar='naive|pure_nccl',
+        choices=COMMUNICATORS,
+        metavar='|'.join(COMMUNICATORS),
         help="train with ChainerMN's ranks, under mpiexec -n N: on CPUs, or on GPUs, from --gpu "
         'on, one a rank; N ranks with --batchsize B/N train as one does with B (default: alone)',
     )

@@ -5,6 +5,8 @@ import hashlib
 import json
 import math
 import os
+import subprocess
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -54,14 +56,7 @@ def _read_member(archive, name):
     # As numpy.load does, but for the size: it would make room for whatever is declared.
     info = archive.getinfo(name)
     with archive.open(info) as file:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if read_header is None:
-            raise ValueError(f'{name}: a format of version {version}')
-        shape, _, dtype = read_header(file)
+        shape, dtype = array_header(file)
         declared = math.prod(shape) * dtype.itemsize
         if dtype.hasobject or declared > info.file_size or min(shape, default=0) < 0:
             found = 'pickled objects' if dtype.hasobject else f'{dtype} of shape {shape}'
@@ -71,6 +66,46 @@ def _read_member(archive, name):
         if file.read(1):
             raise ValueError(f'{name}: more than the array')
         return array
+
+
+def array_header(file):
+    """Shape and dtype that an npy file declares, read from its beginning.
+
+    Raises:
+        ValueError: if it is none, or of a version that NumPy writes for no plain array.
+    """
+    version = np.lib.format.read_magic(file)
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if read_header is None:
+        raise ValueError(f'an npy format of version {version}')
+    shape, _, dtype = read_header(file)
+    return shape, dtype
+
+
+def failure_elsewhere(code, *arguments, seconds=None):
+    """What goes wrong when another process runs some Python: text, '' for nothing.
+
+    For files whose damage can end the process that reads them, or send it round in circles.
+
+    Args:
+        code: the program.
+        *arguments: its sys.argv[1:].
+        seconds: how long it may take; None for ever.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, '-c', code, *arguments],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors='replace',
+            timeout=seconds,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f'no end after {seconds} s'
+    if not done.returncode:
+        return ''
+    return (done.stderr.strip().splitlines() or [f'damage (signal {-done.returncode})'])[-1]
 
 
 def most_bytes(path):

@@ -132,7 +132,7 @@ def _cross_entropy(logits, real):
 
 
 class _SinBeta(chainer.FunctionNode):
-    """`sin_beta` of x and z, (B, J) each, as one node: with its own it is some fifty."""
+    """`sin_beta` of x and z, (B, J) each, as one node; of Chainer's functions it takes fifty."""
 
     def __init__(self, joints):
         self._joints = joints
@@ -152,8 +152,8 @@ class _SinBeta(chainer.FunctionNode):
         (v_x, v_z), (w_x, w_z) = self._vectors(x, z)
         # d(cross / length) = d cross / length - sine d(length^2) / (2 length^2)
         by_cross = grad_outputs[0].array / self._length
-        by_v = self._sine * by_cross / self._length * (w_x**2 + w_z**2)
-        by_w = self._sine * by_cross / self._length * (v_x**2 + v_z**2)
+        by_square = self._sine * by_cross / self._length
+        by_v, by_w = by_square * (w_x**2 + w_z**2), by_square * (v_x**2 + v_z**2)
         gradients = (
             self._scatter(x, by_cross * w_z - by_v * v_x, -by_cross * v_z - by_w * w_x),
             self._scatter(z, -by_cross * w_x - by_v * v_z, by_cross * v_x - by_w * w_z),

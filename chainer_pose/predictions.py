@@ -12,7 +12,7 @@ import tempfile
 
 import numpy as np
 
-from chainer_pose import __version__
+from chainer_pose import __version__, files
 
 FORMAT, VERSION = 'chainer-pose-predictions', 1
 AXES = 'x right, y down, z away from the camera; 3D is relative to the root joint'
@@ -291,18 +291,19 @@ def write_npz(path, store, origin, progress=None):
     joint_parents and, where a length is known, pose3d_mm; NaN where not
     known. metadata is the header as JSON.
     """
-    with open(path, 'wb') as file:
-        np.savez(
-            file,
+    files.write_npz(
+        path,
+        {
             **_arrays(store),
-            filled=store.filled,
-            sin_beta=store.sin_beta,
-            frame=_ids(store.frame),
-            person=_ids(store.person),
-            joint_names=np.array(store.skeleton.names),
-            joint_parents=np.array(store.skeleton.parents),
-            metadata=np.array(json.dumps(header(store, origin))),
-        )
+            'filled': store.filled,
+            'sin_beta': store.sin_beta,
+            'frame': _ids(store.frame),
+            'person': _ids(store.person),
+            'joint_names': np.array(store.skeleton.names),
+            'joint_parents': np.array(store.skeleton.parents),
+            'metadata': np.array(json.dumps(header(store, origin))),
+        },
+    )
 
 
 def _ids(values):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import train
 from chainer_pose import linear, links, ranks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -167,6 +168,10 @@ def test_gradients_of_ranks_are_their_mean(rng, batch):
     np.testing.assert_allclose(whole, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(bias, (own[1] + other[1]) / 2)
     assert nothing is None
+
+
+def test_the_names_that_train_takes():
+    assert ranks.NAMES == train.COMMUNICATORS
 
 
 def test_alone():

@@ -3,14 +3,12 @@
 Files of version 7.3 are HDF5 and are read by h5py; older ones need scipy.
 """
 
-import subprocess
-import sys
-from pathlib import Path
+import os
 
 import h5py
 import numpy as np
 
-from chainer_pose import hdf5
+from chainer_pose import files, hdf5
 from chainer_pose.errors import InputError
 
 _MAX_DEPTH = 20
@@ -73,22 +71,14 @@ def _read_scipy(path, names):
             f'{path}: expected scipy, to read a .mat file older than 7.3, found none; '
             f"pip install '.[mat]'"
         ) from error
-    _probe(path, names)
+    # A damaged file can end the process that reads it, in scipy's C: let it be another.
+    failure = files.failure_elsewhere(_PROBE, os.path.abspath(path), *names)
+    if failure:
+        raise InputError(f'{path}: expected a .mat file, found: {failure:.80}')
     return scipy.io.loadmat(path, variable_names=names, simplify_cells=True)
 
 
 _PROBE = 'import scipy.io, sys; scipy.io.loadmat(sys.argv[1], variable_names=sys.argv[2:])'
-
-
-def _probe(path, names):
-    # A damaged file can end the process that reads it, in scipy's C: let it be another.
-    done = subprocess.run(
-        [sys.executable, '-c', _PROBE, str(Path(path).resolve()), *names],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors='replace',
-    )  # fmt: skip
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or [f'damage (signal {-done.returncode})']
-        raise InputError(f'{path}: expected a .mat file, found: {last[0]:.80}')
 
 
 def _read_hdf5(path, names):

@@ -13,6 +13,7 @@ import zipfile
 
 import numpy as np
 
+from chainer_pose import files
 from chainer_pose.errors import InputError
 
 _KINDS = 'fiub'  # floats, signed and unsigned whole numbers, bool
@@ -117,12 +118,7 @@ def read(path, name):
     wanted = f'{path}: {name}: expected arrays in plain dicts and lists'
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f'{name}.npy') as file:
-            version = np.lib.format.read_magic(file)
-            read_header = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[version]
-            shape, _, dtype = read_header(file)
+            shape, dtype = files.array_header(file)
             if not dtype.hasobject:
                 raise InputError(f'{wanted}, found an array of {dtype} and shape {shape}')
             return _resolve(_Unpickler(file, encoding='latin1').load())

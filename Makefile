@@ -20,7 +20,7 @@ H36M_FILE ?= data/h36m.h5
 3DHP_FILE ?= data/mpi_inf_3dhp.h5
 TRAIN_OPTIONS ?= --epoch 50
 
-.PHONY: install demo table1 table2 pck test tox lint format clean
+.PHONY: install demo table1 table2 pck test coverage tox lint format clean
 
 install: $(VENV)/.installed
 
@@ -72,6 +72,13 @@ pck: $(3DHP_FILE)
 test: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+# Which lines of chainer_pose the tests run, those in other processes included.
+coverage: install
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 # The tests on Python 3.10 to 3.13; those of pyenv are found where it is used.
 tox: install
 	PATH="$$(printf '%s:' $(HOME)/.pyenv/versions/3.1[0-9]*/bin)$$PATH" $(BIN)/tox
@@ -79,10 +86,11 @@ tox: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .tox
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage .tox

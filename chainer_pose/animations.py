@@ -1,17 +1,30 @@
 """Moving pictures of lifted people: one pose turning, or a sequence playing."""
 
+from __future__ import annotations
+
 import shutil
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainer_pose import geometry, visualizations
 from chainer_pose.errors import InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+
+    from chainer_pose.files import StrPath
+    from chainer_pose.skeleton import Skeleton
+
+    Film = tuple[Figure, Callable[[int], object], int, float]  # figure, draw, frames, fps
+
 TURN_FRAMES, TURN_FPS = 36, 12.0
 MAX_FRAMES = 240  # of a film; longer sequences are thinned out
 
 
-def turning(pose2d, pose3d, skeleton):
+def turning(pose2d: np.ndarray, pose3d: np.ndarray, skeleton: Skeleton) -> Film:
     """One pose, turned once round the vertical axis.
 
     Args:
@@ -36,7 +49,7 @@ def turning(pose2d, pose3d, skeleton):
     return figure, draw, TURN_FRAMES, TURN_FPS
 
 
-def playing(pose2d, pose3d, skeleton, fps):
+def playing(pose2d: np.ndarray, pose3d: np.ndarray, skeleton: Skeleton, fps: float) -> Film:
     """A sequence: the input, the lifted pose, and that turned by 90 degrees.
 
     Args:
@@ -68,7 +81,7 @@ def playing(pose2d, pose3d, skeleton, fps):
     return figure, draw, len(pose3d), fps / step
 
 
-def write(path, film, format):
+def write(path: StrPath, film: Film, format: str) -> None:
     """Write a film.
 
     Args:
@@ -85,18 +98,19 @@ def write(path, film, format):
     if format == 'mp4':
         require_ffmpeg()
         # Even numbers of pixels and this order of colours are what players ask for.
-        writer = animation.FFMpegWriter(
-            fps=fps, extra_args=['-pix_fmt', 'yuv420p', '-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2']
+        writer: animation.AbstractMovieWriter = animation.FFMpegWriter(
+            fps=fps,  # type: ignore[arg-type]  # need not be whole
+            extra_args=['-pix_fmt', 'yuv420p', '-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2'],
         )
     else:
-        writer = animation.PillowWriter(fps=fps)
+        writer = animation.PillowWriter(fps=fps)  # type: ignore[arg-type]
     with writer.saving(figure, str(path), figure.dpi):
         for i in range(frames):
             draw(i)
             writer.grab_frame()
 
 
-def require_ffmpeg():
+def require_ffmpeg() -> None:
     """Refuse where there is no ffmpeg.
 
     Raises:

@@ -8,16 +8,24 @@ is, since its way through the room is not known. The pose of rest is that of
 the first frame. y points up and z towards the camera, as BVH has it.
 """
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainer_pose import geometry
 
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+    from chainer_pose.skeleton import Skeleton
+
+
 _UP = np.array([1.0, -1.0, -1.0])  # from y down, z away: half a turn about x
 
 
-def write(path, pose3d, skeleton, fps):
+def write(path: StrPath, pose3d: np.ndarray, skeleton: Skeleton, fps: float) -> None:
     """Write a BVH file.
 
     Args:

@@ -6,13 +6,21 @@ people gives: limbs by their names, trunk and head by the rules below. The same
 (h36m17, mpii17, cmu17) has rules of its own.
 """
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainer_pose.anthropometry import HEIGHT
 from chainer_pose.errors import InputError
 from chainer_pose.skeleton import H36M17
+
+if TYPE_CHECKING:
+    from chainer_pose.pose_file import PoseData
+    from chainer_pose.skeleton import Skeleton
+
 
 # Two names for one joint.
 _ALIAS = {'RFoot': 'RAnkle', 'LFoot': 'LAnkle', 'RAnkle': 'RFoot', 'LAnkle': 'LFoot'}
@@ -98,7 +106,9 @@ def _cmu17(at):
 _RULES = {'h36m17': _h36m17, 'mpii17': _mpii17, 'cmu17': _cmu17}
 
 
-def convert(pose, there, source, target):
+def convert(
+    pose: np.ndarray, there: np.ndarray, source: Skeleton, target: Skeleton
+) -> tuple[np.ndarray, np.ndarray]:
     """Poses of one skeleton as poses of another.
 
     Skeletons of the same joints are taken as they are, unless they are two
@@ -140,7 +150,7 @@ def convert(pose, there, source, target):
     return pose, there
 
 
-def select_joints(data, skeleton):
+def select_joints(data: PoseData, skeleton: Skeleton) -> PoseData:
     """A data set with the joints of another skeleton, taken by name.
 
     Args:

@@ -1,7 +1,10 @@
 """From pose files to arrays: named data sets, training poses, batches."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import chainer
 import numpy as np
@@ -11,10 +14,17 @@ from chainer_pose.errors import InputError
 from chainer_pose.random_state import serialize_rng
 from chainer_pose.ranks import ALONE
 
+if TYPE_CHECKING:
+    from chainer.types import NdArray
+
+    from chainer_pose.pose_file import PoseData
+    from chainer_pose.ranks import Alone
+
+
 DATA_DIRECTORY = Path(__file__).resolve().parent.parent / 'data'
 
 
-def find(dataset):
+def find(dataset: str) -> Path:
     """The pose file that a name or a path means.
 
     A path ends in .h5. A name is looked up as NAME.h5 in the project's data
@@ -49,7 +59,7 @@ def _make_synthetic(folder):
     return path
 
 
-def usable(data):
+def usable(data: PoseData) -> np.ndarray:
     """Which poses can be learned from and lifted: every joint there, some size.
 
     A joint that the source has filled in by its rule counts as there.
@@ -63,7 +73,7 @@ def usable(data):
     return sized & data.there.all(axis=1)
 
 
-def require_usable(data):
+def require_usable(data: PoseData) -> np.ndarray:
     """`usable`, where there must be one.
 
     Args and returns: as `usable`.
@@ -78,7 +88,9 @@ def require_usable(data):
     return mask
 
 
-def hold_out(data, fraction, rng):
+def hold_out(
+    data: PoseData, fraction: float, rng: np.random.Generator
+) -> tuple[PoseData, PoseData]:
     """Set whole clips aside, so that choosing by their error touches no test pose.
 
     Args:
@@ -90,8 +102,8 @@ def hold_out(data, fraction, rng):
     Raises:
         InputError: if the data do not name clips, or too few.
     """
-    clip = data.columns.get('clip')
-    clips = np.unique(clip) if clip is not None else ()
+    clip = data.columns.get('clip', np.empty(0, int))
+    clips = np.unique(clip)
     count = max(1, round(fraction * len(clips)))
     if count >= len(clips):
         raise InputError(
@@ -102,7 +114,7 @@ def hold_out(data, fraction, rng):
     return data.select(~held), data.select(held)
 
 
-def training_rows(data):
+def training_rows(data: PoseData) -> np.ndarray:
     """The usable poses, normalised as in section 3.3.
 
     Args:
@@ -116,7 +128,7 @@ def training_rows(data):
     return functions.to_rows(geometry.normalize(poses, data.skeleton.root)[0])
 
 
-def labelled_rows(data):
+def labelled_rows(data: PoseData) -> np.ndarray:
     """Usable poses with the depths that a generator should give them.
 
     A depth is z relative to the root over the true pose's own size on the
@@ -132,13 +144,13 @@ def labelled_rows(data):
     if data.pose3d is None:
         raise InputError(f'{data.name}: expected pose3d to learn depth from, found 2D only')
     root = data.skeleton.root
-    usable = data.select(require_usable(data))
-    size = geometry.scale(usable.pose3d[:, :, :2], root)[:, None]
-    depth = geometry.center(usable.pose3d, root)[:, :, 2] / np.where(size > 0, size, 1)
-    return np.concatenate([training_rows(usable), depth], axis=1).astype(np.float32)
+    pose3d = data.pose3d[require_usable(data)]
+    size = geometry.scale(pose3d[:, :, :2], root)[:, None]
+    depth = geometry.center(pose3d, root)[:, :, 2] / np.where(size > 0, size, 1)
+    return np.concatenate([training_rows(data), depth], axis=1).astype(np.float32)
 
 
-def choose_labelled(data, fraction, rng):
+def choose_labelled(data: PoseData, fraction: float, rng: np.random.Generator) -> PoseData:
     """A share of the poses to be treated as labelled, clip after clip.
 
     Labels come by the clip, not by scattered frames that are all but alike: clips
@@ -171,7 +183,9 @@ class PoseIterator(chainer.dataset.Iterator):
         ranks: `ranks.Ranks`; of a batch of all ranks together each gets its part.
     """
 
-    def __init__(self, rows, batchsize, rng, ranks=ALONE):
+    def __init__(
+        self, rows: NdArray, batchsize: int, rng: np.random.Generator, ranks: Alone = ALONE
+    ) -> None:
         self.rows = rows
         self.batch_size = batchsize * ranks.size
         self._ranks = ranks
@@ -182,7 +196,7 @@ class PoseIterator(chainer.dataset.Iterator):
         self._position = 0
         self._order = rng.permutation(len(rows))
 
-    def __next__(self):
+    def __next__(self) -> NdArray:
         self._previous_epoch_detail = self.epoch_detail
         epoch = self.epoch
         drawn = []
@@ -203,16 +217,16 @@ class PoseIterator(chainer.dataset.Iterator):
     next = __next__
 
     @property
-    def epoch_detail(self):
+    def epoch_detail(self) -> float:
         """Epochs done, with the fraction of the one under way."""
         return self.epoch + self._position / len(self._order)
 
     @property
-    def previous_epoch_detail(self):
+    def previous_epoch_detail(self) -> float | None:
         """`epoch_detail` before the last batch; None before the first."""
         return None if self._previous_epoch_detail < 0 else self._previous_epoch_detail
 
-    def serialize(self, serializer):
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         self.epoch = serializer('epoch', self.epoch)
         self.is_new_epoch = bool(serializer('is_new_epoch', self.is_new_epoch))
         self._previous_epoch_detail = serializer(

@@ -1,12 +1,14 @@
 """The device that --gpu means, or one line that says why there is none."""
 
+from __future__ import annotations
+
 import chainer
 from chainer.backends import cuda
 
 from chainer_pose.errors import InputError
 
 
-def get_device(gpu):
+def get_device(gpu: int) -> chainer.backend.Device:
     """The Chainer device of a GPU number.
 
     Args:

@@ -1,6 +1,14 @@
 """What looks wrong about 2D poses that are valid all the same."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from chainer_pose.skeleton import Skeleton
+
 
 _EYES = 'LEye', 'REye'
 _SHOULDERS = 'LShoulder', 'RShoulder'
@@ -16,14 +24,14 @@ class Doubts:
         skeleton: `skeleton.Skeleton` of the poses.
     """
 
-    def __init__(self, skeleton):
+    def __init__(self, skeleton: Skeleton) -> None:
         self._skeleton = skeleton
         self._largest = 0.0
         self._upright = np.zeros(2, int)  # shoulders above hips, below
         self._eyes = np.zeros(2, int)  # left eye right of the right one, left
         self._shoulders = np.zeros(2, int)
 
-    def add(self, pose2d, there):
+    def add(self, pose2d: np.ndarray, there: np.ndarray) -> None:
         """Take in (N, J, 2) poses, px, and (N, J) bool, which joints were seen."""
         if there.any():
             self._largest = max(self._largest, float(np.abs(pose2d[there]).max()))
@@ -39,7 +47,7 @@ class Doubts:
             if left in at and right in at:
                 counts += _split(at[left][:, 0] - at[right][:, 0])
 
-    def warnings(self):
+    def warnings(self) -> list[str]:
         """One line for each doubt: list of texts."""
         found = []
         if 0 < self._largest <= _FEW_PIXELS:

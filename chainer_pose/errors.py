@@ -1,5 +1,7 @@
 """The ways in which a run ends early, each told to the user in one line."""
 
+from __future__ import annotations
+
 import signal
 
 
@@ -26,7 +28,7 @@ class Stopped(Exception):
         iteration: after which it ended.
     """
 
-    def __init__(self, number, iteration):
+    def __init__(self, number: int, iteration: int) -> None:
         name = signal.Signals(number).name
         super().__init__(f'stopped by {name} after iteration {iteration}; --resume continues')
         self.number = number

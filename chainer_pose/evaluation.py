@@ -1,6 +1,10 @@
 """Run a generator over a split: errors per pose, per action, by protocol."""
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import chainer
 import numpy as np
@@ -10,8 +14,13 @@ from chainer_pose.errors import InputError
 from chainer_pose.martinez import Martinez
 from chainer_pose.ranks import ALONE
 
+if TYPE_CHECKING:
+    from chainer_pose.links import Generator
+    from chainer_pose.pose_file import PoseData
+    from chainer_pose.ranks import Alone
 
-def lift_rows(generator, rows, batchsize=4096):
+
+def lift_rows(generator: Generator, rows: np.ndarray, batchsize: int = 4096) -> np.ndarray:
     """Depths that a generator gives to normalised poses.
 
     Args:
@@ -30,7 +39,9 @@ def lift_rows(generator, rows, batchsize=4096):
     return depth
 
 
-def lift_normalized(generator, pose2d, root, batchsize=4096):
+def lift_normalized(
+    generator: Generator | None, pose2d: np.ndarray, root: int, batchsize: int = 4096
+) -> tuple[np.ndarray, np.ndarray]:
     """Lift 2D poses as the generator sees them (section 3.3).
 
     Args:
@@ -45,7 +56,7 @@ def lift_normalized(generator, pose2d, root, batchsize=4096):
     """
     xy, _, size = geometry.normalize(pose2d, root)
     if generator is None:
-        depth = np.zeros(xy.shape[:2], np.float32)
+        depth: np.ndarray = np.zeros(xy.shape[:2], np.float32)
     elif isinstance(generator, Martinez):
         pose = generator.lift(pose2d, batchsize)
         own = geometry.scale(pose[:, :, :2], root)[:, None]
@@ -55,7 +66,9 @@ def lift_normalized(generator, pose2d, root, batchsize=4096):
     return np.concatenate([xy, depth[:, :, None]], axis=2), size
 
 
-def lift(generator, data, batchsize=4096):
+def lift(
+    generator: Generator | Martinez | None, data: PoseData, batchsize: int = 4096
+) -> tuple[np.ndarray, np.ndarray]:
     """Lift the poses of a data set and give them the truth's scale (section 4.1).
 
     x and y are the normalised input's, z is the generator's, and all are
@@ -71,13 +84,15 @@ def lift(generator, data, batchsize=4096):
     Returns:
         (predicted, target): float32 arrays of shape (N, J, 3), mm. The target
         is root-relative; the prediction's root has the depth it was given.
+    Raises:
+        InputError: if there is no 3D.
     """
     root = data.skeleton.root
-    target = geometry.center(data.pose3d, root)
+    target = geometry.center(_pose3d(data), root)
     if isinstance(generator, Martinez):
         return generator.lift(data.pose2d, batchsize), target
     pose, _ = lift_normalized(generator, data.pose2d, root, batchsize)
-    size = geometry.scale(data.pose3d[:, :, :2], root)[:, None, None]
+    size = geometry.scale(_pose3d(data)[:, :, :2], root)[:, None, None]
     return pose * size, target
 
 
@@ -118,7 +133,7 @@ class Score:
     frame_average: float
 
 
-def by_action(errors, data):
+def by_action(errors: np.ndarray, data: PoseData) -> Score:
     """Mean error of each action that has poses, then their mean.
 
     Args:
@@ -156,7 +171,13 @@ class Result:
     scores: dict
 
 
-def evaluate(generator, data, protocols=('kudo',), batchsize=4096, ranks=ALONE):
+def evaluate(
+    generator: Generator | Martinez | None,
+    data: PoseData,
+    protocols: Sequence[str] = ('kudo',),
+    batchsize: int = 4096,
+    ranks: Alone = ALONE,
+) -> Result:
     """Errors of a generator on data with truth.
 
     Args:
@@ -202,9 +223,14 @@ def _errors(generator, data, protocols, batchsize):
     }
 
 
-def _measurable(data):
+def _pose3d(data):
     if data.pose3d is None:
         raise InputError(f'{data.name}: expected pose3d to measure errors against, found 2D only')
+    return data.pose3d
+
+
+def _measurable(data):
+    _pose3d(data)
     if data.units_3d != 'mm':
         raise InputError(
             f'{data.name}: expected pose3d in mm to measure errors against, found '
@@ -247,7 +273,9 @@ class PCKResult:
     scores: list
 
 
-def evaluate_pck(generator, data, batchsize=4096):
+def evaluate_pck(
+    generator: Generator | Martinez | None, data: PoseData, batchsize: int = 4096
+) -> PCKResult:
     """PCK at 150 mm and AUC (Mehta et al. 2017), relative to the root.
 
     Args:

@@ -1,15 +1,32 @@
 """Lifted data sets as pose files: what was 2D only, with the predicted pose3d."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainer_pose import datasets, evaluation, files, pose_file
 
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+    from chainer_pose.links import Generator
+    from chainer_pose.pose_file import PoseData
+
+
 _PART = 65536  # poses lifted and written at a time
 
 
-def export(path, generator, weights, splits, keypoints='gt', batchsize=4096):
+def export(
+    path: StrPath,
+    generator: Generator,
+    weights: StrPath,
+    splits: Mapping[str, PoseData],
+    keypoints: str = 'gt',
+    batchsize: int = 4096,
+) -> dict[str, tuple[int, int]]:
     """Lift whole splits and write them as a pose file.
 
     pose3d has x, y and z in the input's pixels, relative to the root joint, in

@@ -1,5 +1,7 @@
 """Writing a file whole or not at all, reading npz and JSON, and saying why where it fails."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import json
@@ -9,14 +11,18 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from chainer_pose.errors import InputError
 
+StrPath = str | os.PathLike[str]
 
-def read_npz(path):
+
+def read_npz(path: StrPath) -> dict[str, np.ndarray]:
     """Read an npz file of plain arrays; nothing is unpickled.
 
     Returns:
@@ -40,7 +46,7 @@ def read_npz(path):
         ) from error
 
 
-def write_npz(path, arrays):
+def write_npz(path: StrPath, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an npz file of plain arrays.
 
     As numpy.savez does, which before NumPy 2.1 leaves its archive open where the disk
@@ -68,7 +74,7 @@ def _read_member(archive, name):
         return array
 
 
-def array_header(file):
+def array_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and dtype that an npy file declares, read from its beginning.
 
     Raises:
@@ -85,7 +91,7 @@ def array_header(file):
     return shape, dtype
 
 
-def failure_elsewhere(code, *arguments, seconds=None):
+def failure_elsewhere(code: str, *arguments: str, seconds: float | None = None) -> str:
     """What goes wrong when another process runs some Python: text, '' for nothing.
 
     For files whose damage can end the process that reads them, or send it round in circles.
@@ -108,7 +114,7 @@ def failure_elsewhere(code, *arguments, seconds=None):
     return (done.stderr.strip().splitlines() or [f'damage (signal {-done.returncode})'])[-1]
 
 
-def most_bytes(path):
+def most_bytes(path: StrPath) -> int:
     """How much may be unpacked from a file, at most.
 
     Twenty times its size, and some: honest poses are packed to a third. A small file
@@ -117,7 +123,7 @@ def most_bytes(path):
     return 2**26 + 20 * os.path.getsize(path)
 
 
-def read_json(path, expected='JSON', **options):
+def read_json(path: StrPath, expected: str = 'JSON', **options: Any) -> Any:
     """Read a JSON file.
 
     Args:
@@ -135,7 +141,7 @@ def read_json(path, expected='JSON', **options):
         raise InputError(f'{path}: expected {expected}, found: {error!s:.80}') from error
 
 
-def sha256(path):
+def sha256(path: StrPath) -> str:
     """The SHA-256 of a file, as hexadecimal text."""
     digest = hashlib.sha256()
     with open(path, 'rb') as file:
@@ -145,7 +151,7 @@ def sha256(path):
 
 
 @contextlib.contextmanager
-def atomic_path(path):
+def atomic_path(path: StrPath) -> Iterator[str]:
     """Give a temporary path beside `path` and rename it there on success.
 
     The temporary file keeps the suffix, for writers that go by it, and is
@@ -182,7 +188,7 @@ def _sync_folder(folder):
 
 
 @contextlib.contextmanager
-def writing(option, path):
+def writing(option: str, path: StrPath) -> Iterator[None]:
     """Turn a failure to write into a refusal that names the option and the path."""
     try:
         yield

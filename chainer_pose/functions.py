@@ -4,24 +4,36 @@ Links and functions see a pose as one row, interleaved x1 y1 x2 y2 ...;
 `to_rows` and `from_rows` are where that is decided.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import chainer
 import chainer.functions as F
 import numpy as np
 
+if TYPE_CHECKING:
+    from chainer import Variable
+    from chainer.types import NdArray
+
+    from chainer_pose.skeleton import AngleJoints
+
+
 _TINY = 1e-8  # |v|^2 |w|^2 of eq. (3) is about 1e-2 on normalised poses
 
 
-def to_rows(pose):
+def to_rows(pose: Variable | NdArray) -> Variable:
     """(N, J, 2) poses to (N, 2J) rows, what the links take."""
     return pose.reshape(len(pose), -1)
 
 
-def from_rows(rows):
+def from_rows(rows: Variable | NdArray) -> Variable:
     """(N, 2J) rows to (N, J, 2) poses; the inverse of `to_rows`."""
     return rows.reshape(len(rows), -1, 2)
 
 
-def rotations(angle, pitch=None):
+def rotations(angle: Variable | NdArray, pitch: Variable | NdArray | None = None) -> Variable:
     """Turns about the world's vertical, as a camera that looks down by `pitch` sees it.
 
     With no pitch the turn is eq. (1)'s, about the image's vertical axis. With
@@ -58,18 +70,18 @@ def rotations(angle, pitch=None):
     )
 
 
-def to_pose(rows, depth):
+def to_pose(rows: Variable | NdArray, depth: Variable | NdArray) -> Variable:
     """(B, 2J) rows and (B, J) depths to a Variable of (B, J, 3) poses."""
     pose = from_rows(rows)
     return F.stack([pose[:, :, 0], pose[:, :, 1], depth], axis=2)
 
 
-def project(pose):
+def project(pose: Variable) -> Variable:
     """Drop the depth: (B, J, 3) poses to (B, 2J) rows."""
     return to_rows(pose[:, :, :2])
 
 
-def turn(pose, rotation, back=False):
+def turn(pose: Variable | NdArray, rotation: Variable, back: bool = False) -> Variable:
     """Apply a rotation to each pose, or its inverse.
 
     Args:
@@ -82,7 +94,9 @@ def turn(pose, rotation, back=False):
     return F.matmul(pose, rotation, transb=not back)
 
 
-def rotate_and_project(rows, depth, angle):
+def rotate_and_project(
+    rows: Variable | NdArray, depth: Variable | NdArray, angle: Variable | NdArray
+) -> Variable:
     """Turn the lifted pose about the vertical axis and drop its depth, eq. (1).
 
     Args:
@@ -95,7 +109,7 @@ def rotate_and_project(rows, depth, angle):
     return project(turn(to_pose(rows, depth), rotations(angle)))
 
 
-def size(rows):
+def size(rows: Variable | NdArray) -> Variable:
     """Mean distance of the joints from the origin, as section 3.3 takes it.
 
     Args:
@@ -108,7 +122,7 @@ def size(rows):
     return F.sum(distance, axis=1, keepdims=True) / (pose.shape[1] - 1)
 
 
-def rescale(rows):
+def rescale(rows: Variable | NdArray) -> Variable:
     """Normalise poses to a mean distance of 1 from the origin, as section 3.3 does the input.
 
     Args and returns: (B, 2J) rows, root at the origin or near it.
@@ -116,12 +130,14 @@ def rescale(rows):
     return rows / F.broadcast_to(size(rows), rows.shape)
 
 
-def generator_loss(fake_logits):
+def generator_loss(fake_logits: Variable | NdArray) -> Variable:
     """The generator's side of eq. (2), non-saturating: mean of -log D(fake)."""
     return _cross_entropy(fake_logits, real=True)
 
 
-def discriminator_loss(real_logits, fake_logits):
+def discriminator_loss(
+    real_logits: Variable | NdArray, fake_logits: Variable | NdArray
+) -> Variable:
     """The discriminator's side of eq. (2): mean of -log D(real) - log(1 - D(fake))."""
     return _cross_entropy(real_logits, real=True) + _cross_entropy(fake_logits, real=False)
 
@@ -173,7 +189,7 @@ class _SinBeta(chainer.FunctionNode):
         return gradient
 
 
-def sin_beta(rows, depth, joints):
+def sin_beta(rows: Variable | NdArray, depth: Variable | NdArray, joints: AngleJoints) -> Variable:
     """Sine of the angle from the shoulder line to the face on the zx-plane.
 
     Section 3.4 with the sign that its figure shows: v = nose - neck,
@@ -191,12 +207,14 @@ def sin_beta(rows, depth, joints):
     return _SinBeta(joints).apply((from_rows(rows)[:, :, 0], depth))[0]
 
 
-def angle_loss(rows, depth, joints):
+def angle_loss(
+    rows: Variable | NdArray, depth: Variable | NdArray, joints: AngleJoints
+) -> Variable:
     """The heuristic loss of eq. (3): mean of max(0, -sin b); see `sin_beta`."""
     return F.mean(F.relu(-sin_beta(rows, depth, joints)))
 
 
-def bone_ratios(pose, bones):
+def bone_ratios(pose: Variable, bones: Sequence[tuple[int, int]]) -> Variable:
     """Each bone's length over the mean of the pose's bones: no unit, no size.
 
     Yu et al. 2021 and Wandt et al. 2022 hold people's proportions to be alike.

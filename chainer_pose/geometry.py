@@ -4,13 +4,15 @@ x points right, y down, z away from the camera; 2D in pixels, 3D in
 millimetres, angles in radians.
 """
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np
 from chainer.backend import get_array_module
 
 
-def center(pose, root):
+def center(pose: np.ndarray, root: int) -> np.ndarray:
     """Move the root joint to the origin (section 3.3).
 
     Args:
@@ -22,7 +24,7 @@ def center(pose, root):
     return pose - pose[:, root : root + 1]
 
 
-def scale(pose, root):
+def scale(pose: np.ndarray, root: int) -> np.ndarray:
     """Mean Euclidean distance of the J - 1 other joints from the root joint.
 
     Section 3.3 says "of all joints"; the authors' code leaves the root, whose
@@ -39,7 +41,7 @@ def scale(pose, root):
     return distance.sum(axis=1) / (pose.shape[1] - 1)
 
 
-def normalize(pose, root):
+def normalize(pose: np.ndarray, root: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Root joint at the origin, mean distance from it one (section 3.3).
 
     Args:
@@ -56,12 +58,12 @@ def normalize(pose, root):
     return (pose - origin) / xp.where(size > 0, size, 1), origin, size
 
 
-def denormalize(normalized, origin, size):
+def denormalize(normalized: np.ndarray, origin: np.ndarray, size: np.ndarray) -> np.ndarray:
     """The inverse of `normalize`: float array of shape (N, J, D)."""
     return normalized * size + origin
 
 
-def rotate_about_vertical(pose, angle):
+def rotate_about_vertical(pose: np.ndarray, angle: float | np.ndarray) -> np.ndarray:
     """Turn about the vertical image axis, eq. (1): x' = x cos t + z sin t.
 
     Args:
@@ -93,17 +95,17 @@ class Camera:
 
     R: np.ndarray
     T: np.ndarray
-    f: np.ndarray
-    c: np.ndarray
-    k: np.ndarray = (0.0, 0.0, 0.0)
-    p: np.ndarray = (0.0, 0.0)
+    f: np.ndarray | tuple
+    c: np.ndarray | tuple
+    k: np.ndarray | tuple = (0.0, 0.0, 0.0)
+    p: np.ndarray | tuple = (0.0, 0.0)
     name: str = ''
 
-    def world_to_camera(self, points):
+    def world_to_camera(self, points: np.ndarray) -> np.ndarray:
         """X = R (P - T): (..., 3) world mm to (..., 3) camera-frame mm."""
         return (points - np.asarray(self.T)) @ np.asarray(self.R).T
 
-    def project(self, points):
+    def project(self, points: np.ndarray) -> np.ndarray:
         """Project camera-frame points onto the image, with distortion.
 
         The model is that of the Human3.6M release: radial factors k1, k2, k3
@@ -129,7 +131,7 @@ class Camera:
         return distorted * np.asarray(self.f) + np.asarray(self.c)
 
 
-def camera_rotation(yaw, pitch, roll):
+def camera_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
     """Rotation of a camera in a world whose z axis points up.
 
     Args:
@@ -146,7 +148,7 @@ def camera_rotation(yaw, pitch, roll):
     return np.stack([cos * right - sin * down, sin * right + cos * down, forward])
 
 
-def look_at(ray):
+def look_at(ray: np.ndarray) -> np.ndarray:
     """The rotation of a camera, by yaw and then pitch, that puts a ray on its optical axis.
 
     There is no roll: what is horizontal beside the axis stays so.

@@ -6,21 +6,28 @@ the reader's it names. And it can declare an array that fills the memory out of 
 bytes. Both are refused when it is opened.
 """
 
+from __future__ import annotations
+
 import contextlib
 import math
 import mmap
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 
 from chainer_pose.errors import InputError
 from chainer_pose.files import failure_elsewhere, most_bytes
 
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+
 
 @contextlib.contextmanager
-def opened(path, expected):
+def opened(path: StrPath, expected: str) -> Iterator[h5py.File]:
     """Open an HDF5 file to read, and refuse on one line what goes wrong within.
 
     Args:

@@ -7,6 +7,8 @@ then, since the root may be missing: they are given a wide distribution of
 their own, so that the joints present decide them.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
@@ -33,25 +35,28 @@ class Prior(NamedTuple):
 class Moments:
     """Collects a `Prior` from poses that come part by part."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
-        self._sum = self._products = 0.0
+        self._sum: np.ndarray | float = 0.0
+        self._products: np.ndarray | float = 0.0
 
-    def add(self, rows):
-        """Take in (N, 2J) rows of normalised poses, none of them with a joint missing."""
+    def add(self, rows: np.ndarray) -> Moments:
+        """Take in (N, 2J) rows of normalised poses with every joint; itself again."""
         rows = np.asarray(rows, np.float64)
         self.count += len(rows)
         self._sum = self._sum + rows.sum(axis=0)
         self._products = self._products + rows.T @ rows
         return self
 
-    def prior(self):
+    def prior(self) -> Prior:
         """The `Prior` of what was added, of one pose or more."""
-        mean = self._sum / self.count
+        mean = np.asarray(self._sum / self.count)
         return Prior(mean, self._products / self.count - np.outer(mean, mean))
 
 
-def fill(prior, pose2d, there):
+def fill(
+    prior: Prior | None, pose2d: np.ndarray, there: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Put the missing joints of each pose where they most likely are.
 
     Args:

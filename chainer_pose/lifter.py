@@ -7,8 +7,10 @@
     pose3d = lifter(pose2d)                  # (N, J, 2) px to (N, J, 3) px
 """
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,6 +27,12 @@ from chainer_pose import skeleton as skeletons
 from chainer_pose.errors import InputError
 from chainer_pose.martinez import Martinez
 from chainer_pose.ready import DEFAULT, READY, ready_path
+
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+    from chainer_pose.imputation import Prior
+    from chainer_pose.links import Generator
+    from chainer_pose.skeleton import Skeleton
 
 
 class Lifted(NamedTuple):
@@ -47,7 +55,7 @@ class Lifted(NamedTuple):
     sin_beta: np.ndarray
 
     @property
-    def lifted(self):
+    def lifted(self) -> np.ndarray:
         """(N,) bool, which poses were lifted: enough joints seen, and some size."""
         return np.isfinite(self.pose3d).all(axis=(1, 2))
 
@@ -63,13 +71,24 @@ class Lifter:
         weights: path of the weights.
     """
 
-    def __init__(self, generator, skeleton, prior=None, weights=None):
+    def __init__(
+        self,
+        generator: Generator,
+        skeleton: Skeleton,
+        prior: Prior | None = None,
+        weights: StrPath | None = None,
+    ) -> None:
         self.generator = generator
         self.skeleton = skeleton
         self.prior = prior
         self.weights = weights
 
-    def __call__(self, pose2d, there=None, skeleton=None):
+    def __call__(
+        self,
+        pose2d: np.ndarray,
+        there: np.ndarray | None = None,
+        skeleton: Skeleton | str | None = None,
+    ) -> np.ndarray:
         """Lift poses.
 
         Args:
@@ -96,7 +115,13 @@ class Lifter:
         pose3d = self.lift(pose2d, there, skeleton).pose3d
         return pose3d[0] if single else pose3d
 
-    def lift(self, pose2d, there=None, skeleton=None, batchsize=4096):
+    def lift(
+        self,
+        pose2d: np.ndarray,
+        there: np.ndarray | None = None,
+        skeleton: Skeleton | str | None = None,
+        batchsize: int = 4096,
+    ) -> Lifted:
         """Lift poses and tell what was filled in and which way they face.
 
         Args and raises: as `__call__`, of (N, J, 2) poses; batchsize is how many
@@ -146,7 +171,12 @@ def _shapes(skeleton):
     return (len(skeleton), 2), (len(skeleton.detected), 2)
 
 
-def load_lifter(path=DEFAULT, skeleton=None, last=False, gpu=-1):
+def load_lifter(
+    path: StrPath = DEFAULT,
+    skeleton: Skeleton | str | None = None,
+    last: bool = False,
+    gpu: int = -1,
+) -> Lifter:
     """Load trained weights.
 
     Args:
@@ -162,7 +192,7 @@ def load_lifter(path=DEFAULT, skeleton=None, last=False, gpu=-1):
     """
     device = devices.get_device(gpu)
     named = str(path) in READY and not Path(path).exists()
-    path = ready_path(path) if named else run_directory.find_generator(path, last)
+    path = ready_path(str(path)) if named else run_directory.find_generator(path, last)
     generator, known, prior = run_directory.load_generator(path)
     if isinstance(skeleton, str):
         skeleton = skeletons.get(skeleton)

@@ -6,19 +6,28 @@ faster; and the gradient of a weight matrix stays what it is, a product of two
 slim matrices, until the optimizer wants a block of it.
 """
 
+from __future__ import annotations
+
 from collections import defaultdict
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import chainer
 import chainer.links as L
 import numpy as np
 from chainer.functions.connection import linear as chainers
 
+if TYPE_CHECKING:
+    from chainer import Variable
+    from chainer.types import NdArray
+
+    Gradients = list[tuple[chainer.Parameter, 'NdArray | Product | None']]
+
 
 class LinearFunction(chainers.LinearFunction):
     """`chainer.functions.linear` with a bias; its name is what ONNX export goes by."""
 
-    def forward(self, inputs):
+    def forward(self, inputs: tuple[NdArray, ...]) -> tuple[NdArray, ...]:
         x, W, b = inputs
         if not isinstance(x, np.ndarray):
             return super().forward(inputs)
@@ -27,7 +36,9 @@ class LinearFunction(chainers.LinearFunction):
         self.retain_inputs((0, 1))
         return (y,)
 
-    def backward(self, indexes, grad_outputs):
+    def backward(
+        self, indexes: tuple[int, ...], grad_outputs: tuple[Variable, ...]
+    ) -> tuple[Variable, ...]:
         gradients = ()
         if 0 in indexes:
             W = self.get_retained_inputs()[1]
@@ -49,7 +60,7 @@ class _GradientOfInput(chainers.LinearGradData):
 class Linear(L.Linear):
     """`chainer.links.Linear` for rows: (B, n_in) to (B, n_out)."""
 
-    def forward(self, x):
+    def forward(self, x: Variable | NdArray) -> Variable:
         return LinearFunction().apply((x, self.W, self.b))[0]
 
 
@@ -61,10 +72,10 @@ class Product(NamedTuple):
         right: (B, n_in) array, what it was given.
     """
 
-    left: object
-    right: object
+    left: NdArray
+    right: NdArray
 
-    def multiply(self):
+    def multiply(self) -> NdArray:
         """(n_out, n_in) array."""
         return self.left.dot(self.right)
 
@@ -72,15 +83,17 @@ class Product(NamedTuple):
 class Calls(chainer.LinkHook):
     """Remembers, within a with statement, what linear layers were given and gave."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.name = f'Calls {id(self)}'  # Chainer tells hooks apart by name
-        self._of = defaultdict(list)
+        self._of: dict[chainer.Link, list[tuple]] = defaultdict(list)
 
-    def forward_postprocess(self, args):
+    def forward_postprocess(self, args: Any) -> None:
         if isinstance(args.link, L.Linear):
             self._of[args.link].append((args.args[0], args.out))
 
-    def backward(self, output, links, others=()):
+    def backward(
+        self, output: Variable, links: Sequence[chainer.Link], others: Sequence[Variable] = ()
+    ) -> tuple[list[tuple[chainer.Link, Product]], list]:
         """Gradients of an output's sum, asking Chainer for no linear layer's.
 
         Args:
@@ -105,7 +118,7 @@ class Calls(chainer.LinkHook):
             products.append((layer, Product(gy.T, x)))
         return products, found[len(calls) :]
 
-    def gradients(self, loss, links):
+    def gradients(self, loss: Variable, links: Sequence[chainer.Link]) -> Gradients:
         """Gradients of a loss by links' parameters.
 
         Args:
@@ -119,11 +132,13 @@ class Calls(chainer.LinkHook):
         of_linear = {id(param) for layer in self._of for param in layer.params()}
         others = [param for param in params if id(param) not in of_linear]
         products, found = self.backward(loss, links, others)
-        found = {id(p): (p, g) for p, g in [*zip(others, found), *of_layers(products)]}
-        return [found.get(id(param), (param, None)) for param in params]
+        by_param = {id(p): (p, g) for p, g in [*zip(others, found), *of_layers(products)]}
+        return [by_param.get(id(param), (param, None)) for param in params]
 
 
-def of_layers(products, scale=None):
+def of_layers(
+    products: Sequence[tuple[chainer.Link, Product]], scale: NdArray | None = None
+) -> Gradients:
     """Gradients of linear layers' parameters.
 
     Args:
@@ -132,7 +147,7 @@ def of_layers(products, scale=None):
     Returns:
         list of (parameter, gradient), weights' as `Product`.
     """
-    result = []
+    result: Gradients = []
     for layer, (left, right) in products:
         if scale is not None:
             left = left * scale

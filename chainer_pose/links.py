@@ -1,6 +1,9 @@
 """The generator and the discriminator of section 3.2, Fig. 2."""
 
+from __future__ import annotations
+
 import itertools
+from typing import TYPE_CHECKING
 
 import chainer
 import chainer.functions as F
@@ -8,6 +11,10 @@ import numpy as np
 
 from chainer_pose.activations import leaky_relu
 from chainer_pose.linear import Linear
+
+if TYPE_CHECKING:
+    from chainer import Variable
+    from chainer.types import NdArray
 
 
 class PoseMLP(chainer.Chain):
@@ -20,7 +27,14 @@ class PoseMLP(chainer.Chain):
         rng: numpy.random.Generator that draws them; None for NumPy's global one.
     """
 
-    def __init__(self, n_in, n_out, n_unit=1024, std=0.02, rng=None):
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        n_unit: int = 1024,
+        std: float = 0.02,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         super().__init__()
         normal = chainer.initializers.Normal(std, rng=rng)
         with self.init_scope():
@@ -29,7 +43,7 @@ class PoseMLP(chainer.Chain):
             self.l3 = Linear(n_unit, n_unit, initialW=normal)
             self.l4 = Linear(n_unit, n_out, initialW=normal)
 
-    def forward(self, x):
+    def forward(self, x: Variable | NdArray) -> Variable:
         h1 = leaky_relu(self.l1(x))
         h2 = leaky_relu(self.l2(h1))
         h3 = leaky_relu(self.l3(h2) + h1)
@@ -39,15 +53,21 @@ class PoseMLP(chainer.Chain):
 class Generator(PoseMLP):
     """2D pose to depths: (B, 2J) normalised rows to (B, J), in the same unit."""
 
-    def __init__(self, n_joints, n_unit=1024, std=0.02, rng=None):
+    def __init__(
+        self,
+        n_joints: int,
+        n_unit: int = 1024,
+        std: float = 0.02,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         super().__init__(2 * n_joints, n_joints, n_unit, std, rng)
         self.n_joints = n_joints
 
     @staticmethod
-    def shapes(n_joints, n_unit):
+    def shapes(n_joints: int, n_unit: int) -> dict[str, tuple[int, ...]]:
         """dict from the name of each array, as Chainer serializes it, to its shape."""
         sizes = [2 * n_joints, n_unit, n_unit, n_unit, n_joints]
-        shapes = {}
+        shapes: dict[str, tuple[int, ...]] = {}
         for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes), start=1):
             shapes[f'l{i}/W'] = (n_out, n_in)
             shapes[f'l{i}/b'] = (n_out,)
@@ -57,7 +77,13 @@ class Generator(PoseMLP):
 class Discriminator(PoseMLP):
     """2D pose to one logit: (B, 2J) normalised rows to (B, 1), positive for real."""
 
-    def __init__(self, n_joints, n_unit=1024, std=0.02, rng=None):
+    def __init__(
+        self,
+        n_joints: int,
+        n_unit: int = 1024,
+        std: float = 0.02,
+        rng: np.random.Generator | None = None,
+    ) -> None:
         super().__init__(2 * n_joints, 1, n_unit, std, rng)
 
 
@@ -68,12 +94,12 @@ class CameraPitch(chainer.Link):
         degrees: where it begins.
     """
 
-    def __init__(self, degrees=0.0):
+    def __init__(self, degrees: float = 0.0) -> None:
         super().__init__()
         with self.init_scope():
             self.angle = chainer.Parameter(np.array(np.radians(degrees), np.float32))
 
-    def forward(self, rows):
+    def forward(self, rows: NdArray) -> Variable:
         """(B, 2J) rows to a Variable of (B,) radians, alike for all."""
         return F.broadcast_to(self.angle, (len(rows),))
 
@@ -91,15 +117,15 @@ class ZeroRoot:
     name = 'ZeroRoot'
     timing = 'pre'
 
-    def __init__(self, root):
+    def __init__(self, root: int) -> None:
         self._root = root
 
-    def __call__(self, optimizer):
+    def __call__(self, optimizer: chainer.Optimizer) -> None:
         last = optimizer.target.l4
         for param in (last.W, last.b):
             param.grad[self._root] = 0
 
-    def apply(self, generator):
+    def apply(self, generator: Generator) -> None:
         """Zero the root's row of a generator's last layer."""
         for param in (generator.l4.W, generator.l4.b):
             param.array[self._root] = 0

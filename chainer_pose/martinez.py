@@ -5,6 +5,10 @@ residual blocks of two linear layers, each with batch normalisation, ReLU and
 dropout, from standardised 2D in pixels to standardised 3D in millimetres.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import chainer
 import chainer.functions as F
 import chainer.links as L
@@ -14,20 +18,27 @@ from chainer_pose import datasets, functions, geometry
 from chainer_pose.errors import InputError
 from chainer_pose.linear import Linear
 
+if TYPE_CHECKING:
+    from chainer import Variable
+    from chainer.types import NdArray
+
+    from chainer_pose.pose_file import PoseData
+
+
 DROPOUT = 0.5
 
 
 class Layer(chainer.Chain):
     """Linear, batch normalisation, ReLU, dropout: (B, n_in) to (B, n_unit)."""
 
-    def __init__(self, n_in, n_unit, rng=None):
+    def __init__(self, n_in: int, n_unit: int, rng: np.random.Generator | None = None) -> None:
         super().__init__()
         he = chainer.initializers.HeNormal(rng=rng)
         with self.init_scope():
             self.linear = Linear(n_in, n_unit, initialW=he)
             self.norm = L.BatchNormalization(n_unit)
 
-    def forward(self, x, rng=None):
+    def forward(self, x: Variable | NdArray, rng: np.random.Generator | None = None) -> Variable:
         h = F.relu(self.norm(self.linear(x)))
         if rng is None:
             return h
@@ -46,7 +57,9 @@ class Martinez(chainer.Chain):
             global one.
     """
 
-    def __init__(self, n_joints, n_unit=1024, rng=None):
+    def __init__(
+        self, n_joints: int, n_unit: int = 1024, rng: np.random.Generator | None = None
+    ) -> None:
         super().__init__()
         self.n_joints = n_joints
         with self.init_scope():
@@ -58,14 +71,14 @@ class Martinez(chainer.Chain):
             self.add_persistent(f'{name}_mean', np.zeros(size, np.float32))
             self.add_persistent(f'{name}_std', np.ones(size, np.float32))
 
-    def standardize(self, batch):
+    def standardize(self, batch: NdArray) -> None:
         """Keep mean and deviation of training rows, (N, 5J); see `rows_of`."""
         n = len(self.in_mean)
         for name, part in (('in', batch[:, :n]), ('out', batch[:, n:])):
             getattr(self, f'{name}_mean')[:] = part.mean(axis=0, dtype=np.float64)
             getattr(self, f'{name}_std')[:] = part.std(axis=0, dtype=np.float64)
 
-    def forward(self, rows, rng=None):
+    def forward(self, rows: NdArray, rng: np.random.Generator | None = None) -> Variable:
         """(B, 2J) rows in px to a Variable of (B, 3J), standardised 3D.
 
         With a numpy.random.Generator units are dropped, as for training.
@@ -75,7 +88,7 @@ class Martinez(chainer.Chain):
         h = self.b2(self.b1(h, rng), rng) + h
         return self.leave(h)
 
-    def lift(self, pose2d, batchsize=4096):
+    def lift(self, pose2d: np.ndarray, batchsize: int = 4096) -> np.ndarray:
         """(N, J, 2) px to (N, J, 3) mm, root at the origin; NumPy to NumPy."""
         pose = np.empty((*pose2d.shape[:2], 3), np.float32)
         with (
@@ -91,7 +104,7 @@ class Martinez(chainer.Chain):
         return pose
 
     @staticmethod
-    def shapes(n_joints, n_unit):
+    def shapes(n_joints: int, n_unit: int) -> dict[str, tuple[int, ...]]:
         """dict from the name of each array, as Chainer serializes it, to its shape."""
         shapes = {
             'leave/W': (3 * n_joints, n_unit),
@@ -117,7 +130,7 @@ def _standard(batch, mean, std):
     return (batch - mean) / xp.where(std > 0, std, 1)
 
 
-def rows_of(data):
+def rows_of(data: PoseData) -> np.ndarray:
     """Usable poses for training: 2D in px beside root-relative 3D in mm.
 
     Args:
@@ -129,13 +142,13 @@ def rows_of(data):
     """
     if data.pose3d is None:
         raise InputError(f'{data.name}: expected pose3d to learn from, found 2D only')
-    usable = data.select(datasets.require_usable(data))
-    centred = geometry.center(usable.pose3d, data.skeleton.root)
-    parts = functions.to_rows(usable.pose2d), centred.reshape(len(usable), -1)
+    usable = datasets.require_usable(data)
+    centred = geometry.center(data.pose3d[usable], data.skeleton.root)
+    parts = functions.to_rows(data.pose2d[usable]), centred.reshape(len(centred), -1)
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
-def loss(network, batch, rng):
+def loss(network: Martinez, batch: NdArray, rng: np.random.Generator) -> Variable:
     """Mean squared error of the standardised 3D (section 3.2).
 
     Args:
@@ -156,7 +169,7 @@ class MaxNorm:
     name = 'MaxNorm'
     timing = 'post'
 
-    def __call__(self, optimizer):
+    def __call__(self, optimizer: chainer.Optimizer) -> None:
         for link in optimizer.target.links():
             if isinstance(link, L.Linear):
                 weights = link.W.array

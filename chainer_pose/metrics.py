@@ -4,6 +4,10 @@ They compare what they are given: centring on the root joint is the caller's
 (`evaluation.PROTOCOLS` says which protocol does).
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -18,7 +22,7 @@ def _check(predicted, target):
     return predicted.astype(np.float64), target.astype(np.float64)
 
 
-def joint_errors(predicted, target):
+def joint_errors(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Euclidean distance of each joint.
 
     Args:
@@ -32,7 +36,7 @@ def joint_errors(predicted, target):
     return np.sqrt(((predicted - target) ** 2).sum(axis=2))
 
 
-def mpjpe(predicted, target):
+def mpjpe(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Mean per-joint position error.
 
     Args:
@@ -45,7 +49,7 @@ def mpjpe(predicted, target):
     return joint_errors(predicted, target).mean(axis=1)
 
 
-def n_mpjpe(predicted, target):
+def n_mpjpe(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
     """MPJPE after the scale that fits the prediction best, in the least squares.
 
     Rhodin et al. 2018, section 4. A prediction that is all zeros stays so.
@@ -58,7 +62,7 @@ def n_mpjpe(predicted, target):
     return mpjpe(predicted * fit[:, None, None], target)
 
 
-def p_mpjpe(predicted, target):
+def p_mpjpe(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
     """MPJPE after the similarity (scale, rotation, shift) that fits best.
 
     Procrustes analysis by singular values (Umeyama 1991); reflections are not
@@ -79,7 +83,7 @@ def p_mpjpe(predicted, target):
     return mpjpe(fit[:, None, None] * (p @ (u @ vt)) + mean_target, target)
 
 
-def pck(predicted, target, threshold=150.0):
+def pck(predicted: np.ndarray, target: np.ndarray, threshold: float = 150.0) -> np.ndarray:
     """Share of joints that are nearer than a threshold (Mehta et al. 2017).
 
     Args:
@@ -91,7 +95,9 @@ def pck(predicted, target, threshold=150.0):
     return (joint_errors(predicted, target) < threshold).mean(axis=1)
 
 
-def auc(predicted, target, thresholds=tuple(range(0, 151, 5))):
+def auc(
+    predicted: np.ndarray, target: np.ndarray, thresholds: Sequence[float] = tuple(range(0, 151, 5))
+) -> np.ndarray:
     """Mean of `pck` over thresholds, 0 to 150 mm in steps of 5 by default.
 
     Args and returns: as `pck`.

@@ -8,8 +8,11 @@ root's, multiply by the size divided by, and z stands beside x and y in pixels.
 The model's metadata name joints, root and normalisation.
 """
 
+from __future__ import annotations
+
 import json
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,8 +20,12 @@ from chainer_pose import _compat, run_directory
 from chainer_pose.errors import InputError
 from chainer_pose.files import atomic_path
 
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+    from chainer_pose.lifter import Lifter
 
-def export(path, lifter):
+
+def export(path: StrPath, lifter: Lifter) -> None:
     """Write an ONNX model (opset 9) with a dynamic batch.
 
     Args:

@@ -1,10 +1,18 @@
 """Adam as the authors' code runs it, in fewer passes over memory."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import chainer
 import numpy as np
 from chainer.optimizers.adam import AdamRule
 
 from chainer_pose.linear import Product
+
+if TYPE_CHECKING:
+    from chainer.types import NdArray
+
 
 _BLOCK = 131072  # numbers, half a megabyte: with what belongs to them, a core's cache full
 
@@ -24,18 +32,18 @@ class Adam(chainer.optimizers.Adam):
         weight_decay: share of each parameter added to its gradient.
     """
 
-    def __init__(self, alpha, beta1, weight_decay=0.0):
+    def __init__(self, alpha: float, beta1: float, weight_decay: float = 0.0) -> None:
         super().__init__(alpha, beta1)
         self.weight_decay = weight_decay
 
-    def create_update_rule(self):
+    def create_update_rule(self) -> AdamRule:
         return _Rule(self.hyperparam, self.weight_decay)
 
-    def reallocate_cleared_grads(self):
+    def reallocate_cleared_grads(self) -> None:
         """Nothing: a gradient that is not there is a product yet to be multiplied out."""
 
 
-def take(param, gradient):
+def take(param: chainer.Parameter, gradient: NdArray | Product | None) -> None:
     """Give a parameter its gradient for the next step.
 
     Args:
@@ -75,7 +83,7 @@ def _step_numpy(p, m, v, g, decay, share1, share2, eps, alpha):
 
 
 try:
-    from chainer_pose._adam import step as _step
+    from chainer_pose._adam import step as _step  # type: ignore[import-not-found]
 except ImportError:
     _step = _step_numpy
 

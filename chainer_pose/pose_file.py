@@ -4,11 +4,15 @@ The layout is described in data/README.md. Every source of poses is brought to
 it, and past it nobody asks which data set a pose came from.
 """
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import json
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -17,6 +21,10 @@ from chainer_pose import hdf5
 from chainer_pose.errors import InputError
 from chainer_pose.files import atomic_path
 from chainer_pose.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+
 
 FORMAT, VERSION = 'chainer-pose', 1
 SPLITS = ('train', 'test')
@@ -49,9 +57,9 @@ class PoseData:
     name: str
     skeleton: Skeleton
     pose2d: np.ndarray
-    pose3d: np.ndarray = None
-    valid: np.ndarray = None
-    filled: np.ndarray = None
+    pose3d: np.ndarray | None = None
+    valid: np.ndarray | None = None
+    filled: np.ndarray | None = None
     columns: dict = dataclasses.field(default_factory=dict)
     names: dict = dataclasses.field(default_factory=dict)
     fps: float = 0.0
@@ -64,17 +72,17 @@ class PoseData:
         return len(self.pose2d)
 
     @property
-    def there(self):
+    def there(self) -> np.ndarray:
         """(N, J) bool, which joints of pose2d have coordinates: seen, or filled in."""
         trusted = _trusted(self.valid, self.filled)
         return np.ones(self.pose2d.shape[:2], bool) if trusted is None else trusted
 
-    def header(self, **changes):
+    def header(self, **changes: Any) -> Header:
         """The `Header` of a file of such poses, but for the fields given."""
         shared = ('name', 'skeleton', 'names', 'fps', 'source', 'licence', 'units_3d')
         return Header(**{key: getattr(self, key) for key in shared} | changes)
 
-    def select(self, index):
+    def select(self, index: np.ndarray) -> PoseData:
         """The same data with only the poses that `index` (bool or int array) picks."""
         return dataclasses.replace(
             self,
@@ -104,7 +112,7 @@ class Header:
 
 
 @contextlib.contextmanager
-def writing(path, header):
+def writing(path: StrPath, header: Header) -> Iterator[Writer]:
     """Write a pose file part by part, whole or not at all, in bounded memory.
 
     Args:
@@ -143,12 +151,19 @@ def writing(path, header):
 class Writer:
     """Appends poses to the splits of a pose file; made by `writing`."""
 
-    def __init__(self, path, file, header):
+    def __init__(self, path: StrPath, file: h5py.File, header: Header) -> None:
         self._path, self._file, self._header = path, file, header
         # Held open: closing a dataset compresses its last chunk, full or not.
-        self._datasets = {}
+        self._datasets: dict[str, h5py.Dataset] = {}
 
-    def append(self, split, valid=None, filled=None, keypoints='gt', **arrays):
+    def append(
+        self,
+        split: str,
+        valid: np.ndarray | None = None,
+        filled: np.ndarray | None = None,
+        keypoints: str = 'gt',
+        **arrays: np.ndarray,
+    ) -> None:
         """Append arrays to a split.
 
         The arrays of one pose need not come in one call, but in the end each
@@ -185,11 +200,11 @@ class Writer:
                 _check_indices(self._path, f'{split}/{name}', array, n_names)
             self._extend(split, name, array)
 
-    def describe(self, split, name, text):
+    def describe(self, split: str, name: str, text: str) -> None:
         """Say of a split's array what it is, where its name does not: `PoseData.truth`."""
         self._file[split][name].attrs['description'] = text
 
-    def finish(self):
+    def finish(self) -> None:
         """Check that the arrays of each split have equally many rows."""
         for split, group in self._file.items():
             if split in SPLITS:
@@ -220,7 +235,7 @@ class Writer:
         dataset[n:] = array
 
 
-def array_name(name, which):
+def array_name(name: str, which: str) -> str:
     """The dataset of keypoints or a truth: 'pose2d' for 'gt', 'pose2d_sh' for 'sh'."""
     return name if which == 'gt' else f'{name}_{which}'
 
@@ -236,7 +251,7 @@ def _trusted(valid, filled):
     return valid if valid is None or filled is None else valid | filled
 
 
-def write(path, splits):
+def write(path: StrPath, splits: Mapping[str, PoseData]) -> None:
     """Write a pose file, whole or not at all.
 
     Args:
@@ -250,12 +265,12 @@ def write(path, splits):
     first = next(iter(splits.values()))
     with writing(path, first.header()) as writer:
         for split, data in splits.items():
-            arrays = {} if data.pose3d is None else {'pose3d': data.pose3d}
+            arrays: dict[str, Any] = {} if data.pose3d is None else {'pose3d': data.pose3d}
             arrays |= data.columns
             writer.append(split, data.valid, data.filled, pose2d=data.pose2d, **arrays)
 
 
-def describe(path):
+def describe(path: StrPath) -> str:
     """One line on what a pose file holds."""
     with _open(path) as file:
         splits = [split for split in SPLITS if split in file]
@@ -267,13 +282,13 @@ def describe(path):
     return f'{path}: {counts} poses of {joints} joints{rate}{also}'
 
 
-def splits_of(path):
+def splits_of(path: StrPath) -> tuple[str, ...]:
     """Names of the splits that a pose file holds, 'train' before 'test'."""
     with _open(path) as file:
         return tuple(split for split in SPLITS if split in file)
 
 
-def read(path, split, keypoints='gt', truth='gt'):
+def read(path: StrPath, split: str, keypoints: str = 'gt', truth: str = 'gt') -> PoseData:
     """Read one split of a pose file and check it.
 
     Args:

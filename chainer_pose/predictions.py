@@ -5,14 +5,24 @@ to its end, each writer goes over the store, so that a fault in the input leaves
 no output behind.
 """
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import json
 import tempfile
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainer_pose import __version__, files
+
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+    from chainer_pose.lifter import Lifted
+    from chainer_pose.skeleton import Skeleton
+
 
 FORMAT, VERSION = 'chainer-pose-predictions', 1
 AXES = 'x right, y down, z away from the camera; 3D is relative to the root joint'
@@ -35,9 +45,12 @@ class Store:
         pose3d_mm: the same in mm; None without `millimetres`.
     """
 
-    def __init__(self, skeleton, millimetres=None):
+    def __init__(
+        self, skeleton: Skeleton, millimetres: Callable[[np.ndarray], np.ndarray] | None = None
+    ) -> None:
         self.skeleton = skeleton
-        self.frame, self.person = [], []
+        self.frame: list = []
+        self.person: list = []
         self._millimetres = millimetres
         j = len(skeleton)
         self._layout = {
@@ -48,7 +61,7 @@ class Store:
         }
         if millimetres is not None:
             self._layout['pose3d_mm'] = (np.float32, (j, 3))
-        self._files = {}
+        self._files: dict = {}
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
@@ -64,7 +77,7 @@ class Store:
     def __len__(self):
         return len(self.frame)
 
-    def append(self, frame, person, lifted):
+    def append(self, frame: list, person: list, lifted: Lifted) -> None:
         """Add poses: two lists of ids and a `lifter.Lifted`."""
         arrays = {name: getattr(lifted, name) for name in self._layout if name != 'pose3d_mm'}
         if self._millimetres is not None:
@@ -77,23 +90,23 @@ class Store:
         self.person += person
 
     @property
-    def pose2d(self):
+    def pose2d(self) -> np.ndarray:
         return self._array('pose2d')
 
     @property
-    def pose3d(self):
+    def pose3d(self) -> np.ndarray:
         return self._array('pose3d')
 
     @property
-    def pose3d_mm(self):
+    def pose3d_mm(self) -> np.ndarray | None:
         return self._array('pose3d_mm') if self._millimetres is not None else None
 
     @property
-    def filled(self):
+    def filled(self) -> np.ndarray:
         return self._array('filled')
 
     @property
-    def sin_beta(self):
+    def sin_beta(self) -> np.ndarray:
         return self._array('sin_beta')
 
     def _array(self, name):
@@ -104,16 +117,16 @@ class Store:
         self._files[name].flush()
         return np.memmap(self._files[name], dtype, 'r', shape=shape)
 
-    def lifted(self):
+    def lifted(self) -> np.ndarray:
         """(N,) bool, which poses have 3D."""
         return np.isfinite(self.pose3d[:, 0, 0])
 
-    def of_person(self, person):
+    def of_person(self, person: object) -> np.ndarray:
         """Indices of the lifted poses of one person, in the order of the input."""
         known = [i for i, other in enumerate(self.person) if other == person]
         return np.array(known, int)[self.lifted()[known]]
 
-    def persons(self):
+    def persons(self) -> dict:
         """dict from each person's id to how many lifted poses there are."""
         count = dict.fromkeys(self.person, 0)
         for person, lifted in zip(self.person, self.lifted().tolist()):
@@ -121,7 +134,7 @@ class Store:
         return count
 
 
-def summary(store):
+def summary(store: Store) -> dict[str, Any]:
     """Counts of what was done, JSON values.
 
     Returns:
@@ -158,7 +171,7 @@ class Origin:
     scale: str = ''
 
 
-def header(store, origin):
+def header(store: Store, origin: Origin) -> dict[str, Any]:
     """What each file says of its poses, JSON values."""
     units = {'pose2d': 'px', 'pose3d': 'px, of the input'}
     if store.pose3d_mm is not None:
@@ -183,7 +196,12 @@ def _arrays(store):
     return {name: array for name, array in arrays.items() if array is not None}
 
 
-def write_json(path, store, origin, progress=None):
+def write_json(
+    path: StrPath,
+    store: Store,
+    origin: Origin,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> None:
     """Write the poses as JSON: the header's keys, then ``poses``, one a line.
 
     A pose has frame, person, pose2d, pose3d (null where not lifted), filled
@@ -234,7 +252,12 @@ def _with_nulls(points):
     return json.dumps(values)
 
 
-def write_csv(path, store, origin, progress=None):
+def write_csv(
+    path: StrPath,
+    store: Store,
+    origin: Origin,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> None:
     """Write the poses as CSV, one a row; the first line, after "#", tells the axes.
 
     Columns: frame, person, sin_beta, filled (joints, with ";" between), then
@@ -243,8 +266,8 @@ def write_csv(path, store, origin, progress=None):
     known stays empty.
     """
     points = _arrays(store)
-    axes = {'pose3d': 'x_px y_px z_px', 'pose2d': 'u_px v_px', 'pose3d_mm': 'x_mm y_mm z_mm'}
-    axes = {name: axes[name].split() for name in axes if name in points}
+    every = {'pose3d': 'x_px y_px z_px', 'pose2d': 'u_px v_px', 'pose3d_mm': 'x_mm y_mm z_mm'}
+    axes = {name: every[name].split() for name in every if name in points}
     columns = [
         f'{joint}_{axis}'
         for part in axes.values()
@@ -284,7 +307,12 @@ def _cell(value):
     return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text
 
 
-def write_npz(path, store, origin, progress=None):
+def write_npz(
+    path: StrPath,
+    store: Store,
+    origin: Origin,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> None:
     """Write the poses as an npz file of plain arrays.
 
     Arrays: pose2d, pose3d, filled, sin_beta, frame, person, joint_names,

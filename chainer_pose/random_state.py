@@ -1,12 +1,19 @@
 """Random streams: one a purpose, all from one seed, stored with a snapshot."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from chainer import serializer as serializer_module
 
+if TYPE_CHECKING:
+    import chainer
 
-def streams(seed, names):
+
+def streams(seed: int, names: Sequence[str]) -> dict[str, np.random.Generator]:
     """Independent generators, one for each name.
 
     Args:
@@ -19,7 +26,9 @@ def streams(seed, names):
     return {name: np.random.default_rng(s) for name, s in zip(names, seeds)}
 
 
-def serialize_rng(serializer, key, rng):
+def serialize_rng(
+    serializer: chainer.AbstractSerializer, key: str, rng: np.random.Generator
+) -> None:
     """Save or load, in place, the state of a generator with a Chainer serializer."""
     if isinstance(serializer, serializer_module.Serializer):
         serializer(key, json.dumps(rng.bit_generator.state))

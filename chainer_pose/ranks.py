@@ -5,10 +5,23 @@ computes with its own part of them. What decides or is logged is the ranks' mean
 so that they never disagree.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from chainer_pose.errors import InputError
 from chainer_pose.linear import Product
+
+if TYPE_CHECKING:
+    import chainer
+    import chainermn
+    from chainer.types import NdArray
+
+    from chainer_pose.linear import Gradients
+
 
 NAMES = ('naive', 'pure_nccl')
 
@@ -23,20 +36,20 @@ class Alone:
 
     rank, size, local_rank = 0, 1, 0
 
-    def part(self, array):
+    def part(self, array: NdArray) -> NdArray:
         """This rank's equal part of an array whose length `size` divides."""
         n = len(array) // self.size
         return array[self.rank * n : (self.rank + 1) * n]
 
-    def gather(self, item):
+    def gather(self, item: object) -> list:
         """The items of all ranks, in order: list, the same on each."""
         return [item]
 
-    def mean(self, values):
+    def mean(self, values: Sequence) -> list:
         """Means over the ranks of each value of a sequence, floats or arrays: list."""
         return [sum(of_ranks) / self.size for of_ranks in zip(*self.gather(list(values)))]
 
-    def gradients(self, gradients, links):
+    def gradients(self, gradients: Gradients, links: Sequence[chainer.Link]) -> Gradients:
         """Gradients of the mean of the ranks' losses, from each rank's own.
 
         Args:
@@ -58,15 +71,15 @@ class Ranks(Alone):
         communicator: of `chainermn.create_communicator`.
     """
 
-    def __init__(self, communicator):
+    def __init__(self, communicator: chainermn.CommunicatorBase) -> None:
         self._communicator = communicator
         self.rank, self.size = communicator.rank, communicator.size
         self.local_rank = communicator.intra_rank
 
-    def gather(self, item):
+    def gather(self, item: object) -> list:
         return self._communicator.mpi_comm.allgather(item)
 
-    def gradients(self, gradients, links):
+    def gradients(self, gradients: Gradients, links: Sequence[chainer.Link]) -> Gradients:
         if self._on_gpu(links):
             for param, gradient in gradients:
                 param.grad = _whole(gradient)
@@ -102,7 +115,7 @@ def _whole(gradient):
     return gradient.multiply() if isinstance(gradient, Product) else gradient
 
 
-def connect(name):
+def connect(name: str | None) -> Alone:
     """The ranks that a communicator's name means.
 
     Args:

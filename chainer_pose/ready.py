@@ -1,5 +1,7 @@
 """The weights that come with the package; weights/MODEL_CARD.md describes them."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / 'weights'
@@ -11,6 +13,6 @@ READY = {
 DEFAULT = 'cmu'
 
 
-def ready_path(name):
+def ready_path(name: str) -> Path:
     """Path of the generator file of ready weights."""
     return FOLDER / f'{name}.npz'

@@ -178,7 +178,8 @@ def paper_table(number, context, data, result, flat):
     Returns:
         `Report`.
     """
-    (protocol, score), (_, flat_score) = *result.scores.items(), *flat.scores.items()
+    ((protocol, score),) = result.scores.items()
+    (flat_score,) = flat.scores.values()
     comparable = is_human36m(data)
     rows, notes, differences = [], [], {}
     if comparable:

@@ -6,12 +6,15 @@ Chainer's ``log``, ``snapshot_N.npz`` (the whole trainer at iteration N),
 pictures. All arrays are plain npz files without pickled objects.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import re
 import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import filelock
 import numpy as np
@@ -25,6 +28,13 @@ from chainer_pose.links import Generator
 from chainer_pose.martinez import Martinez
 from chainer_pose.skeleton import Skeleton
 
+if TYPE_CHECKING:
+    import chainer
+
+    from chainer_pose.files import StrPath
+    from chainer_pose.pose_file import PoseData
+
+
 NORMALIZATION = 'root at the origin, mean distance of the other joints from it 1'
 _METADATA = 'metadata'
 _PRIOR = 'prior/'
@@ -33,7 +43,7 @@ _NONE = 'none'  # names of the values that are None, which npz cannot hold unpic
 
 
 @contextlib.contextmanager
-def claim(out, new):
+def claim(out: StrPath, new: bool) -> Iterator[None]:
     """Keep a run directory to oneself, and take away what a killed run left half written.
 
     Args:
@@ -79,7 +89,7 @@ _LOCK = '.lock'
 _HALF_WRITTEN = re.compile(r'\.(snapshot_\d+|gen_\w+|options)-\w{8}\.(npz|json)|log\w{8}')
 
 
-def create(out, options, skeleton):
+def create(out: StrPath, options: Mapping[str, Any], skeleton: Skeleton) -> None:
     """Make a new run directory with its options.json.
 
     Args:
@@ -100,7 +110,7 @@ def create(out, options, skeleton):
         Path(temporary).write_text(json.dumps(stored, indent=2) + '\n', encoding='utf-8')
 
 
-def read_options(run):
+def read_options(run: StrPath) -> dict[str, Any]:
     """The options of a run, as given to `create`.
 
     Raises:
@@ -115,7 +125,7 @@ def read_options(run):
         raise InputError(f'{path}: expected the options of a run, found damage') from error
 
 
-def write_arrays(path, arrays):
+def write_arrays(path: StrPath, arrays: Mapping[str, np.ndarray]) -> None:
     """Write what Chainer's DictionarySerializer collected, without pickling.
 
     Raises:
@@ -131,7 +141,7 @@ def write_arrays(path, arrays):
         write_npz(temporary, {**stored, _NONE: np.array(missing, np.str_)})
 
 
-def read_arrays(path):
+def read_arrays(path: StrPath) -> dict[str, np.ndarray]:
     """Read what `write_arrays` wrote.
 
     Returns:
@@ -145,7 +155,7 @@ def read_arrays(path):
     return arrays
 
 
-def load_snapshot(path, trainer):
+def load_snapshot(path: StrPath, trainer: chainer.training.Trainer) -> None:
     """Put a trainer back to where `write_arrays` saved it.
 
     Raises:
@@ -160,7 +170,7 @@ def load_snapshot(path, trainer):
         ) from error
 
 
-def latest_snapshot(run, warn=lambda text: None):
+def latest_snapshot(run: StrPath, warn: Callable[[str], None] = lambda text: None) -> Path:
     """Path of the newest trainer snapshot of a run that can be read.
 
     Every array of an npz file has a checksum, so that reading finds damage.
@@ -183,7 +193,7 @@ def latest_snapshot(run, warn=lambda text: None):
     raise InputError(f'{run}: expected a run with a snapshot_N.npz, found {found}')
 
 
-def find_generator(path, last=False):
+def find_generator(path: StrPath, last: bool = False) -> Path:
     """The generator file that a path means: itself, or a run's best, else its last.
 
     Args:
@@ -226,11 +236,13 @@ class Trained(NamedTuple):
     """
 
     generator: Generator | Martinez
-    skeleton: Skeleton
-    prior: Prior
+    skeleton: Skeleton | None
+    prior: Prior | None
 
 
-def write_generator(path, arrays, skeleton, prior=None):
+def write_generator(
+    path: StrPath, arrays: Mapping[str, np.ndarray], skeleton: Skeleton, prior: Prior | None = None
+) -> None:
     """Write a generator's arrays with the skeleton that its units mean.
 
     Args:
@@ -245,7 +257,7 @@ def write_generator(path, arrays, skeleton, prior=None):
     write_arrays(path, {**arrays, _METADATA: np.array(metadata)})
 
 
-def load_generator(path):
+def load_generator(path: StrPath) -> Trained:
     """Rebuild a generator from its file alone.
 
     Args:
@@ -333,7 +345,9 @@ def _summary(arrays):
     return ', '.join(names[:4]) + (', ...' if len(names) > 4 else '') if names else 'nothing'
 
 
-def check_fit(path, generator, trained, data):
+def check_fit(
+    path: StrPath, generator: Generator | Martinez, trained: Skeleton | None, data: PoseData
+) -> None:
     """Refuse weights whose joints are not the data's.
 
     Args:

@@ -1,17 +1,25 @@
 """Millimetres for lifted poses, by one length that is known."""
 
+from __future__ import annotations
+
 import itertools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainer_pose.anthropometry import HEIGHT
 from chainer_pose.errors import InputError
 
+if TYPE_CHECKING:
+    from chainer_pose.skeleton import Skeleton
+
+
 _LEG_AND_TRUNK = HEIGHT['shoulder'] - HEIGHT['ankle']
 _LEG = {'Hip': ('Hip',), 'Knee': ('Knee',), 'Ankle': ('Ankle', 'Foot')}
 
 
-def by_height(skeleton, height):
+def by_height(skeleton: Skeleton, height: float) -> Callable[[np.ndarray], np.ndarray]:
     """Scale by the height of the person.
 
     The legs from hip to ankle (the mean of both) and the trunk from the middle
@@ -46,7 +54,9 @@ def by_height(skeleton, height):
     return factor
 
 
-def by_bone(skeleton, start, end, length):
+def by_bone(
+    skeleton: Skeleton, start: str, end: str, length: float
+) -> Callable[[np.ndarray], np.ndarray]:
     """Scale by the length of one bone, or the distance of any two joints.
 
     Args:

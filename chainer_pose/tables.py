@@ -1,5 +1,7 @@
 """Tables of numbers as text, Markdown, LaTeX and CSV."""
 
+from __future__ import annotations
+
 import csv
 import dataclasses
 import io
@@ -49,7 +51,7 @@ def _lines(table, nothing):
             yield None, [row.label, *(_cell(value, row, nothing) for value in row.cells)]
 
 
-def text(table):
+def text(table: Table) -> str:
     """The table in columns of equal width, for a terminal."""
     lines = [(None, list(table.header)), *_lines(table, '-')]
     widths = [max(len(cells[i]) for _, cells in lines if cells) for i in range(len(table.header))]
@@ -63,7 +65,7 @@ def text(table):
     )
 
 
-def markdown(table):
+def markdown(table: Table) -> str:
     """The table as Markdown."""
     rule = ['---', *['---:'] * (len(table.header) - 1)]
     lines = [list(table.header), rule]
@@ -72,7 +74,7 @@ def markdown(table):
     return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
 
 
-def latex(table):
+def latex(table: Table) -> str:
     r"""The table as a LaTeX tabular; it needs \usepackage{booktabs}."""
     n = len(table.header)
     lines = [rf'\begin{{tabular}}{{l{"r" * (n - 1)}}}', r'\toprule', _latex_line(table.header)]
@@ -97,7 +99,7 @@ def _escape(cell):
     return re.sub(r'^[+-](?=\d)', lambda sign: f'${sign[0]}$', cell)
 
 
-def to_csv(table):
+def to_csv(table: Table) -> str:
     """The table as CSV, numbers unrounded; groups, where there are any, come first."""
     grouped = any(row.group for row in table.rows)
     buffer = io.StringIO()

@@ -5,13 +5,25 @@ has the factor of each in the sum. The updater reports each, before its factor,
 as ``gen/<name>``. Of these the paper has the first two (eq. 4).
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import chainer
 import chainer.functions as F
+import numpy as np
 
 from chainer_pose import functions
 from chainer_pose.ranks import ALONE
+
+if TYPE_CHECKING:
+    from chainer import Variable
+    from chainer.types import NdArray
+
+    from chainer_pose.links import Generator
+    from chainer_pose.ranks import Alone
+    from chainer_pose.skeleton import AngleJoints
 
 
 class Turned(NamedTuple):
@@ -43,24 +55,24 @@ class Term:
         weights: dict of them.
     """
 
-    def __init__(self, **weights):
+    def __init__(self, **weights: float) -> None:
         self.weights = weights
 
-    def __call__(self, batch):
+    def __call__(self, batch: Turned) -> dict[str, Variable]:
         """dict from the names in `weights` to Variables of shape ()."""
         raise NotImplementedError
 
-    def serialize(self, serializer):
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load what the term remembers from batch to batch: nothing, here."""
 
 
 class Adversarial(Term):
     """The generator's side of eq. (2)."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(loss=1.0)
 
-    def __call__(self, batch):
+    def __call__(self, batch: Turned) -> dict[str, Variable]:
         return {'loss': functions.generator_loss(batch.logits)}
 
 
@@ -72,11 +84,11 @@ class Angle(Term):
         weight: the factor.
     """
 
-    def __init__(self, joints, weight=1.0):
+    def __init__(self, joints: AngleJoints, weight: float = 1.0) -> None:
         super().__init__(angle=weight)
         self._joints = joints
 
-    def __call__(self, batch):
+    def __call__(self, batch: Turned) -> dict[str, Variable]:
         return {'angle': functions.angle_loss(batch.rows, batch.pose[:, :, 2], self._joints)}
 
 
@@ -92,11 +104,11 @@ class Consistency(Term):
         weight_2d, weight_depth: the factors.
     """
 
-    def __init__(self, generator, weight_2d, weight_depth):
+    def __init__(self, generator: Generator, weight_2d: float, weight_depth: float) -> None:
         super().__init__(consistency_2d=weight_2d, consistency_depth=weight_depth)
         self._generator = generator
 
-    def __call__(self, batch):
+    def __call__(self, batch: Turned) -> dict[str, Variable]:
         seen = functions.project(batch.turned)
         if batch.rescaled:
             size = functions.size(seen)
@@ -124,14 +136,20 @@ class BoneRatios(Term):
         ranks: `ranks.Ranks`, whose batches make the mean together.
     """
 
-    def __init__(self, bones, weight, momentum=0.01, ranks=ALONE):
+    def __init__(
+        self,
+        bones: Sequence[tuple[int, int]],
+        weight: float,
+        momentum: float = 0.01,
+        ranks: Alone = ALONE,
+    ) -> None:
         super().__init__(bones=weight)
         self._bones = bones
         self._momentum = momentum
         self._ranks = ranks
         self.mean = None
 
-    def __call__(self, batch):
+    def __call__(self, batch: Turned) -> dict[str, Variable]:
         ratios = functions.bone_ratios(batch.pose, self._bones)
         (mean,) = self._ranks.mean([ratios.array.mean(axis=0)])
         if self.mean is None:
@@ -142,7 +160,7 @@ class BoneRatios(Term):
         target = F.broadcast_to(self.mean, ratios.shape)
         return {'bones': F.mean_squared_error(ratios, target)}
 
-    def serialize(self, serializer):
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         self.mean = serializer('mean', self.mean)
 
 
@@ -158,19 +176,23 @@ class Depth(Term):
         weight: the factor.
     """
 
-    def __init__(self, generator, iterator, weight):
+    def __init__(
+        self, generator: Generator, iterator: chainer.dataset.Iterator, weight: float
+    ) -> None:
         super().__init__(depth=weight)
         self._generator = generator
         self._iterator = iterator
 
-    def __call__(self, batch):
+    def __call__(self, batch: Turned) -> dict[str, Variable]:
         return {'depth': labelled_loss(self._generator, self._iterator.next())}
 
-    def serialize(self, serializer):
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         self._iterator.serialize(serializer['iterator'])
 
 
-def labelled_loss(generator, batch, rng=None):
+def labelled_loss(
+    generator: Generator, batch: NdArray, rng: np.random.Generator | None = None
+) -> Variable:
     """Mean squared error of the depths of labelled poses, as the authors' supervised mode.
 
     Args:

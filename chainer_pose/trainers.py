@@ -1,12 +1,18 @@
 """From the options of a run to its trainer: links, optimizers, terms, extensions."""
 
+from __future__ import annotations
+
+import argparse
 import functools
 import math
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import chainer
+import numpy as np
 from chainer.training import extensions, triggers
 from chainer.training.extensions import snapshot_writers
 
@@ -31,6 +37,14 @@ from chainer_pose.optimizers import Adam
 from chainer_pose.ranks import ALONE
 from chainer_pose.triggers import EveryAndLast
 
+if TYPE_CHECKING:
+    from chainer_pose.links import Generator
+    from chainer_pose.pose_file import PoseData
+    from chainer_pose.ranks import Alone
+    from chainer_pose.skeleton import Skeleton
+    from chainer_pose.terms import Term
+
+
 # One a purpose: add at the end only, or old seeds mean other runs.
 STREAMS = (
     'gen', 'dis', 'shuffle', 'angles', 'holdout', 'labelled', 'shuffle_labelled', 'dropout',
@@ -38,7 +52,14 @@ STREAMS = (
 PITCH_STEP_SIZE = 1e-3
 
 
-def make_trainer(options, data, rows, validation, device, ranks=ALONE):
+def make_trainer(
+    options: argparse.Namespace,
+    data: PoseData,
+    rows: np.ndarray,
+    validation: PoseData | None,
+    device: chainer.backend.Device,
+    ranks: Alone = ALONE,
+) -> chainer.training.Trainer:
     """Wire what `options` ask for.
 
     Args:
@@ -109,10 +130,16 @@ def _adversarial_updater(options, data, rows, device, rng, ranks):
     )
 
 
-def make_terms(options, data, generator, rng, ranks=ALONE):
+def make_terms(
+    options: argparse.Namespace,
+    data: PoseData,
+    generator: Generator,
+    rng: Mapping[str, np.random.Generator],
+    ranks: Alone = ALONE,
+) -> list[Term]:
     """The terms of the generator's loss: a list of `terms.Term`."""
     skeleton = data.skeleton
-    chosen = [terms.Adversarial()]
+    chosen: list[Term] = [terms.Adversarial()]
     if options.angle_weight > 0 and skeleton.angle_joints is not None:
         chosen.append(terms.Angle(skeleton.angle_joints, options.angle_weight))
     if any(options.consistency):
@@ -158,7 +185,14 @@ _UPDATERS = {
 }
 
 
-def add_extensions(trainer, options, skeleton, rows, validation, ranks=ALONE):
+def add_extensions(
+    trainer: chainer.training.Trainer,
+    options: argparse.Namespace,
+    skeleton: Skeleton,
+    rows: np.ndarray,
+    validation: PoseData | None,
+    ranks: Alone = ALONE,
+) -> chainer.training.Extension | None:
     """Log, plots, validation, pictures, averaged weights and snapshots.
 
     Returns:
@@ -182,7 +216,7 @@ def add_extensions(trainer, options, skeleton, rows, validation, ranks=ALONE):
         average = MovingAverage(gen, options.ema)
         trainer.extend(average)
         gen = average.average  # what is measured, drawn and written from here on
-    if has_truth:
+    if validation is not None and has_truth:
         trainer.extend(PoseEvaluator(gen, validation, ranks=ranks), trigger=evaluating)
     if ranks.rank > 0:
         return None

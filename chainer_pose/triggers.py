@@ -1,5 +1,12 @@
 """When extensions run."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import chainer
+
 
 class EveryAndLast:
     """Fires at every interval-th iteration and at the last one of the run.
@@ -12,13 +19,13 @@ class EveryAndLast:
         last: iteration at which the run ends.
     """
 
-    def __init__(self, interval, last):
+    def __init__(self, interval: int, last: bool) -> None:
         self.interval = interval
         self.last = last
 
-    def __call__(self, trainer):
+    def __call__(self, trainer: chainer.training.Trainer) -> bool:
         iteration = trainer.updater.iteration
         return iteration % self.interval == 0 or iteration == self.last
 
-    def serialize(self, serializer):
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Nothing to keep: Chainer's BestValueTrigger asks."""

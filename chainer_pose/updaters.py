@@ -1,6 +1,10 @@
 """One training step: draw, forward, gate, step, report."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import chainer
 import numpy as np
@@ -14,13 +18,21 @@ from chainer_pose.ranks import ALONE
 from chainer_pose.terms import Turned
 from chainer_pose.verdict import Verdict
 
+if TYPE_CHECKING:
+    from chainer import Variable
+    from chainer.types import NdArray
 
-def random_angles(n, rng):
+    from chainer_pose.links import CameraPitch
+    from chainer_pose.ranks import Alone
+    from chainer_pose.terms import Term
+
+
+def random_angles(n: int, rng: np.random.Generator) -> np.ndarray:
     """n angles from the uniform distribution on [-pi, pi] (eq. 1): (n,) float32."""
     return rng.uniform(-np.pi, np.pi, n).astype(np.float32)
 
 
-def right(real_logits, fake_logits):
+def right(real_logits: NdArray, fake_logits: NdArray) -> tuple[NdArray, NdArray]:
     """How many poses the discriminator judges rightly.
 
     Args:
@@ -31,7 +43,7 @@ def right(real_logits, fake_logits):
     return (real_logits > 0).sum(), (fake_logits < 0).sum()
 
 
-def gate(accuracy, cap):
+def gate(accuracy: float, cap: float) -> tuple[bool, bool]:
     """Which networks this batch updates (section 4.2).
 
     Args:
@@ -77,16 +89,16 @@ class PoseGANUpdater(chainer.training.StandardUpdater):
 
     def __init__(
         self,
-        iterator,
-        optimizers,
-        terms,
-        rng,
-        pitch=None,
-        accuracy_cap=0.9,
-        rescale_fakes=False,
-        device=None,
-        ranks=ALONE,
-    ):
+        iterator: chainer.dataset.Iterator,
+        optimizers: Mapping[str, chainer.Optimizer],
+        terms: Sequence[Term],
+        rng: np.random.Generator,
+        pitch: CameraPitch | None = None,
+        accuracy_cap: float = 0.9,
+        rescale_fakes: bool = False,
+        device: chainer.backend.Device | None = None,
+        ranks: Alone = ALONE,
+    ) -> None:
         super().__init__(iterator, optimizers, device=device)
         self.terms = terms
         self.pitch = pitch
@@ -99,14 +111,14 @@ class PoseGANUpdater(chainer.training.StandardUpdater):
     shares = ('dis/accuracy', 'gen/updated', 'dis/updated')
 
     @property
-    def losses(self):
+    def losses(self) -> tuple[str, ...]:
         return (*(f'gen/{name}' for term in self.terms for name in term.weights), 'dis/loss')
 
     @property
-    def degrees(self):
+    def degrees(self) -> tuple[str, ...]:
         return () if self.pitch is None else ('camera/pitch',)
 
-    def update_core(self):
+    def update_core(self) -> None:
         optimizers = dict(self.get_all_optimizers())
         dis_optimizer = optimizers.pop('dis')  # the others learn from the generator's loss
         rows = self.get_iterator('main').next()
@@ -172,7 +184,7 @@ class PoseGANUpdater(chainer.training.StandardUpdater):
                 total += term.weights[name] * loss
         return losses, total
 
-    def serialize(self, serializer):
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         super().serialize(serializer)
         serialize_rng(serializer, 'angles', self._rng)
         for term in self.terms:
@@ -200,13 +212,21 @@ class SupervisedUpdater(chainer.training.StandardUpdater):
 
     losses, shares, degrees = ('gen/supervised',), (), ()  # as of `PoseGANUpdater`
 
-    def __init__(self, iterator, optimizer, loss, rng, device=None, ranks=ALONE):
+    def __init__(
+        self,
+        iterator: chainer.dataset.Iterator,
+        optimizer: chainer.Optimizer,
+        loss: Callable[..., Variable],
+        rng: np.random.Generator,
+        device: chainer.backend.Device | None = None,
+        ranks: Alone = ALONE,
+    ) -> None:
         super().__init__(iterator, {'gen': optimizer}, device=device)
         self._loss = loss
         self._rng = rng
         self._ranks = ranks
 
-    def update_core(self):
+    def update_core(self) -> None:
         optimizer = self.get_optimizer('gen')
         with Calls() as calls:
             loss = self._loss(optimizer.target, self.get_iterator('main').next(), self._rng)
@@ -217,7 +237,7 @@ class SupervisedUpdater(chainer.training.StandardUpdater):
         _step([optimizer], self._ranks.gradients(calls.gradients(loss, links), links))
         chainer.report(report)
 
-    def serialize(self, serializer):
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         super().serialize(serializer)
         serialize_rng(serializer, 'rng', self._rng)
 

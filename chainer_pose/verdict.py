@@ -1,8 +1,19 @@
 """One pass forward and one back through the discriminator, for both sides' losses."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import chainer
 
 from chainer_pose.linear import Calls, of_layers
+
+if TYPE_CHECKING:
+    from chainer import Variable
+    from chainer.types import NdArray
+
+    from chainer_pose.linear import Gradients
+    from chainer_pose.links import Discriminator
 
 
 class Verdict:
@@ -20,14 +31,14 @@ class Verdict:
         logits: Variable (N, 1), from which the discriminator's loss is to be made.
     """
 
-    def __init__(self, discriminator, rows):
+    def __init__(self, discriminator: Discriminator, rows: NdArray) -> None:
         rows = chainer.Variable(rows)
         with Calls() as calls:
             logits = discriminator(rows)
         self._products, (self._by_row,) = calls.backward(logits, [discriminator], [rows])
         self.logits = chainer.Variable(logits.array)
 
-    def gradients(self, loss):
+    def gradients(self, loss: Variable) -> Gradients:
         """Those of the discriminator's parameters: list of (parameter, gradient).
 
         Args:
@@ -36,7 +47,7 @@ class Verdict:
         (by_logit,) = chainer.grad([loss], [self.logits])
         return of_layers(self._products, by_logit.array[:, 0])
 
-    def follow(self, rows, start):
+    def follow(self, rows: Variable, start: int) -> Variable:
         """The logits of some of the poses, as a function of how these came about.
 
         Args:

@@ -4,16 +4,32 @@ Left is blue, right is red, the middle of the body grey; axes are equal. The
 camera looks along z: x points right and y down, as in the image.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from chainer_pose import datasets, evaluation, geometry
 from chainer_pose.errors import InputError
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from mpl_toolkits.mplot3d import Axes3D
+
+    from chainer_pose.links import Generator
+    from chainer_pose.martinez import Martinez
+    from chainer_pose.pose_file import PoseData
+    from chainer_pose.skeleton import Skeleton
+
+
 _BAR_COLORS = ('#9ecae1', '#2171b5', '#bbbbbb')
 COLORS = {'left': '#1f77b4', 'right': '#d62728', 'centre': '#555555'}
 
 
-def new_figure(width, height):
+def new_figure(width: float, height: float) -> Figure:
     """A matplotlib figure of that size in inches, drawn without a display."""
     # Not pyplot: it keeps every figure alive, and asks for a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -24,7 +40,13 @@ def new_figure(width, height):
     return figure
 
 
-def draw_pose_2d(axes, pose, skeleton, depth=None, frame=None):
+def draw_pose_2d(
+    axes: Axes,
+    pose: np.ndarray,
+    skeleton: Skeleton,
+    depth: np.ndarray | None = None,
+    frame: tuple | None = None,
+) -> None:
     """Draw one 2D pose as its image shows it.
 
     Args:
@@ -41,7 +63,7 @@ def draw_pose_2d(axes, pose, skeleton, depth=None, frame=None):
     for child, parent in bones:
         axes.plot(*pose[[parent, child]].T, color=COLORS[skeleton.sides[child]], linewidth=2)
     if depth is None:
-        axes.scatter(*pose.T, s=6, color='#222222', zorder=3)
+        axes.scatter(pose[:, 0], pose[:, 1], s=6, color='#222222', zorder=3)
     middle, half = _frame(pose) if frame is None else frame
     axes.set_xlim(middle[0] - half, middle[0] + half)
     axes.set_ylim(middle[1] + half, middle[1] - half)
@@ -50,7 +72,9 @@ def draw_pose_2d(axes, pose, skeleton, depth=None, frame=None):
     axes.set_yticks([])
 
 
-def draw_pose_3d(axes, pose, skeleton, frame=None):
+def draw_pose_3d(
+    axes: Axes3D, pose: np.ndarray, skeleton: Skeleton, frame: tuple | None = None
+) -> None:
     """Draw one 3D pose, seen from the camera's side, a little from above.
 
     Args:
@@ -82,13 +106,15 @@ def _frame(pose):
     return (low + high) / 2, max((high - low).max() / 2 * 1.08, 1e-6)
 
 
-def spread_indices(n, count):
+def spread_indices(n: int, count: int) -> np.ndarray:
     """`count` indices (or n, if fewer) spread evenly over n items: int array."""
     count = min(n, count)
     return ((np.arange(count) + 0.5) * n / max(count, 1)).astype(int)
 
 
-def choose(data, count, seed=None, indices=None):
+def choose(
+    data: PoseData, count: int, seed: int | None = None, indices: Sequence[int] | None = None
+) -> PoseData:
     """Which poses to draw.
 
     Args:
@@ -139,7 +165,12 @@ def _row_label(data, row):
     return data.names['action'][data.columns['action'][row]]
 
 
-def pose_sheet(generator, data, title='', turned=True):
+def pose_sheet(
+    generator: Generator | Martinez | Mapping[str, Generator | Martinez],
+    data: PoseData,
+    title: str = '',
+    turned: bool = True,
+) -> Figure:
     """A row for each pose: 2D input, truth, prediction, and both turned by 90 degrees.
 
     Without the last, these are the columns (a), (b) and (c) of Fig. 5 of the
@@ -184,7 +215,11 @@ def pose_sheet(generator, data, title='', turned=True):
     return figure
 
 
-def turned_sheet(generator, data, title=''):
+def turned_sheet(
+    generator: Generator | Martinez | Mapping[str, Generator | Martinez],
+    data: PoseData,
+    title: str = '',
+) -> Figure:
     """Poses turned by every 30 degrees, clockwise as seen from above.
 
     As the figures of the paper's supplement: the truth, where there is one,
@@ -272,7 +307,7 @@ def _tree(skeleton):
     return places
 
 
-def skeleton_sheet(skeleton):
+def skeleton_sheet(skeleton: Skeleton) -> Figure:
     """A skeleton with its joints named: people stand, other bodies hang as a tree.
 
     Args:
@@ -290,10 +325,11 @@ def skeleton_sheet(skeleton):
         color = COLORS[skeleton.sides[child]]
         axes.plot(*places[[parent, child]].T, color=color, linewidth=2.5)
     detected = np.isin(np.arange(len(skeleton)), skeleton.detected)
-    axes.scatter(*places[detected].T, s=22, color='#222222', zorder=3, label='detected')
+    x, y = places.T
+    axes.scatter(x[detected], y[detected], s=22, color='#222222', zorder=3, label='detected')
     if not detected.all():
         axes.scatter(
-            *places[~detected].T, s=30, facecolor='white', edgecolor='#222222', zorder=3,
+            x[~detected], y[~detected], s=30, facecolor='white', edgecolor='#222222', zorder=3,
             label='mean of others',
         )  # fmt: skip
         figure.legend(loc='lower center', ncols=2, fontsize=8, frameon=False)
@@ -313,7 +349,13 @@ def skeleton_sheet(skeleton):
     return figure
 
 
-def action_bars(names, measured, references, unit, title=''):
+def action_bars(
+    names: Sequence[str],
+    measured: Mapping[str, Sequence[float | None]],
+    references: Mapping[str, Sequence[float | None]],
+    unit: str,
+    title: str = '',
+) -> Figure:
     """Error by action: bars of our rows, marks of the others'.
 
     Args:

@@ -1,5 +1,7 @@
 """An exponential moving average of a link's parameters, while it trains."""
 
+from __future__ import annotations
+
 import chainer
 
 
@@ -19,12 +21,12 @@ class MovingAverage(chainer.training.Extension):
     default_name = 'moving_average'
     priority = chainer.training.PRIORITY_WRITER + 1  # before the evaluation
 
-    def __init__(self, link, decay):
+    def __init__(self, link: chainer.Link, decay: float) -> None:
         self.average = link.copy(mode='copy')
         self._link = link
         self._decay = decay
 
-    def __call__(self, trainer):
+    def __call__(self, trainer: chainer.training.Trainer) -> None:
         t = trainer.updater.iteration
         share = 1 - min(self._decay, t / (t + 9))
         for average, param in zip(self.average.params(), self._link.params()):
@@ -32,5 +34,5 @@ class MovingAverage(chainer.training.Extension):
             difference *= share
             average.array += difference
 
-    def serialize(self, serializer):
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         self.average.serialize(serializer['average'])

@@ -1,10 +1,18 @@
 """Pictures of a few poses, so that one sees the generator learn."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import chainer
 
 from chainer_pose import visualizations
+
+if TYPE_CHECKING:
+    from chainer_pose.links import Generator
+    from chainer_pose.martinez import Martinez
+    from chainer_pose.pose_file import PoseData
 
 
 class PosePlot(chainer.training.Extension):
@@ -18,11 +26,11 @@ class PosePlot(chainer.training.Extension):
     trigger = 1, 'epoch'
     priority = chainer.training.PRIORITY_READER
 
-    def __init__(self, generator, data):
+    def __init__(self, generator: Generator | Martinez, data: PoseData) -> None:
         self.generator = generator
         self.data = visualizations.choose(data, count=5)
 
-    def __call__(self, trainer):
+    def __call__(self, trainer: chainer.training.Trainer) -> None:
         folder = Path(trainer.out) / 'poses'
         folder.mkdir(exist_ok=True)
         figure = visualizations.pose_sheet(

@@ -1,12 +1,19 @@
 """SIGTERM and Ctrl-C while training: end after the iteration, with a snapshot."""
 
+from __future__ import annotations
+
 import contextlib
 import signal
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import chainer
 
 from chainer_pose.errors import Stopped
 from chainer_pose.ranks import ALONE
+
+if TYPE_CHECKING:
+    from chainer_pose.ranks import Alone
 
 
 class StopOnSignal(chainer.training.Extension):
@@ -26,15 +33,17 @@ class StopOnSignal(chainer.training.Extension):
     default_name = 'stop_on_signal'
     priority = -300  # after the snapshot, so that none is written twice
 
-    def __init__(self, save, ranks=ALONE):
+    def __init__(
+        self, save: Callable[[chainer.training.Trainer], None], ranks: Alone = ALONE
+    ) -> None:
         self._save = save
         self._ranks = ranks
         self._signal = 0
 
     @contextlib.contextmanager
-    def listening(self):
+    def listening(self) -> Iterator[None]:
         """Within it, signals are noted."""
-        before = {}
+        before: dict = {}
 
         def note(number, _):
             self._signal = number
@@ -53,7 +62,7 @@ class StopOnSignal(chainer.training.Extension):
         finally:
             restore()
 
-    def __call__(self, trainer):
+    def __call__(self, trainer: chainer.training.Trainer) -> None:
         number = max(self._ranks.gather(self._signal))
         if number:
             self._save(trainer)

@@ -4,19 +4,26 @@ Nothing past this module numbers a joint: it asks the skeleton by name. The name
 skeletons are JSON files beside this one, in the format that `load` reads.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from chainer_pose.errors import InputError
 from chainer_pose.files import read_json
 
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+
+
 _FOLDER = Path(__file__).parent
-_FROM_NAMES = 'from names'
+_FROM_NAMES: Any = 'from names'
 
 
 class AngleJoints(NamedTuple):
@@ -49,11 +56,12 @@ class Skeleton:
     """
 
     name: str
-    names: tuple
-    parents: tuple
-    pairs: tuple = None
-    angle: dict = dataclasses.field(default=_FROM_NAMES, hash=False)
-    means: dict = dataclasses.field(default_factory=dict, hash=False)
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    # Types as they are once made; the defaults stand for what the names tell.
+    pairs: tuple[tuple[str, str], ...] = None  # type: ignore[assignment]
+    angle: dict[str, str] | None = dataclasses.field(default=_FROM_NAMES, hash=False)
+    means: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self):
         def put(field, value):
@@ -77,7 +85,7 @@ class Skeleton:
     def __len__(self):
         return len(self.names)
 
-    def index(self, name):
+    def index(self, name: str) -> int:
         """Index of a joint.
 
         Raises:
@@ -86,21 +94,21 @@ class Skeleton:
         return self.names.index(name)
 
     @property
-    def root(self):
+    def root(self) -> int:
         """Index of the root joint, the origin of every pose (section 3.3)."""
         return self.parents.index(-1)
 
     @property
-    def bones(self):
+    def bones(self) -> tuple[tuple[int, int], ...]:
         """(child, parent) index pairs, one for each joint but the root."""
         return tuple((j, p) for j, p in enumerate(self.parents) if p >= 0)
 
-    def children(self, joint):
+    def children(self, joint: int) -> list[int]:
         """Indices of the joints whose parent is the one of that index."""
         return [child for child, parent in enumerate(self.parents) if parent == joint]
 
     @property
-    def sides(self):
+    def sides(self) -> tuple[str, ...]:
         """'left', 'right' or 'centre' for each joint: by its pair, else by its name."""
         sides = {name: _side_and_rest(name)[0] for name in self.names}
         for left, right in self.pairs:
@@ -108,18 +116,18 @@ class Skeleton:
         return tuple(sides.values())
 
     @property
-    def angle_joints(self):
+    def angle_joints(self) -> AngleJoints | None:
         """The joints of the angle loss as `AngleJoints`, or None for a body without them."""
         if self.angle is None:
             return None
         return AngleJoints(*(self.index(self.angle[field]) for field in AngleJoints._fields))
 
     @property
-    def detected(self):
+    def detected(self) -> tuple[int, ...]:
         """Indices of the joints that a detector gives: all but the means of others."""
         return tuple(j for j, name in enumerate(self.names) if name not in self.means)
 
-    def complete(self, pose, there):
+    def complete(self, pose: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Add the joints that are the mean of others.
 
         Args:
@@ -143,12 +151,12 @@ class Skeleton:
         seen[:, given] = there
         if len(given) < len(self):
             for name, parts in self.means.items():
-                joint, parts = self.index(name), [self.index(part) for part in parts]
-                whole[:, joint] = whole[:, parts].mean(axis=1)
-                seen[:, joint] = seen[:, parts].all(axis=1)
+                joint, of = self.index(name), [self.index(part) for part in parts]
+                whole[:, joint] = whole[:, of].mean(axis=1)
+                seen[:, joint] = seen[:, of].all(axis=1)
         return whole, seen
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """What JSON stores of the skeleton; `from_dict` is its inverse."""
         return {
             'name': self.name,
@@ -160,7 +168,7 @@ class Skeleton:
         }
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: Mapping[str, Any]) -> Skeleton:
         """Rebuild a skeleton from `to_dict`, or from what `load` reads.
 
         Raises:
@@ -202,7 +210,7 @@ class Skeleton:
 _KEYS = {'name', 'description', 'joints', 'names', 'parents', 'pairs', 'angle', 'means'}
 
 
-def load(path):
+def load(path: StrPath) -> Skeleton:
     """Read a skeleton from a JSON file::
 
         {"name": "stool",
@@ -226,18 +234,18 @@ def load(path):
         raise InputError(f'{path}: {error}') from error
 
 
-def names():
+def names() -> tuple[str, ...]:
     """Names of the skeletons that come with the package, sorted."""
     return tuple(sorted(path.stem for path in _FOLDER.glob('*.json')))
 
 
 @functools.lru_cache
-def named(name):
+def named(name: str) -> Skeleton:
     """A skeleton that comes with the package."""
     return load(_FOLDER / f'{name}.json')
 
 
-def get(name_or_path):
+def get(name_or_path: str) -> Skeleton:
     """A skeleton by its name, or from a file that ends in .json.
 
     Raises:

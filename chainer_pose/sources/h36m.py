@@ -150,7 +150,7 @@ class _Clip(NamedTuple):
     take: Take
     camera: str
     n_frames: int
-    index: int
+    index: int  # type: ignore[assignment]
     is_kept: bool
 
     @property

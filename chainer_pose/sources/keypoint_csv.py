@@ -29,9 +29,9 @@ class Layout(NamedTuple):
 
     width: int
     columns: np.ndarray
-    names: list = None
-    frame: int = None
-    person: int = None
+    names: list | None = None
+    frame: int | None = None
+    person: int | None = None
 
 
 @contextlib.contextmanager

@@ -83,7 +83,8 @@ def require_usable(data: PoseData) -> np.ndarray:
     mask = usable(data)
     if not mask.any():
         raise InputError(
-            f'{data.name}: expected poses with every joint present, found none among {len(data)}'
+            f'{data.name}: expected poses with every joint present and of some size, '
+            f'found none among {len(data)}'
         )
     return mask
 

@@ -59,7 +59,9 @@ class Report:
 
 
 def _head(context, result):
-    left_out = f' ({result.n_left_out} left out: joints missing)' if result.n_left_out else ''
+    left_out = ''
+    if result.n_left_out:
+        left_out = f' ({result.n_left_out} left out: joints missing, or all at one place)'
     lines = [
         f'{context.dataset}, {context.split} split, keypoints {context.keypoints}: '
         f'{result.n_poses} poses{left_out}',

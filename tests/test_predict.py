@@ -223,7 +223,7 @@ def test_a_run_on_coco_keeps_the_face(script, refusal, tmp_path):
 
     trained = script(
         'train.py', '--dataset', file, '--out', run, '--iterations', 10, '--n-unit', 16,
-        '--batchsize', 8, '--evaluate-interval', 10,
+        '--batchsize', 8, '--evaluate-interval', 10, '--log-interval', 10,
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr
     found = lift(tmp_path, EXAMPLE, '--snapshot', run)

@@ -16,7 +16,7 @@ from chainer_pose import linear, links, ranks
 ROOT = Path(__file__).resolve().parent.parent
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
 MPIEXEC = shutil.which('mpiexec', path=PATH)
-SHORT = ('--iterations', '6', '--n-unit', '16', '--log-interval', '1', '--evaluate-interval', '3',
+SHORT = ('--iterations', '6', '--n-unit', '16', '--log-interval', '3', '--evaluate-interval', '6',
          '--snapshot-interval', '3')  # fmt: skip
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OPTIONS = ('--n-unit', '16', '--batchsize', '4', '--log-interval', '5', '--evaluate-interval', '20',
-           '--snapshot-interval', '20')  # fmt: skip
+OPTIONS = ('--n-unit', '16', '--batchsize', '4', '--log-interval', '20',
+           '--evaluate-interval', '40', '--snapshot-interval', '20')  # fmt: skip
 
 
 def start(*arguments, **more):
@@ -201,6 +201,7 @@ def test_keep(script, small_file, tmp_path):
     finished = script(
         'train.py', '--dataset', small_file, '--out', tmp_path / 'run', '--iterations', 5,
         '--n-unit', '8', '--snapshot-interval', 1, '--keep', 3,
+        '--log-interval', 9, '--evaluate-interval', 9,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
     found = sorted(path.name for path in (tmp_path / 'run').glob('snapshot_*'))

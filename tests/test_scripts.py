@@ -10,7 +10,9 @@ import pytest
 
 from chainer_pose import pose_file, run_directory
 
-SMALL = ('--batchsize', 8, '--n-unit', 16, '--init-std', 0.1)
+# Pictures are drawn at the end only, where nothing else is said: they take a second each.
+SMALL = ('--batchsize', 8, '--n-unit', 16, '--init-std', 0.1, '--log-interval', 1000,
+         '--evaluate-interval', 1000)  # fmt: skip
 
 
 @pytest.fixture(scope='module')

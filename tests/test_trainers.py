@@ -83,7 +83,7 @@ def test_the_run_measures_the_average(script, small_file, tmp_path):
     run = tmp_path / 'run'
     finished = script(
         'train.py', '--dataset', small_file, '--out', run, '--iterations', 6, '--n-unit', 8,
-        '--ema', 0.9, '--snapshot-interval', 3, '--evaluate-interval', 6,
+        '--ema', 0.9, '--snapshot-interval', 3, '--evaluate-interval', 6, '--log-interval', 6,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
     snapshot = run_directory.read_arrays(run / 'snapshot_6.npz')

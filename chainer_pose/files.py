@@ -7,9 +7,11 @@ import hashlib
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,9 +35,7 @@ def read_npz(path: StrPath) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name.removesuffix('.npy'): name for name in archive.namelist()}
-            unpacked = sum(info.file_size for info in archive.infolist())
-            if unpacked > most_bytes(path):
-                raise ValueError(f'{unpacked} bytes packed into few')
+            check_unpacked(archive, path)
             return {key: _read_member(archive, name) for key, name in members.items()}
     except FileNotFoundError as error:
         raise InputError(f'{path}: expected an npz file, found no such file') from error
@@ -112,6 +112,45 @@ def failure_elsewhere(code: str, *arguments: str, seconds: float | None = None) 
     if not done.returncode:
         return ''
     return (done.stderr.strip().splitlines() or [f'damage (signal {-done.returncode})'])[-1]
+
+
+def check_unpacked(archive: zipfile.ZipFile, path: StrPath) -> None:
+    """Refuse an archive that would fill the memory.
+
+    Raises:
+        ValueError: if it unpacks to more than `most_bytes`.
+    """
+    unpacked = sum(info.file_size for info in archive.infolist())
+    if unpacked > most_bytes(path):
+        raise ValueError(f'{unpacked} bytes packed into few')
+
+
+@contextlib.contextmanager
+def computing_at_most(seconds: float) -> Iterator[None]:
+    """Within it, a reader that damage sends round in circles is stopped.
+
+    It is the time that Python computes which counts, not that spent on waiting for a
+    disk. Only the main thread can be stopped, and on Windows nothing.
+
+    Raises:
+        TimeoutError: by what runs within, when the time is over.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or not hasattr(signal, 'setitimer'):
+        yield
+        return
+
+    def stop(*_):
+        raise TimeoutError(f'more than {seconds:g} s of computing')
+
+    before = signal.signal(signal.SIGPROF, stop)
+    # Once more, and more: a reader may take the first for an error that it can mend.
+    signal.setitimer(signal.ITIMER_PROF, seconds, 0.5)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def most_bytes(path: StrPath) -> int:

@@ -2,6 +2,8 @@
 
 import json
 import resource
+import signal
+import time
 import zipfile
 
 import fuzz
@@ -205,3 +207,24 @@ def test_a_refusal_is_one_short_line(tmp_path):
     with pytest.raises(InputError) as caught:
         skeletons.get(path)
     assert len(str(caught.value)) < 1000
+
+
+def test_a_reader_that_goes_round_in_circles_is_stopped():
+    before = signal.getsignal(signal.SIGPROF)
+    with pytest.raises(TimeoutError, match='more than 0.2 s'), files.computing_at_most(0.2):
+        while True:
+            pass
+    assert signal.getsignal(signal.SIGPROF) == before
+    assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
+
+
+def test_waiting_is_not_computing():
+    with files.computing_at_most(0.1):
+        time.sleep(0.3)
+
+
+def test_a_pickle_that_would_fill_the_memory_is_not_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / 'x.npz', 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('positions_3d.npy', bytes(2**28))
+    with pytest.raises(InputError, match='bytes packed into few'):
+        plain_pickle.read(tmp_path / 'x.npz', 'positions_3d')

@@ -11,6 +11,7 @@ import numpy as np
 
 from chainer_pose import hdf5
 from chainer_pose.errors import InputError
+from chainer_pose.files import computing_at_most
 from chainer_pose.geometry import Camera
 from chainer_pose.sources import h36m, plain_pickle, resection, shared
 
@@ -551,7 +552,9 @@ def _cdflib():
 def _read_cdf(path):
     """Rows of a CDF file's variable Pose: (F, 96) or (F, 64)."""
     try:
-        pose = np.asarray(_cdflib().CDF(str(path)).varget('Pose'))
+        cdflib = _cdflib()
+        with computing_at_most(4):  # a recording takes a hundredth of a second
+            pose = np.asarray(cdflib.CDF(str(path)).varget('Pose'))
     except InputError:
         raise
     except Exception as error:  # cdflib raises whatever a damaged file leads it to

@@ -118,6 +118,7 @@ def read(path, name):
     wanted = f'{path}: {name}: expected arrays in plain dicts and lists'
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f'{name}.npy') as file:
+            files.check_unpacked(archive, path)
             shape, dtype = files.array_header(file)
             if not dtype.hasobject:
                 raise InputError(f'{wanted}, found an array of {dtype} and shape {shape}')

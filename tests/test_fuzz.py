@@ -1,5 +1,6 @@
 """Files from strangers: damaged at random (fuzz.py), and made to do harm."""
 
+import itertools
 import json
 import resource
 import signal
@@ -211,9 +212,8 @@ def test_a_refusal_is_one_short_line(tmp_path):
 
 def test_a_reader_that_goes_round_in_circles_is_stopped():
     before = signal.getsignal(signal.SIGPROF)
-    with pytest.raises(TimeoutError, match='more than 0.2 s'), files.computing_at_most(0.2):
-        while True:
-            pass
+    with pytest.raises(TimeoutError, match='more than'), files.computing_at_most(0.2):
+        any(False for _ in itertools.repeat(0))
     assert signal.getsignal(signal.SIGPROF) == before
     assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
 

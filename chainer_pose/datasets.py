@@ -195,7 +195,15 @@ class PoseIterator(chainer.dataset.Iterator):
         self.is_new_epoch = False
         self._previous_epoch_detail = -1.0
         self._position = 0
-        self._order = rng.permutation(len(rows))
+        self._shuffle()
+
+    def _shuffle(self):
+        self._order = self._rng.permutation(len(self.rows))
+        self._send_order()
+
+    def _send_order(self):
+        # Once an epoch, where the poses are: a GPU would be sent each batch's indices.
+        self._sent_order = chainer.backend.get_array_module(self.rows).asarray(self._order)
 
     def __next__(self) -> NdArray:
         self._previous_epoch_detail = self.epoch_detail
@@ -203,17 +211,18 @@ class PoseIterator(chainer.dataset.Iterator):
         drawn = []
         missing = self.batch_size
         while missing:
-            part = self._order[self._position : self._position + missing]
+            part = self._sent_order[self._position : self._position + missing]
             drawn.append(part)
             missing -= len(part)
             self._position += len(part)
             if self._position == len(self._order):
                 self.epoch += 1
                 self._position = 0
-                self._order = self._rng.permutation(len(self._order))
+                self._shuffle()
         self.is_new_epoch = self.epoch > epoch
-        xp = chainer.backend.get_array_module(self.rows)
-        return self.rows[xp.asarray(self._ranks.part(np.concatenate(drawn)))]
+        if len(drawn) > 1:
+            drawn = [chainer.backend.get_array_module(self.rows).concatenate(drawn)]
+        return self.rows[self._ranks.part(drawn[0])]
 
     next = __next__
 
@@ -235,4 +244,5 @@ class PoseIterator(chainer.dataset.Iterator):
         )
         self._position = serializer('position', self._position)
         serializer('order', self._order)
+        self._send_order()
         serialize_rng(serializer, 'shuffle', self._rng)

@@ -33,6 +33,7 @@ from chainer_pose.extensions import (
     PosePlot,
     StopOnSignal,
 )
+from chainer_pose.flat_adam import FlatAdam
 from chainer_pose.optimizers import Adam
 from chainer_pose.ranks import ALONE
 from chainer_pose.triggers import EveryAndLast
@@ -90,9 +91,27 @@ def make_trainer(
     return trainer
 
 
-def _optimizer(options, link, device):
+def _is_gpu(device):
+    return device.xp is not np
+
+
+def _adam(link, device, *arguments):
     link.to_device(device)
-    return Adam(options.alpha, options.beta1, options.weight_decay).setup(link)
+    return (FlatAdam if _is_gpu(device) else Adam)(*arguments).setup(link)
+
+
+def _optimizer(options, link, device):
+    return _adam(link, device, options.alpha, options.beta1, options.weight_decay)
+
+
+def _last_iteration(options, iterator):
+    n_batches = options.epoch * len(iterator.rows) / iterator.batch_size
+    return options.iterations or math.ceil(n_batches)
+
+
+def _logging(options, iterator):
+    last = _last_iteration(options, iterator)
+    return EveryAndLast(options.log_interval or min(1000, max(1, last // 20)), last)
 
 
 def _generator_optimizer(options, skeleton, device, rng):
@@ -116,9 +135,12 @@ def _adversarial_updater(options, data, rows, device, rng, ranks):
         pitch = links.CameraPitch(0.0 if learned else options.camera_pitch)
         pitch.to_device(device)
         if learned:
-            optimizers['pitch'] = Adam(PITCH_STEP_SIZE, options.beta1).setup(pitch)
+            optimizers['pitch'] = _adam(pitch, device, PITCH_STEP_SIZE, options.beta1)
+    iterator = datasets.PoseIterator(device.send(rows), options.batchsize, rng['shuffle'], ranks)
+    # To average gradients, ranks have to speak to each other in each step anyway.
+    is_left_alone = _is_gpu(device) and ranks.size == 1
     return updaters.PoseGANUpdater(
-        datasets.PoseIterator(device.send(rows), options.batchsize, rng['shuffle'], ranks),
+        iterator,
         optimizers,
         make_terms(options, data, optimizers['gen'].target, rng, ranks),
         rng['angles'],
@@ -127,6 +149,7 @@ def _adversarial_updater(options, data, rows, device, rng, ranks):
         rescale_fakes=options.rescale_fakes,
         device=device,
         ranks=ranks,
+        read_at=_logging(options, iterator).at if is_left_alone else None,
     )
 
 
@@ -200,14 +223,14 @@ def add_extensions(
     """
     gen = trainer.updater.get_optimizer('gen').target
     iterator = trainer.updater.get_iterator('main')
-    last = options.iterations or math.ceil(options.epoch * len(iterator.rows) / iterator.batch_size)
+    last = _last_iteration(options, iterator)
 
     def every(given, times):
         if options.iterations is None and given is None:
             return 1, 'epoch'
         return EveryAndLast(given or max(1, last // times), last)
 
-    logging = EveryAndLast(options.log_interval or min(1000, max(1, last // 20)), last)
+    logging = _logging(options, iterator)
     evaluating = every(options.evaluate_interval, 20)
     saving = every(options.snapshot_interval, 10)
     has_truth = validation is not None and validation.pose3d is not None

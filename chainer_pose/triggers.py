@@ -19,13 +19,16 @@ class EveryAndLast:
         last: iteration at which the run ends.
     """
 
-    def __init__(self, interval: int, last: bool) -> None:
+    def __init__(self, interval: int, last: int) -> None:
         self.interval = interval
         self.last = last
 
-    def __call__(self, trainer: chainer.training.Trainer) -> bool:
-        iteration = trainer.updater.iteration
+    def at(self, iteration: int) -> bool:
+        """Whether it fires at that iteration."""
         return iteration % self.interval == 0 or iteration == self.last
+
+    def __call__(self, trainer: chainer.training.Trainer) -> bool:
+        return self.at(trainer.updater.iteration)
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Nothing to keep: Chainer's BestValueTrigger asks."""

@@ -103,3 +103,27 @@ def test_the_ready_weights_lift_as_on_the_cpu(device, rng):
     on_cpu, on_gpu = (load_lifter('cmu', gpu=gpu)(pose2d, skeleton='coco17') for gpu in (-1, 0))
     assert isinstance(on_gpu, np.ndarray)
     np.testing.assert_allclose(on_gpu, on_cpu, rtol=1e-3, atol=0.1)
+
+
+def test_a_gate_that_only_the_device_knows(device, rng):
+    """`FlatAdam`'s kernels: Adam where the gate is open, nothing where it is closed."""
+    from chainer_pose import links, optimizers
+    from chainer_pose.flat_adam import FlatAdam
+
+    here = links.Generator(17, 64, 0.3, rng)
+    there = here.copy(mode='copy')
+    there.to_device(device)
+    adams = [kind(1e-3, 0.5, 1e-2).setup(net) for kind, net in
+             ((optimizers.Adam, here), (FlatAdam, there))]  # fmt: skip
+    for i in range(9):
+        opened = i % 3 > 0
+        for one, other in zip(here.params(), there.params()):
+            gradient = rng.normal(size=one.shape).astype('f')
+            optimizers.take(one, gradient)
+            optimizers.take(other, device.send(gradient))
+        if opened:
+            adams[0].update()
+        adams[1].when = device.xp.asarray(opened)
+        adams[1].update()
+    for one, other in zip(here.params(), there.params()):
+        np.testing.assert_allclose(other.array.get(), one.array, rtol=1e-5, atol=1e-6)

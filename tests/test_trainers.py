@@ -4,6 +4,8 @@ import pytest
 import train
 from chainer_pose import datasets, devices, run_directory, trainers
 from chainer_pose.extensions import MovingAverage
+from chainer_pose.flat_adam import FlatAdam
+from chainer_pose.optimizers import Adam
 
 
 def make(small_splits, *given):
@@ -92,3 +94,28 @@ def test_the_run_measures_the_average(script, small_file, tmp_path):
     assert (written['l2/W'] != snapshot[key]).any()
     average = next(k for k in snapshot if k.endswith('average/l2/W'))
     np.testing.assert_array_equal(written['l2/W'], snapshot[average])
+
+
+@pytest.mark.parametrize(
+    'given', [[], ['--preset', 'plus'], ['--mode', 'semi-supervised', '--labelled', '0.2'],
+              ['--mode', 'supervised'], ['--mode', 'supervised', '--model', 'martinez']]
+)  # fmt: skip
+def test_what_a_gpu_is_given_trains_to_the_same_parameters(small_splits, monkeypatch, given):
+    """One array a network, a gate that Python does not ask: on arrays of NumPy."""
+    weights = []
+    for is_gpu in (False, True):
+        monkeypatch.setattr(trainers, '_is_gpu', lambda device, answer=is_gpu: answer)
+        updater = make(small_splits, *given).updater
+        for _ in range(20):
+            updater.update()
+        kinds = {type(optimizer) for optimizer in updater.get_all_optimizers().values()}
+        assert kinds == {FlatAdam if is_gpu else Adam}
+        weights.append(
+            {
+                name + key: param.array
+                for name, optimizer in updater.get_all_optimizers().items()
+                for key, param in optimizer.target.namedparams()
+            }
+        )
+    for key, expected in weights[0].items():
+        np.testing.assert_allclose(weights[1][key], expected, atol=1e-7, err_msg=key)

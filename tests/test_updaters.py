@@ -4,6 +4,7 @@ import pytest
 
 from chainer_pose import datasets, links, optimizers, terms, updaters
 from chainer_pose.errors import NonFiniteError
+from chainer_pose.flat_adam import FlatAdam
 from chainer_pose.skeleton import AngleJoints
 
 JOINTS = AngleJoints(nose=0, neck=1, left_shoulder=2, right_shoulder=3)
@@ -278,15 +279,15 @@ def test_a_learned_pitch_follows_its_gradient(rng):
         more_terms=[lambda gen: terms.Consistency(gen, 3.0, 2.0)],
     )
     order = np.random.default_rng(1).permutation(BATCH)  # as the iterator draws them
-    rows, state = updater.get_iterator('main').rows[order], updater._rng.bit_generator.state
+    rows = updater.get_iterator('main').rows[order]
     losses = []
     for shift in (2e-3, -2e-3):
         pitch.angle.array += np.float32(shift)
-        updater._rng.bit_generator.state = state
+        updater._angles._used = 0  # the same for both
         batch = updater._forward(rows)[0]
         losses.append(float(updater._generator_losses(batch)[1].array))
         pitch.angle.array -= np.float32(shift)
-    updater._rng.bit_generator.state = state
+    updater._angles._used = 0
     observation = step(updater)
     assert observation['camera/pitch'] == pytest.approx(5.0)
     expected = (losses[0] - losses[1]) / 4e-3
@@ -350,3 +351,93 @@ def test_supervised_updates_learn_what_is_labelled(rng):
     gen.l1.W.array[:] = np.nan
     with pytest.raises(NonFiniteError, match='gen/supervised is nan at iteration 301'):
         updater.update()
+
+
+def there_and_here(rng, cap, read_at):
+    """Two updaters from the same weights: the gate decided as a device does, and by Python."""
+    rows = np.random.default_rng(0).normal(size=(200, 2 * N_JOINTS)).astype('f')
+    nets = {
+        'gen': links.Generator(N_JOINTS, N_UNIT, 0.3, rng),
+        'dis': links.Discriminator(N_JOINTS, N_UNIT, 0.3, rng),
+    }
+    made = []
+    for kind, at in ((FlatAdam, read_at), (optimizers.Adam, None)):
+        adams = {
+            name: kind(1e-2, BETA1, DECAY).setup(net.copy(mode='copy'))
+            for name, net in nets.items()
+        }
+        chosen = [terms.Adversarial(), terms.Angle(JOINTS)]
+        iterator = datasets.PoseIterator(rows, BATCH, np.random.default_rng(1))
+        made.append(
+            updaters.PoseGANUpdater(
+                iterator, adams, chosen, np.random.default_rng(2), accuracy_cap=cap, read_at=at
+            )
+        )
+    return made
+
+
+@pytest.mark.parametrize('cap', [0.6, 1.0])
+def test_a_gate_on_the_device_gives_the_same_parameters(rng, cap):
+    """Two hundred steps; what is reported is the mean since the last report."""
+    there, here = there_and_here(rng, cap, lambda iteration: iteration % 25 == 0)
+    reports, closed = [], 0
+    for iteration in range(1, 201):
+        reports.append(step(here))
+        closed += 2 - reports[-1]['gen/updated'] - reports[-1]['dis/updated']
+        observed = step(there)
+        if iteration % 25:
+            assert observed == {}
+        else:
+            for name, mean in observed.items():
+                expected = np.mean([report[name] for report in reports[-25:]])
+                assert mean == pytest.approx(expected, rel=1e-6, abs=1e-12), name
+            assert observed.keys() == reports[-1].keys()
+    assert (closed > 0) == (cap < 1)
+    for net, expected in parameters(here).items():
+        for key, array in expected.items():
+            np.testing.assert_array_equal(parameters(there)[net][key], array, err_msg=key)
+
+
+@pytest.mark.parametrize('goes_on', ['there', 'here'])
+def test_a_snapshot_between_two_reports_goes_on(rng, goes_on):
+    there, _ = there_and_here(rng, 0.7, lambda iteration: iteration % 10 == 0)
+    for _ in range(7):
+        step(there)
+    target = chainer.serializers.DictionarySerializer()
+    target.save(there)
+    saved = {key: np.array(array) for key, array in target.target.items()}
+    resumed = there_and_here(rng, 0.7, lambda iteration: iteration % 10 == 0)[goes_on == 'here']
+    chainer.serializers.NpzDeserializer(saved).load(resumed)
+    for _ in range(3):
+        one, other = step(there), step(resumed)
+    if goes_on == 'there':
+        assert one == other
+        assert one
+    for net, expected in parameters(there).items():
+        for key, array in expected.items():
+            np.testing.assert_array_equal(parameters(resumed)[net][key], array, err_msg=key)
+
+
+def test_on_the_device_nothing_is_stepped_by_what_is_not_finite(rng):
+    there, _ = there_and_here(rng, 1.0, lambda iteration: iteration % 3 == 0)
+    step(there)
+    before = parameters(there)
+    there.get_iterator('main').rows[:] = np.nan
+    step(there)
+    for net, expected in before.items():
+        for key, array in expected.items():
+            np.testing.assert_array_equal(parameters(there)[net][key], array, err_msg=key)
+    with pytest.raises(NonFiniteError, match='is nan at iteration 3'):
+        step(there)
+
+
+def test_angles_are_drawn_ahead_as_if_one_batch_at_a_time():
+    angles = updaters.Angles(6, np.random.default_rng(3), chainer.get_device('@numpy'), ahead=4)
+    one_by_one = np.random.default_rng(3)
+    for i in range(11):
+        np.testing.assert_array_equal(angles.next(), updaters.random_angles(6, one_by_one))
+        if i in (2, 3, 8):  # in the middle, at the end, and later
+            target = chainer.serializers.DictionarySerializer()
+            target.save(angles)
+            angles = updaters.Angles(6, np.random.default_rng(9), angles._device, ahead=4)
+            chainer.serializers.NpzDeserializer(target.target).load(angles)

@@ -48,7 +48,8 @@ class FlatAdam(optimizers.Adam):
     """`optimizers.Adam` over a network's parameters as one array, and so their moments.
 
     Parameters and moments become views into these. Snapshots are those of
-    `optimizers.Adam`: either goes on from the other's.
+    `optimizers.Adam`: either goes on from the other's. How often it was stepped the
+    device counts; `t` is that number as of the last snapshot.
 
     Args:
         alpha, beta1, weight_decay: as of `optimizers.Adam`.
@@ -94,11 +95,11 @@ class FlatAdam(optimizers.Adam):
 
     def _gather(self, params):
         """Make one array of each kind, where the parameters are not views into it yet."""
-        for param in params:
-            param.update_rule._init_states(param)  # moments, on the parameter's device
         views = [array for param in params for array in _arrays(param)]
         if list(map(id, views)) == list(map(id, self._views)):
             return
+        for param in params:
+            param.update_rule._init_states(param)  # moments, on the parameter's device
         xp = params[0].xp
         self._flat = [
             xp.concatenate([a.reshape(-1) for a in kind]) for kind in zip(*map(_arrays, params))
@@ -115,7 +116,8 @@ class FlatAdam(optimizers.Adam):
 
 
 def _arrays(param):
-    return [param.array, param.update_rule.state['m'], param.update_rule.state['v']]
+    state = param.update_rule.state or {}  # none before the first step
+    return [param.array, state.get('m'), state.get('v')]
 
 
 def _kernel(source):

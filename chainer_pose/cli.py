@@ -1,11 +1,15 @@
 """What the scripts share: one-line refusals and option types."""
 
+from __future__ import annotations
+
 import argparse
 import math
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn, TextIO
 
 from chainer_pose.errors import InputError, NonFiniteError, Stopped
 
@@ -13,19 +17,15 @@ from chainer_pose.errors import InputError, NonFiniteError, Stopped
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that refuses on one line and takes no abbreviations."""
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(
-            *args,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-            **kwargs,
-        )
+    def __init__(self, **options: Any) -> None:
+        options['formatter_class'] = argparse.RawDescriptionHelpFormatter
+        super().__init__(allow_abbrev=False, **options)
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f'{self.prog}: {message}\n')
 
 
-def run(main):
+def run(main: Callable[[], int | None]) -> NoReturn:
     """Run a script's main() and end the process as its errors ask.
 
     Refused input, and a file that cannot be read or written, end with one line
@@ -61,7 +61,7 @@ def _end_other_ranks(status):
         mpi.COMM_WORLD.Abort(status)
 
 
-def warn(texts):
+def warn(texts: Iterable[str]) -> None:
     """Print warnings to standard error, a line each, after the script's name."""
     for text in texts:
         _say(f'warning: {text}', 0)
@@ -80,7 +80,7 @@ class Progress:
     line is added every ten seconds.
     """
 
-    def __init__(self, out=None, interval=10.0):
+    def __init__(self, out: TextIO | None = None, interval: float = 10.0) -> None:
         self._out = out or sys.stdout
         self._terminal = self._out.isatty()
         self._interval = 0.1 if self._terminal else interval
@@ -93,7 +93,7 @@ class Progress:
         if self._terminal:
             self._out.write('\r\033[K')
 
-    def __call__(self, done, total, what):
+    def __call__(self, done: int, total: int, what: str) -> None:
         now = time.monotonic()
         if now - self._last >= self._interval:
             self._last = now
@@ -103,7 +103,9 @@ class Progress:
             self._out.flush()
 
 
-def number(kind, low=None, high=None, above=None):
+def number(
+    kind: type, low: float | None = None, high: float | None = None, above: float | None = None
+) -> Callable[[str], Any]:
     """An argparse type: a finite int or float within bounds.
 
     Args:

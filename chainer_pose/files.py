@@ -15,7 +15,7 @@ import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -74,7 +74,7 @@ def _read_member(archive, name):
         return array
 
 
-def array_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
+def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and dtype that an npy file declares, read from its beginning.
 
     Raises:

@@ -4,14 +4,22 @@ A report is a head (what was measured, on what), a table, and notes on how to
 read it; `render` brings it to text, Markdown, LaTeX, CSV or JSON.
 """
 
+from __future__ import annotations
+
 import csv
 import dataclasses
 import json
+from typing import TYPE_CHECKING, Any
 
 from chainer_pose import datasets, evaluation, tables
 from chainer_pose.errors import InputError
 from chainer_pose.sources import h36m, mpi_inf_3dhp
 from chainer_pose.tables import Row, Table
+
+if TYPE_CHECKING:
+    from chainer_pose.evaluation import PCKResult, Result
+    from chainer_pose.pose_file import PoseData
+
 
 PUBLISHED = datasets.DATA_DIRECTORY / 'published_results.csv'
 OURS, MEASURED = 'Ours (paper)', 'Ours (measured)'
@@ -89,7 +97,7 @@ def _data(context, result):
     }
 
 
-def errors(context, result, flat):
+def errors(context: Context, result: Result, flat: Result) -> Report:
     """Errors by action, for each protocol beside those of z = 0.
 
     Args:
@@ -117,7 +125,7 @@ def errors(context, result, flat):
     return Report(_head(context, result), table, notes, data)
 
 
-def published(number):
+def published(number: int | str) -> list[dict[str, Any]]:
     """The rows of a table as published.
 
     Args:
@@ -140,12 +148,14 @@ def published(number):
     return rows
 
 
-def is_human36m(data):
+def is_human36m(data: PoseData) -> bool:
     """Whether poses are Human3.6M's, by the file's own word: its name and its actions."""
     return data.name == h36m.NAME and set(data.names.get('action', ())) == set(h36m.ACTIONS)
 
 
-def check_table(number, data, split, keypoints, trained_keypoints):
+def check_table(
+    number: int, data: PoseData, split: str, keypoints: str, trained_keypoints: str | None
+) -> None:
     """Refuse a table that would say what it does not hold.
 
     Args:
@@ -166,7 +176,9 @@ def check_table(number, data, split, keypoints, trained_keypoints):
         raise InputError(f'--table {number}: expected the test split, found {split}')
 
 
-def paper_table(number, context, data, result, flat):
+def paper_table(
+    number: int, context: Context, data: PoseData, result: Result, flat: Result
+) -> Report:
     """One of the paper's tables with our row beside the paper's.
 
     A data set that is not Human3.6M gets a table of its own, without the
@@ -227,7 +239,7 @@ def paper_table(number, context, data, result, flat):
         rows.append(Row('measured - paper', cells, WITHOUT_3D, is_difference=True))
     head = [f'{title}: mean error in mm, protocol {protocol}', *_head(context, result)]
     notes = [f'{protocol}: {evaluation.PROTOCOL_NOTES[protocol]}', *notes]
-    data = _data(context, result) | {
+    values = _data(context, result) | {
         'table': number,
         'title': title,
         'is_human36m': comparable,
@@ -238,7 +250,7 @@ def paper_table(number, context, data, result, flat):
         'flat': dataclasses.asdict(flat_score),
         'difference': differences,
     }
-    return Report(head, Table(header, tuple(rows)), notes, data)
+    return Report(head, Table(header, tuple(rows)), notes, values)
 
 
 def _published_notes(number, rows):
@@ -256,7 +268,7 @@ def _published_notes(number, rows):
     return notes
 
 
-def pck(context, result, flat):
+def pck(context: Context, result: PCKResult, flat: PCKResult) -> Report:
     """PCK at 150 mm and AUC, over all, by activity, by camera and by joint.
 
     Args:
@@ -267,13 +279,13 @@ def pck(context, result, flat):
     """
     supplement = {row['method']: row for row in published('supplement 2')}
     comparable = context.dataset == mpi_inf_3dhp.NAME and context.split == 'test'
-    header = ('%', 'poses', 'PCK 14', 'AUC 14', 'PCK 17', 'AUC 17')
+    header: tuple = ('%', 'poses', 'PCK 14', 'AUC 14', 'PCK 17', 'AUC 17')
     if comparable:
         header += (OURS,)
     flat_all = dataclasses.replace(flat.scores[0], name=f'{flat.scores[0].name}, z = 0')
     rows = []
     for score in [result.scores[0], flat_all, *result.scores[1:]]:
-        cells = (score.n_poses, score.pck14, score.auc14, score.pck17, score.auc17)
+        cells: tuple = (score.n_poses, score.pck14, score.auc14, score.pck17, score.auc17)
         if comparable:
             is_theirs = (score.by, score.name) == ('camera', mpi_inf_3dhp.SCENES[0])
             cells += (supplement[OURS]['average'] if is_theirs else None,)
@@ -301,7 +313,7 @@ def pck(context, result, flat):
     return Report(_head(context, result), Table(header, tuple(rows)), notes, data)
 
 
-def action_bars(context, data, result, flat):
+def action_bars(context: Context, data: PoseData, result: Result, flat: Result) -> dict[str, Any]:
     """What `visualizations.action_bars` draws of errors, as its keyword arguments."""
     protocol, score = next(iter(result.scores.items()))
     flat_score = flat.scores[protocol]
@@ -325,7 +337,7 @@ def action_bars(context, data, result, flat):
     }
 
 
-def pck_bars(context, result, flat):
+def pck_bars(context: Context, result: PCKResult, flat: PCKResult) -> dict[str, Any]:
     """What `visualizations.action_bars` draws of PCK, as its keyword arguments."""
     figures = [
         {score.name: score.pck14 for score in found.scores if score.by in ('action', 'all')}

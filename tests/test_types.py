@@ -6,10 +6,6 @@ import pytest
 
 import chainer_pose
 
-# Behind the scripts, for nobody to import; and the readers of foreign formats, whose
-# functions the scripts in data/ call with what their options say.
-INTERNAL = ('chainer_pose.cli', 'chainer_pose.reports', 'chainer_pose.sources')
-
 
 def is_public(name):
     return not any(part.startswith('_') for part in name.split('.')[1:])
@@ -18,7 +14,7 @@ def is_public(name):
 MODULES = [
     name
     for _, name, _ in pkgutil.walk_packages(chainer_pose.__path__, 'chainer_pose.')
-    if is_public(name) and not name.startswith(INTERNAL)
+    if is_public(name)
 ]
 
 

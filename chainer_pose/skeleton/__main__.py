@@ -1,13 +1,21 @@
 """List the skeletons that come with the package, or show and draw one."""
 
+from __future__ import annotations
+
+import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chainer_pose import cli, files
 from chainer_pose import skeleton as skeletons
 
+if TYPE_CHECKING:
+    from chainer_pose.skeleton import Skeleton
 
-def make_parser():
+
+def make_parser() -> argparse.ArgumentParser:
     parser = cli.Parser(prog='chainer_pose.skeleton', description=__doc__)
     parser.add_argument(
         'skeleton', nargs='?', metavar='NAME|FILE.json', help='the one to show (default: list all)'
@@ -16,7 +24,7 @@ def make_parser():
     return parser
 
 
-def describe(skeleton):
+def describe(skeleton: Skeleton) -> str:
     """A skeleton as lines of text: its joints, and what stands for what."""
     sides = dict(zip(skeleton.names, skeleton.sides))
     lines = [
@@ -33,7 +41,7 @@ def describe(skeleton):
     return '\n'.join(lines)
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser()
     options = parser.parse_args(argv)
     if options.skeleton is None:

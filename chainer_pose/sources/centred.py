@@ -7,17 +7,28 @@ turned onto the root joint afterwards: without 3D, by a homography of the
 image. The pose in millimetres stays the same, but for that rotation.
 """
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainer_pose import geometry
 from chainer_pose.errors import InputError
 
+if TYPE_CHECKING:
+    from chainer_pose.pose_file import PoseData
+
+
 _MAX_RESIDUAL = 0.5  # px; detections are not the projection of the 3D, joints annotated are
 
 
-def turn_cameras(data, focal=None, centre=None):
+def turn_cameras(
+    data: PoseData,
+    focal: tuple[float, float] | None = None,
+    centre: tuple[float, float] | None = None,
+) -> PoseData:
     """See each pose by its camera, turned by yaw and pitch onto the root joint.
 
     Args:
@@ -32,11 +43,11 @@ def turn_cameras(data, focal=None, centre=None):
         InputError: if the intrinsics are neither given nor to be found.
     """
     n = len(data)
-    if focal is None:
-        focal, centre = _intrinsics(data)
+    if focal is None or centre is None:
+        focals, centres = _intrinsics(data)
     else:
-        focal, centre = np.tile(focal, (n, 1)), np.tile(centre, (n, 1))
-    rays = (data.pose2d - centre[:, None]) / focal[:, None]
+        focals, centres = np.tile(focal, (n, 1)), np.tile(centre, (n, 1))
+    rays = (data.pose2d - centres[:, None]) / focals[:, None]
     rays = np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=2)
     rotation = geometry.look_at(rays[:, data.skeleton.root])
     rays = rays @ np.swapaxes(rotation, 1, 2)
@@ -47,7 +58,7 @@ def turn_cameras(data, focal=None, centre=None):
             f'that is not: --focal or --centre may be wrong'
         )
     depth = np.where(there, rays[:, :, 2], 1)[:, :, None]
-    pose2d = rays[:, :, :2] / depth * focal[:, None].mean(axis=2, keepdims=True) + centre[:, None]
+    pose2d = rays[:, :, :2] / depth * focals.mean(axis=1)[:, None, None] + centres[:, None]
     pose3d = data.pose3d
     if pose3d is not None:
         pose3d = (pose3d @ np.swapaxes(rotation, 1, 2)).astype(np.float32)

@@ -4,8 +4,12 @@ World coordinates of the clips have y up and z forward, in the file's own unit;
 they leave this module with z up and x forward, in mm.
 """
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +17,10 @@ from chainer_pose.errors import InputError
 from chainer_pose.pose_file import PoseData
 from chainer_pose.skeleton import named
 from chainer_pose.sources import rig, shared
+
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+
 
 SKELETON = named('cmu17')
 FPS = 120.0
@@ -49,7 +57,7 @@ class Bone:
     dof: str
 
 
-def rotation(degrees):
+def rotation(degrees: np.ndarray) -> np.ndarray:
     """Rz Ry Rx of angles about x, y and z: (..., 3) degrees to (..., 3, 3)."""
     x, y, z = np.moveaxis(np.radians(degrees), -1, 0)
     cx, sx, cy, sy, cz, sz = np.cos(x), np.sin(x), np.cos(y), np.sin(y), np.cos(z), np.sin(z)
@@ -61,7 +69,7 @@ def rotation(degrees):
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def read_asf(path):
+def read_asf(path: StrPath) -> tuple[dict[str, Bone], float]:
     """Read a skeleton.
 
     Args:
@@ -91,7 +99,7 @@ def read_asf(path):
     data = {}
     for words in sections['bonedata']:
         if words[0] == 'begin':
-            fields = {}
+            fields: dict[str, list[str]] = {}
         elif words[0] == 'end':
             if 'name' not in fields:
                 raise InputError(f'{path}: expected a name for every bone, found {sorted(fields)}')
@@ -156,7 +164,7 @@ def _numbers(path, where, words, n):
     return numbers
 
 
-def read_amc(path, bones, step=1):
+def read_amc(path: StrPath, bones: Mapping[str, Bone], step: int = 1) -> dict[str, np.ndarray]:
     """Read a motion.
 
     Args:
@@ -170,7 +178,7 @@ def read_amc(path, bones, step=1):
         InputError: naming the file, the frame, what was expected and found.
     """
     width = {'root': 6, **{name: len(bone.dof) for name, bone in bones.items() if bone.dof}}
-    frames = []
+    frames: list[dict[str, np.ndarray]] = []
     for line in _lines(path):
         words = line.split()
         if not words or words[0].startswith(':'):
@@ -202,7 +210,9 @@ def read_amc(path, bones, step=1):
     return motion
 
 
-def forward_kinematics(bones, unit, motion):
+def forward_kinematics(
+    bones: Mapping[str, Bone], unit: float, motion: Mapping[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Where every bone ends.
 
     A bone turns by L = C M C^-1 relative to its parent, C from its axis and M
@@ -226,7 +236,7 @@ def forward_kinematics(bones, unit, motion):
     return ends, turns
 
 
-def h36m_joints(ends, turns):
+def h36m_joints(ends: Mapping[str, np.ndarray], turns: Mapping[str, np.ndarray]) -> np.ndarray:
     """The 17 Human3.6M joints of a clip.
 
     Args:
@@ -241,7 +251,7 @@ def h36m_joints(ends, turns):
     return joints[:, :, [2, 0, 1]]
 
 
-def find_clips(root):
+def find_clips(root: StrPath) -> dict[str, tuple[Path, list[Path]]]:
     """The clips of a folder, as CMU arranges them: NN/NN.asf beside NN/NN_MM.amc.
 
     Args:
@@ -266,7 +276,15 @@ def find_clips(root):
     return clips
 
 
-def convert(root, test_subjects=None, step=12, headings=None, actions=None, seed=0, progress=None):
+def convert(
+    root: StrPath,
+    test_subjects: Sequence[str] | None = None,
+    step: int = 12,
+    headings: Sequence[float] | None = None,
+    actions: Mapping[str, str] | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, PoseData]:
     """Turn CMU clips into poses seen by the four cameras of `rig`.
 
     Each clip is moved so that its mean lies in the middle of the room and is
@@ -297,7 +315,7 @@ def convert(root, test_subjects=None, step=12, headings=None, actions=None, seed
     rng = np.random.default_rng(seed)
     cameras = rig.four_cameras()
     action_names = sorted(set(actions.values())) if actions else []
-    parts = {'train': [], 'test': []}
+    parts: dict[str, list] = {'train': [], 'test': []}
     clip = 0
     for subject, (name, (asf, motions)) in enumerate(clips.items()):
         bones, unit = read_asf(asf)

@@ -3,9 +3,12 @@
 `h36m_layouts` reads the public copies; here is what they have in common.
 """
 
+from __future__ import annotations
+
 import itertools
 import re
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +16,10 @@ from chainer_pose import pose_file, tables
 from chainer_pose.errors import InputError
 from chainer_pose.skeleton import H36M17
 from chainer_pose.sources import shared
+
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+
 
 NAME = 'h36m'
 FPS = 50.0
@@ -51,28 +58,30 @@ class Take(NamedTuple):
         return f'{self.subject} {self.action}{f" {self.number}" if self.number else ""}'
 
 
-def parse_take(subject, name):
+def parse_take(subject: str, name: str) -> Take | None:
     """The take that a file or key names: 'Discussion 2', 'TakingPhoto', 'Photo_1'.
 
     Returns:
         `Take`, or None if the name is not an action's.
     """
     match = re.fullmatch(r'([A-Za-z]+)(?:[ _](\d+))?', name)
-    action = match and _S1_NAMES.get(match[1], match[1])
+    if match is None:
+        return None
+    action = _S1_NAMES.get(match[1], match[1])
     return Take(subject, action, int(match[2] or 0)) if action in ACTIONS else None
 
 
-def order(take):
+def order(take: Take) -> tuple[int, int, int]:
     """Sorting key: by subject, action and number, whatever the layout's own order."""
     return SUBJECTS.index(take.subject), ACTIONS.index(take.action), take.number
 
 
-def lacks_detections(take, camera):
+def lacks_detections(take: Take, camera: str) -> bool:
     """Whether this is the camera whose detections the public copies lack."""
     return (take.subject, take.action, camera) == _MISSING
 
 
-def to_17_joints(pose):
+def to_17_joints(pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bring detections to the 17 joints.
 
     The Stacked Hourglass's 16 lack Neck/Nose: it is filled as
@@ -90,7 +99,13 @@ def to_17_joints(pose):
     return shared.to_h36m17(pose, {name: i for i, name in enumerate(HOURGLASS16)}), valid
 
 
-def convert(layout, path, step=5, all_cameras=False, progress=None):
+def convert(
+    layout: Any,
+    path: StrPath,
+    step: int = 5,
+    all_cameras: bool = False,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> dict:
     """Write the pose file of a layout, a recording at a time.
 
     Args:
@@ -113,11 +128,11 @@ def convert(layout, path, step=5, all_cameras=False, progress=None):
         source=f'Human3.6M (Ionescu et al. 2014), from {layout.kind}',
         licence='Human3.6M licence: academic use only; do not redistribute',
     )
-    counts = {}
+    counts: dict = {}
     total = len(layout.takes) * (1 + len(layout.detections))
     done = 0
     with pose_file.writing(path, header) as writer:
-        clips = []
+        clips: list = []
         for take in layout.takes:
             for camera, (pose2d, pose3d) in layout.poses(take).items():
                 is_kept = all_cameras or not lacks_detections(take, camera)
@@ -193,7 +208,7 @@ def _count(counts, clip, keypoints, step):
     cells[cell] = frames + clip.n_frames, poses + written
 
 
-def summary(counts):
+def summary(counts: Mapping) -> list[str]:
     """Lines that tell what was converted, beside what was published.
 
     Args:
@@ -202,7 +217,7 @@ def summary(counts):
         list of str: a table of poses by subject and action, and for each split
         its frames at 50 Hz beside the published number.
     """
-    written = {}
+    written: dict[tuple[str, str], int] = {}
     for split in SPLITS:
         written |= {k: poses for k, (_, poses) in counts.get((split, 'gt'), {}).items()}
     subjects = [s for s in SUBJECTS if any(key[0] == s for key in written)]
@@ -226,7 +241,7 @@ def _published(split, keypoints):
     return PUBLISHED_DETECTIONS.get((split, keypoints))
 
 
-def incomplete(takes, subjects):
+def incomplete(takes: Sequence[Take], subjects: Sequence[str]) -> str:
     """Which actions of which subjects have fewer recordings than Human3.6M has: text."""
     have = [(take.subject, take.action) for take in takes]
     few = [

@@ -7,6 +7,12 @@ and `detected(name)`: a function from (take, camera) to the detections, (F', 16
 or 17, 2) px, or None where there are none.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from chainer_pose import hdf5
@@ -14,6 +20,11 @@ from chainer_pose.errors import InputError
 from chainer_pose.files import computing_at_most
 from chainer_pose.geometry import Camera
 from chainer_pose.sources import h36m, plain_pickle, resection, shared
+
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+    from chainer_pose.sources.h36m import Take
+
 
 _IMAGE = 1002  # px, width and height
 _MAX_DIFFERENCE = 0.5  # px, between a projection that a copy holds and our own
@@ -23,7 +34,7 @@ _DETECTION_FILES = {'sh_pt_mpii': 'sh', 'sh_ft_h36m': 'sh_ft', 'cpn_ft_h36m_dbb'
 _TAKES_TO_CALIBRATE = 8  # takes of a subject by which its cameras are found again
 
 
-def find(root, layout=None, subjects=h36m.SUBJECTS):
+def find(root: StrPath, layout: str | None = None, subjects: Sequence[str] = h36m.SUBJECTS) -> Any:
     """Find out which copy of Human3.6M a folder holds.
 
     Args:
@@ -100,7 +111,7 @@ def _project(where, camera, pose3d):
         raise InputError(f'{where}: {error}') from error
 
 
-def read_cameras(path, subject):
+def read_cameras(path: StrPath, subject: str) -> dict[str, tuple[Camera, ...]]:
     """The four cameras of a subject from 3d-pose-baseline's cameras.h5.
 
     Args:
@@ -144,7 +155,7 @@ def read_cameras(path, subject):
     return cameras
 
 
-def choose_rotation(where, pair, world):
+def choose_rotation(where: str, pair: Sequence[Camera], world: np.ndarray) -> Camera:
     """The one of two cameras that sees the poses; if both do, the one that stands level.
 
     Args:
@@ -264,13 +275,13 @@ class Baseline(_World):
     how_to_get = "3d-pose-baseline's README on GitHub links to the archives"
 
     @staticmethod
-    def is_at(root):
+    def is_at(root: Path) -> bool:
         return any(root.glob('S*/MyPoses/3D_positions'))
 
-    def __init__(self, root, subjects):
+    def __init__(self, root: Path, subjects: Sequence[str]) -> None:
         super().__init__(root)
         self.kind = "3d-pose-baseline's HDF5 files"
-        self._files = {}
+        self._files: dict = {}
         for subject in subjects:
             folder = root / subject / 'MyPoses' / '3D_positions'
             files = _glob_takes(folder, subject, '.h5')
@@ -310,7 +321,7 @@ class Baseline(_World):
                     )
         return files
 
-    def world(self, take):
+    def world(self, take: Take) -> np.ndarray:
         path = self._files[take]
         array = _read_h5(path, '3D_positions')
         if array.ndim != 2 or 96 not in array.shape:
@@ -318,7 +329,7 @@ class Baseline(_World):
         frames = array.T if array.shape[0] == 96 else array
         return _in_mm(path, _joints_17(path, frames, 3))
 
-    def detected(self, name):
+    def detected(self, name: str) -> Any:
         def read(take, camera):
             path = self._detected[name].get((take, camera))
             return None if path is None else _detections(path, _read_h5(path, 'poses'))
@@ -347,10 +358,10 @@ class VideoPose3D(_World):
     how_to_get = "VideoPose3D's DATASETS.md on GitHub tells how to make or get the files"
 
     @staticmethod
-    def is_at(root):
+    def is_at(root: Path) -> bool:
         return (root / 'data_3d_h36m.npz').is_file()
 
-    def __init__(self, root, subjects):
+    def __init__(self, root: Path, subjects: Sequence[str]) -> None:
         super().__init__(root)
         self.kind = f"VideoPose3D's npz files, cameras {_cameras_from(self)}"
         self._subjects = subjects
@@ -393,7 +404,7 @@ class VideoPose3D(_World):
             takes |= _require_takes(path, subject, found, self.how_to_get)
         return takes
 
-    def world(self, take):
+    def world(self, take: Take) -> np.ndarray:
         where = f'{self.root / "data_3d_h36m.npz"}: {take}'
         metres = _joints_17(where, self._world[take], 3)
         if np.abs(metres).max() > 100:
@@ -402,7 +413,7 @@ class VideoPose3D(_World):
             )
         return metres * 1000
 
-    def images(self, take):
+    def images(self, take: Take) -> dict[str, np.ndarray]:
         if take not in self._images:
             return {}
         where = f'{self.root / "data_2d_h36m_gt.npz"}: {take}'
@@ -414,7 +425,7 @@ class VideoPose3D(_World):
                 )
         return {camera: view[:n].astype(float) for camera, view in views.items()}
 
-    def detected(self, name):
+    def detected(self, name: str) -> Any:
         self._images = {}  # the poses have been read by now: free the memory
         views = self._read(self._files[name], 'positions_2d')
 
@@ -442,15 +453,17 @@ class Archive(_World):
     how_to_get = 'register at vision.imar.ro/human3.6m and unpack Poses_D3_Positions_S*.tgz'
 
     @staticmethod
-    def is_at(root):
+    def is_at(root: Path) -> bool:
         folders = ('D3_Positions', 'D3_Positions_mono')
         return any(any(root.glob(f'S*/MyPoseFeatures/{folder}')) for folder in folders)
 
-    def __init__(self, root, subjects):
+    def __init__(self, root: Path, subjects: Sequence[str]) -> None:
         super().__init__(root)
-        self.detections = []
+        self.detections: list[str] = []
         _cdflib()
-        self._world, self._mono, self._pixels = {}, {}, {}
+        self._world: dict = {}
+        self._mono: dict = {}
+        self._pixels: dict = {}
         for subject in subjects:
             features = root / subject / 'MyPoseFeatures'
             self._world |= _glob_takes(features / 'D3_Positions', subject, '.cdf')
@@ -491,7 +504,7 @@ class Archive(_World):
                         f'found none; {self.how_to_get}'
                     )
 
-    def poses(self, take):
+    def poses(self, take: Take) -> Any:
         complete = all((take, camera) in self._mono for camera in h36m.CAMERAS)
         world = None if complete else self.world(take)
         seen = {}
@@ -526,11 +539,11 @@ class Archive(_World):
         path = self._pixels[take, camera]
         return _joints_17(path, _read_cdf(path), 2)
 
-    def world(self, take):
+    def world(self, take: Take) -> np.ndarray:
         path = self._world[take]
         return _in_mm(path, _joints_17(path, _read_cdf(path), 3))
 
-    def images(self, take):
+    def images(self, take: Take) -> dict[str, np.ndarray]:
         return {
             camera: self._image(take, camera)
             for camera in h36m.CAMERAS
@@ -562,4 +575,4 @@ def _read_cdf(path):
     return pose[0] if pose.ndim == 3 and len(pose) == 1 else pose
 
 
-LAYOUTS = {'baseline': Baseline, 'videopose3d': VideoPose3D, 'archive': Archive}
+LAYOUTS: dict[str, Any] = {'baseline': Baseline, 'videopose3d': VideoPose3D, 'archive': Archive}

@@ -1,12 +1,19 @@
 """Keypoints as CSV: a row for each person of each frame, with a header or without."""
 
+from __future__ import annotations
+
 import contextlib
 import csv
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from chainer_pose.errors import InputError
+
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+    from chainer_pose.skeleton import Skeleton
 
 
 class Row(NamedTuple):
@@ -35,7 +42,7 @@ class Layout(NamedTuple):
 
 
 @contextlib.contextmanager
-def rows(path):
+def rows(path: StrPath) -> Iterator[Iterator[Row]]:
     """Open a file; gives an iterator of its `Row`s."""
     with open(path, newline='', encoding='utf-8-sig') as file:
         yield _rows(path, file)
@@ -59,7 +66,7 @@ def _rows(path, file):
         raise InputError(f'{path}: expected CSV, found: {error!s:.80}') from error
 
 
-def is_number(text):
+def is_number(text: str) -> bool:
     """Whether a cell is a number, or empty."""
     try:
         float(text.strip() or 'nan')
@@ -68,13 +75,13 @@ def is_number(text):
     return True
 
 
-def identity(text):
+def identity(text: str) -> int | str:
     """An id as a whole number, where it is one."""
     text = text.strip()
     return int(text) if text.isdecimal() else text
 
 
-def header(path, cells, skeleton):
+def header(path: StrPath, cells: Sequence[str], skeleton: Skeleton | None) -> Layout:
     """The layout that a header names: NAME_x, NAME_y, NAME_c, frame and person.
 
     Args:
@@ -106,7 +113,7 @@ def header(path, cells, skeleton):
     return Layout(len(cells), columns, names, place.get('frame'), place.get('person'))
 
 
-def plain(path, width, skeleton):
+def plain(path: StrPath, width: int, skeleton: Skeleton | None) -> Layout:
     """The layout of rows of numbers only: x y or x y c of one joint after the other.
 
     Args:
@@ -131,7 +138,7 @@ def plain(path, width, skeleton):
     return Layout(width, np.arange(width - width % per).reshape(-1, per))
 
 
-def joints(path, layout, group):
+def joints(path: StrPath, layout: Layout, group: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
     """The joints of some rows.
 
     Args:
@@ -157,9 +164,9 @@ def joints(path, layout, group):
             raise InputError(
                 f'{path}: line {row.line}: expected numbers, found: {error}'
             ) from error
-    empty = np.array([[value is None for value in row] for row in values])
+    missing = np.array([[value is None for value in row] for row in values])
     numbers = np.array(values, np.float64).reshape(len(group), *layout.columns.shape)
-    empty = empty.reshape(numbers.shape).any(axis=2)
+    empty = missing.reshape(numbers.shape).any(axis=2)
     confidence = numbers[:, :, 2].copy() if numbers.shape[2] == 3 else np.ones(empty.shape)
     confidence[empty] = 0
     return numbers[:, :, :2], confidence

@@ -4,15 +4,22 @@ OpenPose, COCO annotations and results, AlphaPose and MMPose; the layouts are
 told apart by their keys.
 """
 
+from __future__ import annotations
+
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from chainer_pose.errors import InputError
 from chainer_pose.files import read_json
+
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+
 
 FORMATS = ('openpose', 'coco', 'coco-results', 'alphapose', 'mmpose')
 _CHUNK = 1 << 20
@@ -37,7 +44,7 @@ class Person(NamedTuple):
     done: int
 
 
-def recognise(path):
+def recognise(path: StrPath) -> str:
     """The format of a JSON file, or of the first one in a folder.
 
     Raises:
@@ -68,13 +75,13 @@ def _kind(outer, first):
     return None
 
 
-def total(path):
+def total(path: StrPath) -> int:
     """How much there is to read: bytes of a file, files of a folder."""
     path = Path(path)
     return len(_files(path)) if path.is_dir() else path.stat().st_size
 
 
-def people(path, kind):
+def people(path: StrPath, kind: str) -> Iterator[Person]:
     """Everyone in a file, or in the files of a folder, in order of their names.
 
     Args:

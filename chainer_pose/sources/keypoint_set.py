@@ -1,6 +1,10 @@
 """A pose file to learn from, out of detectors' and annotators' keypoints."""
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +12,11 @@ from chainer_pose import functions, geometry, imputation, pose_file
 from chainer_pose.conversions import select_joints
 from chainer_pose.doubts import Doubts
 from chainer_pose.errors import InputError
+
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+    from chainer_pose.skeleton import Skeleton
+    from chainer_pose.sources.keypoints import Input
 
 
 @dataclasses.dataclass
@@ -18,7 +27,7 @@ class Count:
     filled: int = 0
     partial: int = 0
 
-    def add(self, there, filled):
+    def add(self, there: np.ndarray, filled: np.ndarray) -> None:
         """Count poses by what was seen and what was filled, (N, J) bool each."""
         whole = there.all(axis=1)
         repaired = (there | filled).all(axis=1) & ~whole
@@ -27,7 +36,17 @@ class Count:
         self.partial += int((~whole & ~repaired).sum())
 
 
-def convert(path, inputs, name, min_confidence, impute, test_share, seed, licence, progress):
+def convert(
+    path: StrPath,
+    inputs: Mapping[str, Sequence[Input]],
+    name: str,
+    min_confidence: float,
+    impute: bool,
+    test_share: float,
+    seed: int,
+    licence: str,
+    progress: Callable[[int, int, str], None],
+) -> tuple[dict[str, Count], list[str]]:
     """Write a pose file, part by part.
 
     Poses with a joint missing keep their place, marked in `valid`: training
@@ -61,7 +80,8 @@ def convert(path, inputs, name, min_confidence, impute, test_share, seed, licenc
         source='2D keypoints: ' + ', '.join(source.path for source in everything),
         licence=licence,
     )
-    counts, doubts, rng = {}, Doubts(skeleton), np.random.default_rng(seed)
+    counts: dict[str, Count] = {}
+    doubts, rng = Doubts(skeleton), np.random.default_rng(seed)
     ordered = [(split, source) for split, sources in inputs.items() for source in sources]
     with pose_file.writing(path, header) as writer:
         for clip, (split, source) in enumerate(ordered):
@@ -127,7 +147,7 @@ def _prior(sources, skeleton, min_confidence, progress):
     return moments.prior()
 
 
-def reduce(path, source, skeleton):
+def reduce(path: StrPath, source: StrPath, skeleton: Skeleton) -> dict[str, int]:
     """Write a pose file with the joints of another skeleton, its 3D and splits kept.
 
     Args:

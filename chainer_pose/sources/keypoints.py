@@ -5,11 +5,13 @@ person of every frame part by part: long inputs are never held whole, but for
 JSON files whose outermost value is an object.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,6 +19,11 @@ from chainer_pose import files, pose_file
 from chainer_pose import skeleton as skeletons
 from chainer_pose.errors import InputError
 from chainer_pose.sources import keypoint_csv, keypoint_json
+
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+    from chainer_pose.skeleton import Skeleton
+
 
 FORMATS = (*keypoint_json.FORMATS, 'csv', 'numpy', 'pose-file')
 _SUFFIXES = {
@@ -53,7 +60,7 @@ class Batch(NamedTuple):
     person: list
     done: int
 
-    def there(self, min_confidence):
+    def there(self, min_confidence: float) -> np.ndarray:
         """(N, K) bool, joints that were found with that confidence or more."""
         return (self.confidence > 0) & (self.confidence >= min_confidence)
 
@@ -81,7 +88,7 @@ class Input:
     assumed: bool = False
 
 
-def recognise(path):
+def recognise(path: StrPath) -> str:
     """The format of a file or folder: one of `FORMATS`.
 
     Raises:
@@ -95,7 +102,14 @@ def recognise(path):
     return keypoint_json.recognise(path)
 
 
-def open_input(path, kind=None, skeleton=None, default=None, split=None, keypoints='gt'):
+def open_input(
+    path: StrPath,
+    kind: str | None = None,
+    skeleton: Skeleton | None = None,
+    default: Skeleton | None = None,
+    split: str | None = None,
+    keypoints: str = 'gt',
+) -> Input:
     """Open keypoints for reading.
 
     Args:

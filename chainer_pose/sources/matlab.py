@@ -3,7 +3,11 @@
 Files of version 7.3 are HDF5 and are read by h5py; older ones need scipy.
 """
 
+from __future__ import annotations
+
 import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -11,10 +15,14 @@ import numpy as np
 from chainer_pose import files, hdf5
 from chainer_pose.errors import InputError
 
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+
+
 _MAX_DEPTH = 20
 
 
-def read(path, names):
+def read(path: StrPath, names: Sequence[str]) -> dict[str, Any]:
     """Read some variables of a .mat file.
 
     Args:
@@ -41,7 +49,7 @@ def read(path, names):
     return variables
 
 
-def as_list(value):
+def as_list(value: Any) -> list:
     """A struct or cell array as a list, whatever a lone or missing element became."""
     if value is None or (isinstance(value, str) and not value):
         return []
@@ -50,7 +58,7 @@ def as_list(value):
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def number(value):
+def number(value: Any) -> float:
     """A number, however its lone element is wrapped; nan if there is none."""
     if isinstance(value, str):
         value = value.strip()

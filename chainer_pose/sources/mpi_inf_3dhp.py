@@ -1,7 +1,10 @@
 """MPI-INF-3DHP (Mehta et al. 2017): its training sequences and its test set."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -9,6 +12,10 @@ from chainer_pose import pose_file
 from chainer_pose.errors import InputError
 from chainer_pose.skeleton import H36M17
 from chainer_pose.sources import matlab, shared
+
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+
 
 NAME = 'mpi_inf_3dhp'
 TRAIN_SUBJECTS = tuple(f'S{i}' for i in range(1, 9))
@@ -51,7 +58,7 @@ _H36M17_FROM = {
 }  # fmt: skip
 
 
-def to_h36m17(poses, joints):
+def to_h36m17(poses: np.ndarray, joints: list[str] | tuple[str, ...]) -> np.ndarray:
     """Poses of the training set's 28 or the test set's 17 joints as Human3.6M's 17.
 
     Args:
@@ -71,7 +78,7 @@ class Sequence(NamedTuple):
     path: Path
 
 
-def find(root, subjects=SUBJECTS):
+def find(root: StrPath, subjects: Iterable[str] = SUBJECTS) -> list[Sequence]:
     """The annotations of a folder.
 
     Args:
@@ -109,7 +116,7 @@ def _finite(path, name, array):
     return array
 
 
-def read_train(path, cameras=CHEST_HEIGHT):
+def read_train(path: StrPath, cameras: Iterable[int] = CHEST_HEIGHT) -> Iterator[tuple]:
     """Annotations of a training sequence, camera by camera.
 
     Args:
@@ -148,7 +155,7 @@ def read_train(path, cameras=CHEST_HEIGHT):
         yield camera, *poses
 
 
-def read_test(path):
+def read_test(path: StrPath) -> tuple[np.ndarray, ...]:
     """Annotations of the valid frames of a test sequence.
 
     Args:
@@ -185,7 +192,13 @@ def read_test(path):
     return np.flatnonzero(valid), activity[valid], *poses
 
 
-def convert(sequences, path, step=5, cameras=CHEST_HEIGHT, progress=None):
+def convert(
+    sequences: list[Sequence],
+    path: StrPath,
+    step: int = 5,
+    cameras: Iterable[int] = CHEST_HEIGHT,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> dict[Sequence, tuple[int, int]]:
     """Write a pose file, a sequence at a time.
 
     pose3d is annot3, at the person's own size; pose3d_univ is univ_annot3. The

@@ -1,6 +1,10 @@
 """MPII Human Pose: people in the wild, 2D only, from the .mat file or its JSON form."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -8,6 +12,10 @@ from chainer_pose import files, pose_file
 from chainer_pose.errors import InputError
 from chainer_pose.skeleton import MPII16, named
 from chainer_pose.sources import matlab, shared
+
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+
 
 NAME = 'mpii'
 SKELETONS = {'mpii16': MPII16, 'h36m17': named('mpii17')}  # --joints
@@ -40,7 +48,7 @@ class Person(NamedTuple):
     joints: np.ndarray
 
 
-def find(root):
+def find(root: StrPath) -> dict[str, Path]:
     """The files of a folder.
 
     Args:
@@ -66,7 +74,7 @@ def find(root):
     )
 
 
-def read_mat(path):
+def read_mat(path: StrPath) -> list[Person]:
     """The people of the official file whose joints are labelled.
 
     Returns:
@@ -108,7 +116,7 @@ def _joints_by_id(path, number, annopoints):
     return joints
 
 
-def read_json(path):
+def read_json(path: StrPath) -> list[Person]:
     """The people of the JSON form, or of detections in the same layout.
 
     Returns:
@@ -119,7 +127,9 @@ def read_json(path):
     entries = files.read_json(path)
     if not isinstance(entries, list):
         raise InputError(f'{path}: expected a list of people, found a {type(entries).__name__}')
-    numbers, people, seen = {}, [], {}
+    numbers: dict[str, int] = {}
+    seen: dict[str, int] = {}
+    people = []
     for i, entry in enumerate(entries):
         try:
             joints = np.array(entry['joints'], float)
@@ -143,7 +153,7 @@ def read_json(path):
     return people
 
 
-def to_h36m17(joints):
+def to_h36m17(joints: np.ndarray) -> np.ndarray:
     """MPII's 16 joints as Human3.6M's 17.
 
     Spine is MPII's thorax, Thorax its upper neck, Head its head top, as in the
@@ -158,7 +168,7 @@ def to_h36m17(joints):
     return shared.to_h36m17(joints, index)
 
 
-def split_people(people, test_share, seed):
+def split_people(people: Sequence[Person], test_share: float, seed: int) -> dict[str, list[Person]]:
     """Split by image, so that no image is in both.
 
     Args:
@@ -177,7 +187,14 @@ def split_people(people, test_share, seed):
     }
 
 
-def convert(splits, path, joints='mpii16', partial=False, detections=(), detector='sh'):
+def convert(
+    splits: Mapping[str, Sequence[Person]],
+    path: StrPath,
+    joints: str = 'mpii16',
+    partial: bool = False,
+    detections: Sequence = (),
+    detector: str = 'sh',
+) -> dict[str, tuple[int, int]]:
     """Write a pose file.
 
     Args:
@@ -200,7 +217,7 @@ def convert(splits, path, joints='mpii16', partial=False, detections=(), detecto
         source=f'MPII Human Pose (Andriluka et al. 2014), {len(skeleton)} joints',
         licence='Simplified BSD annotations, research use',
     )
-    detected = {}
+    detected: dict[str, list[Person]] = {}
     for person in detections:
         detected.setdefault(person.image, []).append(person)
     counts = {}

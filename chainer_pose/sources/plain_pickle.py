@@ -7,14 +7,21 @@ numbers come through; every callable that a pickle of such arrays names is
 replaced by an inert stand-in of ours, and any other name refuses the file.
 """
 
+from __future__ import annotations
+
 import math
 import pickle
 import zipfile
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainer_pose import files
 from chainer_pose.errors import InputError
+
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+
 
 _KINDS = 'fiub'  # floats, signed and unsigned whole numbers, bool
 
@@ -103,7 +110,7 @@ class _Unpickler(pickle.Unpickler):
         raise _Refused('a persistent object')
 
 
-def read(path, name):
+def read(path: StrPath, name: str) -> Any:
     """Read one object array of an npz file.
 
     Args:

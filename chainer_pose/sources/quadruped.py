@@ -7,10 +7,20 @@ image's vertical and projects in parallel): seen from above or nearby, a body as
 long as it is high shows how it stands, and its turned copies give themselves away.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from chainer_pose.sources import rig
 from chainer_pose.sources.synthetic import chain, turn
+
+if TYPE_CHECKING:
+    from chainer_pose.pose_file import PoseData
+    from chainer_pose.skeleton import Skeleton
+
 
 NAME = 'quadruped'
 ACTIONS = ('walk', 'trot', 'graze', 'look')
@@ -39,7 +49,7 @@ _PHASES = {
 }
 
 
-def make(skeleton, seed=0):
+def make(skeleton: Skeleton, seed: int = 0) -> dict[str, PoseData]:
     """Make the data set.
 
     Args:
@@ -87,7 +97,9 @@ def _wander(mean, spread, swing, rng):
     return np.radians(degrees + swing * np.sin(2 * np.pi * cycles * time + phase))
 
 
-def draw_take(action, sizes, rng):
+def draw_take(
+    action: str, sizes: Mapping[str, float], rng: np.random.Generator
+) -> dict[str, np.ndarray]:
     """One take of an action.
 
     Args:

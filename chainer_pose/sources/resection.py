@@ -6,6 +6,8 @@ their images determine the camera that made them; what is left over tells
 whether the model is right.
 """
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np
@@ -23,7 +25,7 @@ _STEPS = 60
 _UNITS = np.array([1e-3] * 3 + [1.0] * 3 + [1.0] * 4 + [1e-3] * 5)
 
 
-def resect(points, pixels, name=''):
+def resect(points: np.ndarray, pixels: np.ndarray, name: str = '') -> Camera:
     """Find the camera of the Human3.6M model that sees points where they appear.
 
     A linear solution without distortion (direct linear transform; Hartley and

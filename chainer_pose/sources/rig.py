@@ -1,6 +1,9 @@
 """The four cameras of the Human3.6M laboratory, for poses that come without any."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +26,7 @@ _CALIBRATION = (
 )  # fmt: skip
 
 
-def four_cameras(level_at=None, away=1.0):
+def four_cameras(level_at: float | None = None, away: float = 1.0) -> list[Camera]:
     """The cameras, each turned towards the world's origin.
 
     Args:
@@ -37,15 +40,14 @@ def four_cameras(level_at=None, away=1.0):
     for name, f, c, k, p, position, pitch, roll in _CALIBRATION:
         yaw = np.arctan2(-position[1], -position[0])
         if level_at is not None:
-            position, pitch, roll = (*position[:2], level_at), 0.0, 0.0
+            position, pitch, roll = (*position[:2], level_at), 0.0, 0.0  # type: ignore[assignment]
         rotation = camera_rotation(yaw, np.radians(pitch), np.radians(roll))
-        position = np.array(position, float) * [away, away, 1]
-        f = (f[0] * away, f[1] * away)
-        cameras.append(Camera(rotation, position, f, c, k, p, name))
+        there = np.array(position, float) * [away, away, 1]
+        cameras.append(Camera(rotation, there, (f[0] * away, f[1] * away), c, k, p, name))
     return cameras
 
 
-def see(world, cameras):
+def see(world: np.ndarray, cameras: Sequence[Camera]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Let each camera see each pose.
 
     Args:
@@ -75,7 +77,12 @@ class Take(NamedTuple):
     subject: int
 
 
-def film(takes, names, cameras, **described):
+def film(
+    takes: Sequence[Take],
+    names: Mapping[str, Sequence[str]],
+    cameras: Sequence[Camera],
+    **described: Any,
+) -> PoseData:
     """Let cameras see takes, each of which becomes a clip.
 
     Args:

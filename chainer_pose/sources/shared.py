@@ -1,16 +1,24 @@
 """What several readers of foreign data share."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainer_pose.errors import InputError
 from chainer_pose.skeleton import H36M17
 
+if TYPE_CHECKING:
+    from chainer_pose.files import StrPath
+
+
 NOSE = H36M17.names.index('Neck/Nose')
 
 
-def root_folder(root):
+def root_folder(root: StrPath) -> Path:
     """The folder that --root names, as a Path.
 
     Raises:
@@ -22,7 +30,7 @@ def root_folder(root):
     return root
 
 
-def to_h36m17(poses, index):
+def to_h36m17(poses: np.ndarray, index: Mapping[str, int]) -> np.ndarray:
     """Bring poses to the 17 joints of Human3.6M.
 
     Args:
@@ -39,7 +47,7 @@ def to_h36m17(poses, index):
     return np.stack([at[name] for name in H36M17.names], axis=1)
 
 
-def beside_published(found, published):
+def beside_published(found: int, published: int) -> str:
     """A count beside the published one, as text."""
     return f'published {published}: ' + (
         'equal' if found == published else f'{found - published:+d}'

@@ -6,6 +6,11 @@ fifteen Human3.6M actions, within natural joint limits and at every heading,
 and four cameras of the Human3.6M laboratory see it.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from chainer_pose.anthropometry import (
@@ -17,6 +22,10 @@ from chainer_pose.anthropometry import (
 )
 from chainer_pose.skeleton import H36M17
 from chainer_pose.sources import rig
+
+if TYPE_CHECKING:
+    from chainer_pose.pose_file import PoseData
+
 
 NAME = 'synthetic'
 FPS = 10.0
@@ -69,7 +78,7 @@ _SEATED = {
     'hip_flex': (82, 8, 5), 'hip_abduct': (10, 7, 5), 'knee': (85, 14, 8),
 }  # fmt: skip
 _WALKING = {'lean': (5, 3, 1), 'gait': 1}
-_POSTURES = {
+_POSTURES: dict[str, dict[str, Any]] = {
     'Directions': {
         'r_shoulder_flex': (60, 25, 35), 'r_shoulder_abduct': (25, 20, 25),
         'elbow': (40, 20, 30), 'l_shoulder_flex': (20, 20, 25),
@@ -126,7 +135,7 @@ _POSTURES = {
 ACTIONS = tuple(_POSTURES)
 
 
-def make(seed=0):
+def make(seed: int = 0) -> dict[str, PoseData]:
     """Make the data set.
 
     Args:
@@ -163,7 +172,7 @@ def _split(heights, first_subject, takes, subjects, rng):
     )
 
 
-def draw_body(height, rng):
+def draw_body(height: float, rng: np.random.Generator) -> dict[str, float]:
     """Segment lengths of a person, each up to about 5 % off its proportion.
 
     Args:
@@ -178,7 +187,7 @@ def draw_body(height, rng):
     } | {'ankle': HEIGHT['ankle'] * height}
 
 
-def draw_take(action, lengths, rng):
+def draw_take(action: str, lengths: Mapping[str, float], rng: np.random.Generator) -> np.ndarray:
     """One take of one person: a start anywhere in the room, any heading.
 
     Args:
@@ -202,7 +211,7 @@ def draw_take(action, lengths, rng):
     return world
 
 
-def draw_angles(action, rng):
+def draw_angles(action: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Joint angles of one take.
 
     Args:
@@ -220,9 +229,8 @@ def draw_angles(action, rng):
         limb = name.startswith(('shoulder', 'elbow', 'hip', 'knee'))
         for side in ('l_', 'r_') if limb else ('',):
             drawn_side = {'l_': 'r_', 'r_': 'l_', '': ''}[side] if mirrored else side
-            mean, spread, within = posture.get(
-                drawn_side + name, posture.get(name, _STANDING[name])
-            )
+            own = posture.get(drawn_side + name) or posture.get(name)
+            mean, spread, within = own or _STANDING[name]
             degrees = mean + spread * rng.standard_normal() + _wander(within, rng)
             if mirrored and not limb and name.endswith(('turn', 'twist', 'side', 'tilt', 'sway')):
                 degrees = -degrees
@@ -257,7 +265,7 @@ def _gait(rng):
     return swings
 
 
-def turn(axis, angle):
+def turn(axis: int, angle: np.ndarray) -> np.ndarray:
     """Rotation matrices about x, y or z: (F,) radians to (F, 3, 3)."""
     cos, sin = np.cos(angle), np.sin(angle)
     i, j = [k for k in range(3) if k != axis]
@@ -270,7 +278,9 @@ def turn(axis, angle):
     return matrix
 
 
-def pose_body(lengths, angles, heading):
+def pose_body(
+    lengths: Mapping[str, float], angles: Mapping[str, np.ndarray], heading: np.ndarray
+) -> np.ndarray:
     """Forward kinematics of the body.
 
     At angles zero the person stands upright with arms hanging, facing the
@@ -337,7 +347,7 @@ def pose_body(lengths, angles, heading):
     return world
 
 
-def chain(turns):
+def chain(turns: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:
     """The product of turns, a list of (axis, angle); see `turn`."""
     matrix = turn(*turns[0])
     for axis, angle in turns[1:]:

@@ -38,7 +38,10 @@ class Unread:
         """Take in a step's reports, arrays of shape (); their names are always the same."""
         self._names = list(reports)
         step = stacked(list(reports.values()))
-        self._sums = step if self._sums is None else step + _sent(self._sums, step)
+        if self._sums is not None:
+            # Those of a snapshot have yet to be sent.
+            step += chainer.backend.get_array_module(step).asarray(self._sums)
+        self._sums = step
         self._count += 1
 
     def read(self) -> dict[str, float]:
@@ -56,8 +59,3 @@ class Unread:
         else:
             loaded = serializer('sums', None)
             self._sums = loaded if self._count else None
-
-
-def _sent(array, like):
-    """An array that may have come from a snapshot, on the device of another."""
-    return chainer.backend.get_array_module(like).asarray(array)

@@ -108,7 +108,8 @@ class Ranks(Alone):
         if isinstance(gradients[0], Product):
             left = np.concatenate([gradient.left for gradient in gradients], axis=1)
             return Product(left / self.size, np.concatenate([g.right for g in gradients]))
-        return np.asarray(sum(gradients) / self.size)  # of one angle, NumPy makes a scalar
+        # Of one angle NumPy makes a scalar, and NumPy 1 one of double precision.
+        return np.asarray(sum(gradients) / self.size, gradients[0].dtype)
 
 
 def _whole(gradient):

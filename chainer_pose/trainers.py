@@ -193,7 +193,6 @@ def _supervised_updater(options, data, _, device, rng, ranks):
         network = martinez.Martinez(len(data.skeleton), options.n_unit, rng['gen'])
         network.standardize(rows)
         optimizer = _optimizer(options, network, device)
-        optimizer.add_hook(martinez.MaxNorm())
     else:
         rows, loss = datasets.labelled_rows(labelled), terms.labelled_loss
         optimizer = _generator_optimizer(options, data.skeleton, device, rng)
@@ -235,6 +234,11 @@ def add_extensions(
     saving = every(options.snapshot_interval, 10)
     has_truth = validation is not None and validation.pose3d is not None
 
+    if options.model == 'martinez':
+        optimizer = trainer.updater.get_optimizer('gen')
+        trainer.extend(
+            extensions.ExponentialShift('alpha', martinez.DECAY, options.alpha, optimizer=optimizer)
+        )
     if options.ema > 0:
         average = MovingAverage(gen, options.ema)
         trainer.extend(average)

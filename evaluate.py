@@ -190,13 +190,24 @@ def main(argv=None):
     options = parser.parse_args(argv)
     check_options(parser, options)
 
-    from chainer_pose import datasets, devices, evaluation, pose_file, reports, run_directory
+    from chainer_pose import (
+        datasets,
+        devices,
+        evaluation,
+        methods,
+        pose_file,
+        reports,
+        run_directory,
+    )
+    from chainer_pose.martinez import Martinez
 
     device = devices.get_device(options.gpu)
     device.use()
     weights = run_directory.find_generator(options.snapshot, last=options.generator == 'last')
     generator, skeleton, _ = run_directory.load_generator(weights)
-    trained = {}
+    # The network alone tells that much of a run that is not known.
+    martinez = isinstance(generator, Martinez)
+    trained = {'mode': 'supervised', 'model': 'martinez'} if martinez else {}
     if (weights.parent / 'options.json').is_file():
         trained = run_directory.read_options(weights.parent)
     dataset = options.dataset or trained.get('dataset')
@@ -234,6 +245,7 @@ def main(argv=None):
             for name, key in (('data', 'dataset'), ('keypoints', 'keypoints'), ('seed', 'seed'))
             if key in trained
         ),
+        method=methods.of(trained),
         truth=data.truth,
     )
     lifters = generator, None  # None is z = 0, nothing learned

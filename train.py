@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chainer_pose import cli
+from chainer_pose import cli, methods
 from chainer_pose.errors import InputError
 
 EXTENSIBLE = ('epoch', 'iterations', 'keep', 'gpu')  # what --resume may change
@@ -16,22 +16,6 @@ NOT_STORED = ('out', 'resume')
 NOT_GIVEN = ('ranks',)  # stored, but no option
 MODES = ('unsupervised', 'semi-supervised', 'supervised')
 COMMUNICATORS = ('naive', 'pure_nccl')  # here, too, for a quick --help; a test compares
-
-# What --preset stands for; an option that is given stands above its preset.
-PRESETS = {
-    'paper': {},
-    'plus': {
-        'camera_pitch': 'learn',
-        'consistency': [10.0, 1.0],
-        'bone_weight': 100.0,
-        'ema': 0.999,
-        'zero_root': True,
-    },
-}
-MODELS = {
-    'kudo': {},
-    'martinez': {'batchsize': 64, 'alpha': 1e-3, 'beta1': 0.9, 'weight_decay': 0.0},
-}
 
 
 def _pitch(text):
@@ -79,7 +63,7 @@ def make_parser():
     )
     group.add_argument(
         '--preset',
-        choices=PRESETS,
+        choices=methods.PRESETS,
         default='paper',
         help='plus: --camera-pitch learn --consistency 10 1 --bone-weight 100 --ema 0.999 '
         '--zero-root, of which each may be given otherwise (default: %(default)s)',
@@ -87,14 +71,12 @@ def make_parser():
     group.add_argument(
         '--mode',
         choices=MODES,
-        default='unsupervised',
         help='learn from 2D alone; from 2D, and depth where it is labelled (section 5.2); or '
         'from labelled poses alone, without a discriminator (default: %(default)s)',
     )
     group.add_argument(
         '--model',
-        choices=('kudo', 'martinez'),
-        default='kudo',
+        choices=methods.MODELS,
         help="the paper's generator; or, with --mode supervised, the network of Martinez et al. "
         '2017, from pixels to millimetres, with its own defaults: --batchsize 64 --alpha 0.001 '
         '--beta1 0.9 --weight-decay 0 (default: %(default)s)',
@@ -102,7 +84,6 @@ def make_parser():
     group.add_argument(
         '--labelled',
         type=cli.number(float, above=0, high=1),
-        default=1.0,
         metavar='X',
         help='share of the poses whose depth --mode semi-supervised or supervised may see, '
         'chosen by clip and seed (default: %(default)s)',
@@ -110,14 +91,12 @@ def make_parser():
     group.add_argument(
         '--depth-weight',
         type=cli.number(float, above=0),
-        default=10.0,
         metavar='X',
         help='factor of the depth error in --mode semi-supervised (default: %(default)s)',
     )
     group.add_argument(
         '--camera-pitch',
         type=_pitch,
-        default=0.0,
         metavar='DEG|learn',
         help='degrees by which the cameras look down, about whose vertical the poses are turned '
         'then; learn: one angle for the data set, learned with the generator '
@@ -127,7 +106,6 @@ def make_parser():
         '--consistency',
         nargs=2,
         type=cli.number(float, low=0),
-        default=[0.0, 0.0],
         metavar=('W2D', 'WDEPTH'),
         help='lift the turned pose again and turn it back: factors of the squared errors of '
         'the original 2D and of the turned depth (Chen et al. 2019; default: 0 0)',
@@ -135,7 +113,6 @@ def make_parser():
     group.add_argument(
         '--bone-weight',
         type=cli.number(float, low=0),
-        default=0.0,
         metavar='X',
         help="factor of how far each bone's share in the pose is from its running mean, since "
         'people are alike (default: %(default)s)',
@@ -143,7 +120,6 @@ def make_parser():
     group.add_argument(
         '--ema',
         type=cli.number(float, low=0, high=0.999999),
-        default=0.0,
         metavar='DECAY',
         help='measure, draw and save an exponential moving average of the generator '
         '(default: %(default)s, the generator itself)',
@@ -151,7 +127,6 @@ def make_parser():
     group.add_argument(
         '--zero-root',
         action=argparse.BooleanOptionalAction,
-        default=False,
         help="the root's depth is zero by construction (default: no)",
     )
 
@@ -240,35 +215,30 @@ def make_parser():
     group.add_argument(
         '--batchsize',
         type=cli.number(int, low=1),
-        default=16,
         metavar='N',
         help='poses a batch, of each rank (section 4.2; default: %(default)s)',
     )
     group.add_argument(
         '--alpha',
         type=cli.number(float, above=0),
-        default=2e-4,
         metavar='X',
         help="step size of both Adams (authors' code; default: %(default)s)",
     )
     group.add_argument(
         '--beta1',
         type=cli.number(float, low=0, high=0.9999),
-        default=0.5,
         metavar='X',
         help="decay of Adam's first moment (authors' code; default: %(default)s)",
     )
     group.add_argument(
         '--weight-decay',
         type=cli.number(float, low=0),
-        default=1e-5,
         metavar='X',
         help="share of each parameter added to its gradient (authors' code; default: %(default)s)",
     )
     group.add_argument(
         '--accuracy-cap',
         type=cli.number(float, low=0.5, high=1),
-        default=0.9,
         metavar='X',
         help='the discriminator rests on batches where its accuracy is above X, the generator '
         'where it is below 1 - X (section 4.2; default: %(default)s)',
@@ -286,26 +256,24 @@ def make_parser():
     group.add_argument(
         '--angle-weight',
         type=cli.number(float, low=0),
-        default=1.0,
         metavar='X',
         help='factor of the angle loss, 0 for none (section 3.4, eq. 4; default: %(default)s)',
     )
     group.add_argument(
         '--n-unit',
         type=cli.number(int, low=1),
-        default=1024,
         metavar='N',
         help='units of each hidden layer (section 3.2; default: %(default)s)',
     )
     group.add_argument(
         '--init-std',
         type=cli.number(float, above=0),
-        default=0.02,
         metavar='X',
         help='standard deviation of the initial weights; section 4.2 prints 0.14, the root of '
         "the authors' code's 0.02, and does worse: README.md, Results "
         '(default: %(default)s)',
     )
+    parser.set_defaults(**methods.PAPER)
     parser.set_defaults(ranks=1)  # how many trained; stored with the options
     return parser
 
@@ -338,7 +306,7 @@ def parse_options(argv):
     parser = make_parser()
     options = parser.parse_args(argv)
     if options.resume is None:
-        parser.set_defaults(**PRESETS[options.preset], **MODELS[options.model])
+        parser.set_defaults(**methods.PRESETS[options.preset], **methods.MODELS[options.model])
         options = parser.parse_args(argv)
         check_options(parser, options)
         return options

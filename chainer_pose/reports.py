@@ -11,7 +11,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
-from chainer_pose import datasets, evaluation, tables
+from chainer_pose import datasets, evaluation, methods, tables
 from chainer_pose.errors import InputError
 from chainer_pose.sources import h36m, mpi_inf_3dhp
 from chainer_pose.tables import Row, Table
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 PUBLISHED = datasets.DATA_DIRECTORY / 'published_results.csv'
-OURS, MEASURED = 'Ours (paper)', 'Ours (measured)'
-WITHOUT_3D = 'w/o 3D dataset'
+FLAT = 'z = 0 (measured)'
+_OF_METHOD = 'label', 'supervision', 'options'
 _WORDS = ('method', 'supervision', 'source', 'remark', 'unit')
 # The 2D joints that each of the paper's tables is about.
 TABLE_KEYPOINTS = {1: ('gt',), 2: ('sh', 'sh_ft')}
@@ -42,6 +42,7 @@ class Context:
         snapshot: the generator's file.
         source: the pose file's word on where its poses came from.
         chosen_here: whether the weights were chosen by their error on this split.
+        method: the `methods.Method` that the run learned by.
         trained_on: what the run learned from, '' if not known.
         truth: what the errors are measured against, where there are several.
     """
@@ -52,8 +53,14 @@ class Context:
     snapshot: str
     source: str
     chosen_here: bool
+    method: methods.Method
     trained_on: str = ''
     truth: str = ''
+
+    @property
+    def label(self) -> str:
+        """Name of the row of what was measured."""
+        return f'{self.method.label} (measured)'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +85,7 @@ def _head(context, result):
     ]
     if context.trained_on:
         lines.append(f'trained on: {context.trained_on}')
+    lines.append(f'trained with: {context.method.options or "the options of the paper"}')
     if context.truth:
         lines.append(f'truth: {context.truth}')
     if context.chosen_here:
@@ -93,6 +101,7 @@ def _data(context, result):
         'dataset': context.dataset,
         'split': context.split,
         'snapshot': context.snapshot,
+        'method': {key: getattr(context.method, key) for key in _OF_METHOD},
         'n_poses': result.n_poses,
     }
 
@@ -179,7 +188,7 @@ def check_table(
 def paper_table(
     number: int, context: Context, data: PoseData, result: Result, flat: Result
 ) -> Report:
-    """One of the paper's tables with our row beside the paper's.
+    """One of the paper's tables with our row beside the paper's of the same method.
 
     A data set that is not Human3.6M gets a table of its own, without the
     published rows: they are of other people and other cameras.
@@ -195,7 +204,8 @@ def paper_table(
     ((protocol, score),) = result.scores.items()
     (flat_score,) = flat.scores.values()
     comparable = is_human36m(data)
-    rows, notes, differences = [], [], {}
+    rows, rows_published, notes = [], [], []
+    is_whole = False
     if comparable:
         rows_published = published(number)
         actions = list(rows_published[0]['actions'])
@@ -203,17 +213,10 @@ def paper_table(
         for row in rows_published:
             cells = (*row['actions'].values(), row['average'])
             rows.append(Row(row['method'], cells, row['supervision']))
-        ours = next(row for row in rows_published if row['method'] == OURS)
         notes = _published_notes(number, rows_published)
         # The file's rate tells how many poses the whole test set has.
         n_whole = h36m.PUBLISHED_FRAMES['test'] * data.fps / h36m.FPS
         is_whole = set(score.actions) == set(actions) and result.n_poses > 0.95 * n_whole
-        differences = {
-            action: score.actions[action] - ours['actions'][action]
-            for action in actions
-            if action in score.actions
-        }
-        difference = score.average - ours['average'] if is_whole else None
         if not is_whole:
             notes.append(
                 f'measured on a part only, {len(score.actions)} of the {len(actions)} actions and '
@@ -224,19 +227,24 @@ def paper_table(
             notes.append(f"the paper's rows are by the protocol kudo, ours by {protocol}")
         title = f'Table {number} of the paper'
     else:
-        rows_published = []
         actions = list(score.actions)
         header = ('mm', *actions, 'Avg')
         title = (
             f"Not the paper's Table {number}: {context.dataset} is not Human3.6M, so the "
             f'published rows are left out'
         )
-    for label, measured in ((MEASURED, score), (f'{MEASURED}, z = 0', flat_score)):
-        cells = (*(measured.actions.get(action) for action in actions), measured.average)
-        rows.append(Row(label, cells, WITHOUT_3D))
-    if comparable:
-        cells = (*(differences.get(action) for action in actions), difference)
-        rows.append(Row('measured - paper', cells, WITHOUT_3D, is_difference=True))
+    group, differences = context.method.supervision, {}
+    cells = (*(score.actions.get(action) for action in actions), score.average)
+    rows.append(Row(context.label, cells, group))
+    for row in rows_published:
+        if row['method'] == context.method.published:
+            differences = {a: x - row['actions'][a] for a, x in score.actions.items()}
+            average = score.average - row['average'] if is_whole else None
+            cells = (*(differences.get(action) for action in actions), average)
+            rows.append(Row('measured - paper', cells, group, is_difference=True))
+    cells = (*(flat_score.actions.get(action) for action in actions), flat_score.average)
+    rows.append(Row(FLAT, cells, methods.WITHOUT_3D))
+    rows.sort(key=lambda row: methods.SUPERVISIONS.index(row.group))
     head = [f'{title}: mean error in mm, protocol {protocol}', *_head(context, result)]
     notes = [f'{protocol}: {evaluation.PROTOCOL_NOTES[protocol]}', *notes]
     values = _data(context, result) | {
@@ -278,17 +286,18 @@ def pck(context: Context, result: PCKResult, flat: PCKResult) -> Report:
         `Report`.
     """
     supplement = {row['method']: row for row in published('supplement 2')}
+    ours = supplement[methods.OURS]
     comparable = context.dataset == mpi_inf_3dhp.NAME and context.split == 'test'
     header: tuple = ('%', 'poses', 'PCK 14', 'AUC 14', 'PCK 17', 'AUC 17')
     if comparable:
-        header += (OURS,)
+        header += (methods.OURS,)
     flat_all = dataclasses.replace(flat.scores[0], name=f'{flat.scores[0].name}, z = 0')
     rows = []
     for score in [result.scores[0], flat_all, *result.scores[1:]]:
         cells: tuple = (score.n_poses, score.pck14, score.auc14, score.pck17, score.auc17)
         if comparable:
             is_theirs = (score.by, score.name) == ('camera', mpi_inf_3dhp.SCENES[0])
-            cells += (supplement[OURS]['average'] if is_theirs else None,)
+            cells += (ours['average'] if is_theirs else None,)
         rows.append(Row(score.name, cells, '' if score.by == 'all' else f'by {score.by}'))
     notes = [
         f'PCK: share of joints nearer than 150 mm; AUC: its mean over 0, 5, ..., 150 mm; both '
@@ -298,8 +307,8 @@ def pck(context: Context, result: PCKResult, flat: PCKResult) -> Report:
     ]
     if comparable:
         notes.append(
-            f'{supplement[OURS]["average"]} ({supplement[OURS]["source"]}) is beside the two '
-            f'sequences filmed before the green screen, {supplement[OURS]["remark"]}; the paper '
+            f'{ours["average"]} ({ours["source"]}) is beside the two '
+            f'sequences filmed before the green screen, {ours["remark"]}; the paper '
             f'does not say which joints and which truth it is of'
         )
     data = _data(context, result) | {
@@ -320,18 +329,19 @@ def action_bars(context: Context, data: PoseData, result: Result, flat: Result) 
     table = next((n for n, keys in TABLE_KEYPOINTS.items() if context.keypoints in keys), None)
     rows = published(table) if table and is_human36m(data) and context.split == 'test' else []
     actions = list(rows[0]['actions'] if rows else score.actions)
-    ours = [[*(row['actions'][a] for a in actions), row['average']] for row in rows]
-    measured = {row['method']: numbers for row, numbers in zip(rows, ours) if row['method'] == OURS}
-    for label, found in ((MEASURED, score), ('z = 0', flat_score)):
+    measured, references = {}, {}
+    for row in rows:
+        numbers = [*(row['actions'][action] for action in actions), row['average']]
+        if row['method'] == context.method.published:
+            measured[row['method']] = numbers
+        else:
+            references[f'{row["method"]}, {row["supervision"]}'] = numbers
+    for label, found in ((context.label, score), ('z = 0', flat_score)):
         measured[label] = [*(found.actions.get(action) for action in actions), found.average]
     return {
         'names': [*actions, 'Average'],
         'measured': measured,
-        'references': {
-            f'{row["method"]}, {row["supervision"]}': numbers
-            for row, numbers in zip(rows, ours)
-            if row['method'] != OURS
-        },
+        'references': references,
         'unit': f'error ({protocol}), mm',
         'title': f'{context.dataset}, {context.split} split, keypoints {context.keypoints}',
     }
@@ -348,7 +358,7 @@ def pck_bars(context: Context, result: PCKResult, flat: PCKResult) -> dict[str, 
         'names': [*names, 'all poses'],
         'measured': {
             label: [*(found[name] for name in names), found['all']]
-            for label, found in zip((MEASURED, 'z = 0'), figures)
+            for label, found in zip((context.label, 'z = 0'), figures)
         },
         'references': {},
         'unit': 'PCK at 150 mm, 14 joints, %',

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from chainer_pose import reports
+from chainer_pose import methods, reports
 from chainer_pose.errors import InputError
 from chainer_pose.evaluation import PCKResult, PCKScore, Result, Score
 from chainer_pose.pose_file import PoseData
@@ -74,7 +74,9 @@ def test_the_supplements_pck():
     assert rows == {'Mehta et al. [4]': 84.1, 'Ours (paper)': 89.3}
 
 
-CONTEXT = reports.Context('h36m', 'test', 'gt', 'gen_50.npz', 'here', False, 'data h36m')
+CONTEXT = reports.Context(
+    'h36m', 'test', 'gt', 'gen_50.npz', 'here', False, methods.of(methods.PAPER), 'data h36m'
+)
 
 
 def data_of(name='h36m', actions=h36m.ACTIONS, fps=10.0):
@@ -88,6 +90,7 @@ def result_of(values, n_poses=109_000):
 
 
 MEASURED = result_of({action: 100.0 + i for i, action in enumerate(h36m.ACTIONS)})
+MEASURED_CELLS = (*(100.0 + i for i in range(15)), 107.0)
 FLAT = result_of(dict.fromkeys(h36m.ACTIONS, 170.0))
 
 
@@ -98,9 +101,9 @@ def test_our_row_stands_beside_the_papers(number):
     rows = {row.label: row for row in report.table.rows}
     assert list(rows)[: len(BY_HAND[number])] == list(BY_HAND[number])
     assert list(rows)[-4:] == [
-        'Ours (paper)', 'Ours (measured)', 'Ours (measured), z = 0', 'measured - paper',
+        'Ours (paper)', 'Ours (measured)', 'measured - paper', 'z = 0 (measured)',
     ]  # fmt: skip
-    assert rows['Ours (measured)'].cells == (*(100.0 + i for i in range(15)), 107.0)
+    assert rows['Ours (measured)'].cells == MEASURED_CELLS
     paper = rows['Ours (paper)'].cells
     difference = rows['measured - paper'].cells
     np.testing.assert_allclose(difference, np.subtract(rows['Ours (measured)'].cells, paper))
@@ -114,6 +117,58 @@ def test_our_row_stands_beside_the_papers(number):
     for method, (n, total, average, is_mean) in BY_HAND[number].items():
         line = f'average of {method}, {average:.1f}, is not the mean of its row, {total / n:.1f}'
         assert (line in notes) == (not is_mean)
+
+
+MARTINEZ = {'mode': 'supervised', 'model': 'martinez', **methods.MODELS['martinez']}
+
+
+@pytest.mark.parametrize(
+    ('changed', 'label', 'group', 'beside', 'options'),
+    [
+        ({}, 'Ours', 'w/o 3D dataset', 'Ours (paper)', ''),
+        ({'ema': 0.999, 'consistency': [10, 1.0], 'zero_root': True}, 'Ours, other options',
+         'w/o 3D dataset', 'Ours (paper)', '--consistency 10 1 --ema 0.999 --zero-root'),
+        ({'accuracy_cap': 0.8}, 'Ours, other options', 'w/o 3D dataset', 'Ours (paper)',
+         '--accuracy-cap 0.8'),
+        ({'mode': 'semi-supervised', 'labelled': 0.01}, 'Ours, semi-supervised',
+         'w/ part of a 3D dataset', None, '--mode semi-supervised --labelled 0.01'),
+        ({'mode': 'supervised'}, 'Ours, supervised', 'w/ 3D dataset', None, '--mode supervised'),
+        (MARTINEZ, 'Martinez et al.', 'w/ 3D dataset', 'Martinez et al. [15]',
+         '--mode supervised --model martinez'),
+        ({**MARTINEZ, 'alpha': 0.01}, 'Martinez et al.', 'w/ 3D dataset', 'Martinez et al. [15]',
+         '--mode supervised --model martinez --alpha 0.01'),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize('number', [1, 2])
+def test_a_run_stands_among_its_likes(number, changed, label, group, beside, options):
+    """Neither labels nor additions pass for the paper's method."""
+    method = methods.of({**methods.PAPER, 'dataset': 'h36m', **changed})
+    context = dataclasses.replace(CONTEXT, method=method)
+    report = reports.paper_table(number, context, data_of(), MEASURED, FLAT)
+    rows = {row.label: row for row in report.table.rows}
+    assert rows[f'{label} (measured)'].group == group
+    assert rows['z = 0 (measured)'].group == 'w/o 3D dataset'
+    groups = [row.group for row in report.table.rows]
+    assert groups == sorted(groups, key=methods.SUPERVISIONS.index)  # each group once
+    assert ('measured - paper' in rows) == (beside is not None) == bool(report.data['difference'])
+    if beside:
+        np.testing.assert_allclose(
+            rows['measured - paper'].cells,
+            np.subtract(MEASURED_CELLS, rows[beside].cells),
+        )
+    assert f'trained with: {options or "the options of the paper"}' in report.head
+    told = {'label': label, 'supervision': group, 'options': options}
+    assert report.data['method'] == told
+    bars = reports.action_bars(context, data_of(), MEASURED, FLAT)
+    assert list(bars['measured']) == [*([beside] if beside else []), f'{label} (measured)', 'z = 0']
+
+
+def test_weights_of_no_known_run_are_said_to_be():
+    context = dataclasses.replace(CONTEXT, method=methods.of({}))
+    report = reports.paper_table(1, context, data_of(), MEASURED, FLAT)
+    (row,) = (row for row in report.table.rows if row.label == 'Ours (measured)')
+    assert row.group == 'not known whether w/ 3D dataset'
+    assert 'trained with: not known' in report.head
 
 
 def test_another_data_set_never_stands_beside_the_paper():

@@ -284,7 +284,8 @@ def test_evaluate_json(run, script, small_splits):
         script('evaluate.py', '--snapshot', run, '--protocol', 'all', '--format', 'json').stdout
     )
     assert set(report) == {
-        'dataset', 'split', 'snapshot', 'n_poses', 'inverted_better', 'protocols', 'flat',
+        'dataset', 'split', 'snapshot', 'method', 'n_poses', 'inverted_better', 'protocols',
+        'flat',
     }  # fmt: skip
     assert report['dataset'] == 'synthetic'
     assert report['n_poses'] == len(small_splits['test'])

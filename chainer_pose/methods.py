@@ -83,12 +83,13 @@ def of(options: Mapping[str, Any]) -> Method:
     usual = {**PAPER, **MODELS.get(str(options.get('model')), {})}
     given = {key: options.get(key, value) for key, value in usual.items()}
     changed = ' '.join(_flag(key, value) for key, value in given.items() if value != usual[key])
+    labelled = WITH_3D if given['labelled'] == 1 else PARTLY
     if given['model'] == 'martinez':
-        return Method('Martinez et al.', WITH_3D, MARTINEZ, changed)
+        return Method('Martinez et al.', labelled, MARTINEZ, changed)
     if given['mode'] == 'supervised':
-        return Method('Ours, supervised', WITH_3D, '', changed)
+        return Method('Ours, supervised', labelled, '', changed)
     if given['mode'] == 'semi-supervised':
-        return Method('Ours, semi-supervised', PARTLY, '', changed)
+        return Method('Ours, semi-supervised', labelled, '', changed)
     return Method('Ours, other options' if changed else 'Ours', WITHOUT_3D, OURS, changed)
 
 

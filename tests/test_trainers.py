@@ -45,6 +45,15 @@ def test_the_default_is_the_papers_method(small_splits):
     assert trainer.updater.get_optimizer('gen').target.l4.W.array[0].any()
 
 
+def test_martinez_step_size_falls_by_4_percent_in_100000_iterations(small_splits, tmp_path):
+    given = '--mode', 'supervised', '--model', 'martinez', '--alpha', '0.01'
+    trainer = make(small_splits, *given, '--out', str(tmp_path))
+    trainer.run()
+    alpha = trainer.updater.get_optimizer('gen').alpha
+    assert alpha == pytest.approx(0.01 * 0.96 ** (4 / 100000), rel=1e-12)
+    assert alpha < 0.01
+
+
 def test_plus(small_splits):
     trainer = make(small_splits, '--preset', 'plus')
     optimizers = trainer.updater.get_all_optimizers()

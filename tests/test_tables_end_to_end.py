@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -78,7 +79,9 @@ def test_the_table_as_text_names_what_it_is_of(runs, script):
     assert 'trained on: data h36m, keypoints gt, seed 0' in text
     assert 'gen_200.npz' in text
     assert 'flatters' not in text
-    assert 'Martinez et al. [15]       37.7' in text
+    assert re.search(r'\nMartinez et al\. \[15\] +37\.7 ', text)
+    assert 'trained with: --n-unit 64 --init-std 0.08' in text
+    assert re.search(r'\nOurs, other options \(measured\) +\d', text)
     assert 'measured on a part only, 3 of the 15 actions and 276 poses' in text
 
 

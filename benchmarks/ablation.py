@@ -34,7 +34,6 @@ WITHOUT = {
     'ema': ['--ema', '0'],
     'zero-root': ['--no-zero-root'],
 }
-CAP = ['--accuracy-cap', '0.8']
 LABELLED = (0.001, 0.01, 0.1, 1)
 ROWS = {
     'paper': [],
@@ -43,11 +42,8 @@ ROWS = {
     **{f'plus-without-{name}': ['--preset', 'plus', *part] for name, part in WITHOUT.items()},
     'supervised': ['--mode', 'supervised'],
     'martinez': ['--mode', 'supervised', '--model', 'martinez'],
-    'cap-0.8': CAP,
-    'plus-cap-0.8': ['--preset', 'plus', *CAP],
-    'centred-paper': [],
     'centred-plus': ['--preset', 'plus'],
-    'centred-plus-cap-0.8': ['--preset', 'plus', *CAP],
+    'centred-plus-cap-0.8': ['--preset', 'plus', '--accuracy-cap', '0.8'],
     **{
         f'labelled-{share:g}': ['--mode', 'semi-supervised', '--labelled', f'{share:g}']
         for share in LABELLED

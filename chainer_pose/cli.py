@@ -58,6 +58,7 @@ def _end_other_ranks(status):
     mpi = sys.modules.get('mpi4py.MPI')
     if mpi is not None and mpi.COMM_WORLD.size > 1:
         sys.stderr.flush()
+        time.sleep(1)  # mpiexec ends without what it has not yet read of the message
         mpi.COMM_WORLD.Abort(status)
 
 

@@ -397,5 +397,6 @@ def action_bars(
         [handles[i] for i in order], [labels[i] for i in order], loc='lower center', ncols=4,
         fontsize=8, frameon=False,
     )  # fmt: skip
-    figure.subplots_adjust(left=0.09, right=0.99, top=0.92, bottom=0.22 + 0.05 * rows)
+    left = 0.9 / figure.get_figwidth()  # numbers and label are as wide in a narrow figure
+    figure.subplots_adjust(left=left, right=0.99, top=0.92, bottom=0.22 + 0.05 * rows)
     return figure

@@ -194,12 +194,12 @@ def main(argv=None):
         datasets,
         devices,
         evaluation,
-        methods,
         pose_file,
         reports,
         run_directory,
     )
-    from chainer_pose.martinez import Martinez
+    from chainer_pose.links import Martinez
+    from chainer_pose.training import methods
 
     device = devices.get_device(options.gpu)
     device.use()

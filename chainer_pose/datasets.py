@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import chainer
 import numpy as np
 
-from chainer_pose import files, functions, geometry, pose_file
+from chainer_pose import files, geometry, pose_file
 from chainer_pose.errors import InputError
-from chainer_pose.random_state import serialize_rng
-from chainer_pose.ranks import ALONE
+from chainer_pose.utils import comm as comm_module
+from chainer_pose.utils.random_state import serialize_rng
 
 if TYPE_CHECKING:
+    import chainermn
     from chainer.types import NdArray
 
     from chainer_pose.pose_file import PoseData
-    from chainer_pose.ranks import Alone
 
 
 DATA_DIRECTORY = Path(__file__).resolve().parent.parent / 'data'
@@ -115,21 +115,21 @@ def hold_out(
     return data.select(~held), data.select(held)
 
 
-def training_rows(data: PoseData) -> np.ndarray:
+def training_poses(data: PoseData) -> np.ndarray:
     """The usable poses, normalised as in section 3.3.
 
     Args:
         data: `pose_file.PoseData`.
     Returns:
-        float32 array of shape (N, 2J).
+        float32 array of shape (N, J, 2).
     Raises:
         InputError: if no pose is usable.
     """
     poses = data.pose2d[require_usable(data)]
-    return functions.to_rows(geometry.normalize(poses, data.skeleton.root)[0])
+    return geometry.normalize(poses, data.skeleton.root)[0]
 
 
-def labelled_rows(data: PoseData) -> np.ndarray:
+def labelled_poses(data: PoseData) -> tuple[np.ndarray, np.ndarray]:
     """Usable poses with the depths that a generator should give them.
 
     A depth is z relative to the root over the true pose's own size on the
@@ -138,17 +138,36 @@ def labelled_rows(data: PoseData) -> np.ndarray:
     Args:
         data: `pose_file.PoseData` with pose3d.
     Returns:
-        float32 array of shape (N, 3J): rows as of `training_rows`, then J depths.
+        float32 arrays of shape (N, J, 2), as of `training_poses`, and (N, J).
     Raises:
         InputError: if there is no 3D, or no pose that is usable.
     """
-    if data.pose3d is None:
-        raise InputError(f'{data.name}: expected pose3d to learn depth from, found 2D only')
     root = data.skeleton.root
-    pose3d = data.pose3d[require_usable(data)]
+    pose3d = _pose3d(data)[require_usable(data)]
     size = geometry.scale(pose3d[:, :, :2], root)[:, None]
     depth = geometry.center(pose3d, root)[:, :, 2] / np.where(size > 0, size, 1)
-    return np.concatenate([training_rows(data), depth], axis=1).astype(np.float32)
+    return training_poses(data), depth.astype(np.float32)
+
+
+def pixel_poses(data: PoseData) -> tuple[np.ndarray, np.ndarray]:
+    """Usable poses as they were measured: 2D in px, and 3D in mm with the root at the origin.
+
+    Args:
+        data: `pose_file.PoseData` with pose3d.
+    Returns:
+        float32 arrays of shape (N, J, 2) and (N, J, 3).
+    Raises:
+        InputError: as `labelled_poses`.
+    """
+    usable = require_usable(data)
+    centred = geometry.center(_pose3d(data)[usable], data.skeleton.root)
+    return data.pose2d[usable].astype(np.float32), centred.astype(np.float32)
+
+
+def _pose3d(data):
+    if data.pose3d is None:
+        raise InputError(f'{data.name}: expected pose3d to learn from, found 2D only')
+    return data.pose3d
 
 
 def choose_labelled(data: PoseData, fraction: float, rng: np.random.Generator) -> PoseData:
@@ -172,24 +191,28 @@ def choose_labelled(data: PoseData, fraction: float, rng: np.random.Generator) -
 
 
 class PoseIterator(chainer.dataset.Iterator):
-    """Shuffled batches of poses, each drawn as one array on the poses' device.
+    """Shuffled batches of poses: tuples of arrays on the poses' device.
 
     Every pose is drawn once an epoch; a batch at the end of one is filled up
     from the next, so that all batches have the same size.
 
     Args:
-        rows: array of shape (N, 2J), NumPy or CuPy.
+        arrays: tuple of arrays of length N, NumPy or CuPy: poses, and what belongs to each.
         batchsize: poses a batch; may exceed N.
-        rng: numpy.random.Generator that shuffles; the same on all ranks.
-        ranks: `ranks.Ranks`; of a batch of all ranks together each gets its part.
+        rng: numpy.random.Generator that shuffles; the same in all processes.
+        comm: ChainerMN communicator; of a batch of all processes together each gets its part.
     """
 
     def __init__(
-        self, rows: NdArray, batchsize: int, rng: np.random.Generator, ranks: Alone = ALONE
+        self,
+        arrays: tuple[NdArray, ...],
+        batchsize: int,
+        rng: np.random.Generator,
+        comm: chainermn.CommunicatorBase | None = None,
     ) -> None:
-        self.rows = rows
-        self.batch_size = batchsize * ranks.size
-        self._ranks = ranks
+        self.arrays = arrays
+        self.batch_size = batchsize * (1 if comm is None else comm.size)
+        self._comm = comm
         self._rng = rng
         self.epoch = 0
         self.is_new_epoch = False
@@ -198,14 +221,14 @@ class PoseIterator(chainer.dataset.Iterator):
         self._shuffle()
 
     def _shuffle(self):
-        self._order = self._rng.permutation(len(self.rows))
+        self._order = self._rng.permutation(len(self.arrays[0]))
         self._send_order()
 
     def _send_order(self):
         # Once an epoch, where the poses are: a GPU would be sent each batch's indices.
-        self._sent_order = chainer.backend.get_array_module(self.rows).asarray(self._order)
+        self._sent_order = chainer.backend.get_array_module(self.arrays[0]).asarray(self._order)
 
-    def __next__(self) -> NdArray:
+    def __next__(self) -> tuple[NdArray, ...]:
         self._previous_epoch_detail = self.epoch_detail
         epoch = self.epoch
         drawn = []
@@ -221,8 +244,9 @@ class PoseIterator(chainer.dataset.Iterator):
                 self._shuffle()
         self.is_new_epoch = self.epoch > epoch
         if len(drawn) > 1:
-            drawn = [chainer.backend.get_array_module(self.rows).concatenate(drawn)]
-        return self.rows[self._ranks.part(drawn[0])]
+            drawn = [chainer.backend.get_array_module(self.arrays[0]).concatenate(drawn)]
+        own = comm_module.own_part(drawn[0], self._comm)
+        return tuple(array[own] for array in self.arrays)
 
     next = __next__
 

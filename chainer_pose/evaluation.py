@@ -9,32 +9,33 @@ from typing import TYPE_CHECKING
 import chainer
 import numpy as np
 
-from chainer_pose import datasets, functions, geometry, metrics
+from chainer_pose import datasets, geometry, metrics
 from chainer_pose.errors import InputError
-from chainer_pose.martinez import Martinez
-from chainer_pose.ranks import ALONE
+from chainer_pose.links import Martinez
+from chainer_pose.utils import comm as comm_module
 
 if TYPE_CHECKING:
+    import chainermn
+
     from chainer_pose.links import Generator
     from chainer_pose.pose_file import PoseData
-    from chainer_pose.ranks import Alone
 
 
-def lift_rows(generator: Generator, rows: np.ndarray, batchsize: int = 4096) -> np.ndarray:
+def predict_depth(generator: Generator, pose: np.ndarray, batchsize: int = 4096) -> np.ndarray:
     """Depths that a generator gives to normalised poses.
 
     Args:
         generator: `links.Generator`, on any device.
-        rows: (N, 2J) float32, NumPy.
+        pose: (N, J, 2) float32, NumPy.
         batchsize: poses lifted at a time.
     Returns:
         float32 array of shape (N, J), NumPy.
     """
     device = generator.device
-    depth = np.empty((len(rows), rows.shape[1] // 2), np.float32)
+    depth = np.empty(pose.shape[:2], np.float32)
     with chainer.using_config('train', False), chainer.no_backprop_mode(), device.create_context():
-        for i in range(0, len(rows), batchsize):
-            batch = generator(device.send(rows[i : i + batchsize]))
+        for i in range(0, len(pose), batchsize):
+            batch = generator(device.send(pose[i : i + batchsize]))
             depth[i : i + batchsize] = chainer.get_device('@numpy').send(batch.array)
     return depth
 
@@ -62,7 +63,7 @@ def lift_normalized(
         own = geometry.scale(pose[:, :, :2], root)[:, None]
         depth = pose[:, :, 2] / np.where(own > 0, own, 1)
     else:
-        depth = lift_rows(generator, functions.to_rows(xy), batchsize)
+        depth = predict_depth(generator, xy, batchsize)
     return np.concatenate([xy, depth[:, :, None]], axis=2), size
 
 
@@ -87,13 +88,29 @@ def lift(
     Raises:
         InputError: if there is no 3D.
     """
-    root = data.skeleton.root
-    target = geometry.center(_pose3d(data), root)
     if isinstance(generator, Martinez):
+        target = geometry.center(_pose3d(data), data.skeleton.root)
         return generator.lift(data.pose2d, batchsize), target
-    pose, _ = lift_normalized(generator, data.pose2d, root, batchsize)
-    size = geometry.scale(_pose3d(data)[:, :, :2], root)[:, None, None]
+    _, size, target = normalized(data)
+    pose, _ = lift_normalized(generator, data.pose2d, data.skeleton.root, batchsize)
     return pose * size, target
+
+
+def normalized(data: PoseData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a generator sees of a data set, and what its depths are measured by (section 4.1).
+
+    Args:
+        data: `pose_file.PoseData` with pose3d.
+    Returns:
+        (xy, size, target) of shapes (N, J, 2), (N, 1, 1) and (N, J, 3): normalised 2D; by what
+        to multiply it and its depths for mm, the true pose's own size on the camera's xy-plane;
+        and the true pose from its root, mm.
+    Raises:
+        InputError: if there is no 3D.
+    """
+    root, pose3d = data.skeleton.root, _pose3d(data)
+    size = geometry.scale(pose3d[:, :, :2], root)[:, None, None]
+    return geometry.normalize(data.pose2d, root)[0], size, geometry.center(pose3d, root)
 
 
 def _root_relative(metric):
@@ -176,7 +193,7 @@ def evaluate(
     data: PoseData,
     protocols: Sequence[str] = ('kudo',),
     batchsize: int = 4096,
-    ranks: Alone = ALONE,
+    comm: chainermn.CommunicatorBase | None = None,
 ) -> Result:
     """Errors of a generator on data with truth.
 
@@ -185,19 +202,20 @@ def evaluate(
         data: `pose_file.PoseData`.
         protocols: names from `PROTOCOLS`.
         batchsize: poses lifted at a time.
-        ranks: `ranks.Ranks`, each of which measures a part.
+        comm: ChainerMN communicator, each of whose processes measures a part.
     Returns:
-        `Result`, the same on all ranks.
+        `Result`, the same in all processes.
     Raises:
         InputError: if the data have no 3D in mm, or no pose that can be lifted.
     """
-    usable = _measurable(data)
-    first, end = (len(usable) * (ranks.rank + i) // ranks.size for i in (0, 1))
+    usable = measurable(data)
+    rank, size = (0, 1) if comm is None else (comm.rank, comm.size)
+    first, end = (len(usable) * (rank + i) // size for i in (0, 1))
     parts = [
         _errors(generator, usable.select(slice(at, min(at + _PART, end))), protocols, batchsize)
         for at in range(first, end, _PART)
     ]
-    parts = [part for of_rank in ranks.gather(parts) for part in of_rank]
+    parts = comm_module.gather(parts, comm)
     errors = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     better = errors.pop(_BETTER)
     return Result(
@@ -229,7 +247,12 @@ def _pose3d(data):
     return data.pose3d
 
 
-def _measurable(data):
+def measurable(data: PoseData) -> PoseData:
+    """The poses whose errors can be measured.
+
+    Raises:
+        InputError: if there is none, or no 3D in mm.
+    """
     _pose3d(data)
     if data.units_3d != 'mm':
         raise InputError(
@@ -292,7 +315,7 @@ def evaluate_pck(
             f'--protocol pck: expected the 17 joints of Human3.6M, found the '
             f'{len(data.skeleton)} of {data.name}'
         )
-    usable = _measurable(data)
+    usable = measurable(data)
     root = data.skeleton.root
     predicted, target = (geometry.center(pose, root) for pose in lift(generator, usable, batchsize))
     every = np.arange(len(data.skeleton))

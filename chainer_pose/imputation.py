@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chainer_pose import functions
 
 MIN_SHARE = 0.5  # of the joints that must be there for the others to be filled in
 _NOISE = 1e-4  # variance; keeps the covariance regular where joints move together
@@ -40,9 +39,9 @@ class Moments:
         self._sum: np.ndarray | float = 0.0
         self._products: np.ndarray | float = 0.0
 
-    def add(self, rows: np.ndarray) -> Moments:
-        """Take in (N, 2J) rows of normalised poses with every joint; itself again."""
-        rows = np.asarray(rows, np.float64)
+    def add(self, pose: np.ndarray) -> Moments:
+        """Take in (N, J, 2) normalised poses with every joint; itself again."""
+        rows = np.asarray(pose, np.float64).reshape(len(pose), -1)
         self.count += len(rows)
         self._sum = self._sum + rows.sum(axis=0)
         self._products = self._products + rows.T @ rows
@@ -101,6 +100,6 @@ def _most_likely(prior, pose, seen):
         + _SCALE * np.outer(mean, mean)
     )
     gain = np.linalg.solve(wide[np.ix_(xy_seen, xy_seen)], wide[np.ix_(xy_seen, ~xy_seen)])
-    rows = functions.to_rows((pose - middle) / size)
-    guess = mean[~xy_seen] + (rows - mean[xy_seen]) @ gain
-    return functions.from_rows(guess) * size + middle
+    seen_xy = ((pose - middle) / size).reshape(len(pose), -1)
+    guess = mean[~xy_seen] + (seen_xy - mean[xy_seen]) @ gain
+    return guess.reshape(len(pose), -1, 2) * size + middle

@@ -25,7 +25,7 @@ from chainer_pose import (
 )
 from chainer_pose import skeleton as skeletons
 from chainer_pose.errors import InputError
-from chainer_pose.martinez import Martinez
+from chainer_pose.links import Martinez
 from chainer_pose.ready import DEFAULT, READY, ready_path
 
 if TYPE_CHECKING:
@@ -162,8 +162,7 @@ class Lifter:
             pose, size = evaluation.lift_normalized(self.generator, pose2d[there], root, batchsize)
             pose3d[there] = geometry.center(pose, root) * size
             if joints is not None:
-                rows = functions.to_rows(pose[:, :, :2])
-                sin_beta[there] = functions.sin_beta(rows, pose[:, :, 2], joints).array
+                sin_beta[there] = functions.sin_beta(pose[:, :, :2], pose[:, :, 2], joints)
         return Lifted(pose2d, pose3d, filled, sin_beta)
 
 

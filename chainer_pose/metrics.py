@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from chainer.backend import get_array_module
 
 
 def _check(predicted, target):
-    predicted, target = np.asarray(predicted), np.asarray(target)
+    xp = get_array_module(predicted)
+    predicted, target = xp.asarray(predicted), xp.asarray(target)
     if predicted.shape != target.shape or predicted.ndim != 3 or predicted.shape[2] != 3:
         raise ValueError(
             f'expected two arrays of the same shape (N, J, 3), got {predicted.shape} '

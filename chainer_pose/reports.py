@@ -11,10 +11,11 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
-from chainer_pose import datasets, evaluation, methods, tables
+from chainer_pose import datasets, evaluation, tables
 from chainer_pose.errors import InputError
 from chainer_pose.sources import h36m, mpi_inf_3dhp
 from chainer_pose.tables import Row, Table
+from chainer_pose.training import methods
 
 if TYPE_CHECKING:
     from chainer_pose.evaluation import PCKResult, Result

@@ -24,8 +24,7 @@ from chainer_pose import __version__
 from chainer_pose.errors import InputError, NonFiniteError
 from chainer_pose.files import atomic_path, read_npz, write_npz, writing
 from chainer_pose.imputation import Prior
-from chainer_pose.links import Generator
-from chainer_pose.martinez import Martinez
+from chainer_pose.links import Generator, Martinez
 from chainer_pose.skeleton import Skeleton
 
 if TYPE_CHECKING:

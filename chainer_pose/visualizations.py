@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mpl_toolkits.mplot3d import Axes3D
 
-    from chainer_pose.links import Generator
-    from chainer_pose.martinez import Martinez
+    from chainer_pose.links import Generator, Martinez
     from chainer_pose.pose_file import PoseData
     from chainer_pose.skeleton import Skeleton
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainer_pose import functions, geometry, imputation, pose_file
+from chainer_pose import geometry, imputation, pose_file
 from chainer_pose.conversions import select_joints
 from chainer_pose.doubts import Doubts
 from chainer_pose.errors import InputError
@@ -137,7 +137,7 @@ def _prior(sources, skeleton, min_confidence, progress):
             pose2d, there = skeleton.complete(batch.pose2d, batch.there(min_confidence))
             whole = pose2d[there.all(axis=1)]
             whole = whole[geometry.scale(whole, skeleton.root) > 0]
-            moments.add(functions.to_rows(geometry.normalize(whole, skeleton.root)[0]))
+            moments.add(geometry.normalize(whole, skeleton.root)[0])
             progress(batch.done, source.total, f'{source.path}: whole poses')
     if moments.count < len(skeleton):
         raise InputError(

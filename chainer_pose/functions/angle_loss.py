@@ -1,0 +1,131 @@
+"""Eq. (3): the heuristic angle loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import chainer
+import numpy as np
+
+from chainer_pose.utils.devices import is_on_device
+from chainer_pose.utils.kernels import Elementwise, Reduction
+
+if TYPE_CHECKING:
+    from chainer import Variable
+    from chainer.types import NdArray
+
+    from chainer_pose.skeleton import AngleJoints
+
+
+_TINY = 1e-8  # |v|^2 |w|^2 is about 1e-2 on normalised poses
+
+_loss = Reduction(
+    'T nose_x, T neck_x, T left_x, T right_x, T nose_z, T neck_z, T left_z, T right_z, T tiny, '
+    'int64 batch',
+    'T loss',
+    """max((T)0, -((nose_x - neck_x) * (left_z - right_z) - (nose_z - neck_z) * (left_x - right_x))
+        / sqrt(((nose_x - neck_x) * (nose_x - neck_x) + (nose_z - neck_z) * (nose_z - neck_z))
+            * ((left_x - right_x) * (left_x - right_x) + (left_z - right_z) * (left_z - right_z))
+            + tiny)) / batch""",
+    'loss = a',
+    'angle_loss',
+)
+_loss_grad = Elementwise(
+    'raw T xy, raw T z, raw T g, int64 batch, int64 joints, int64 nose, int64 neck, int64 left, '
+    'int64 right, T tiny',
+    'T gz',
+    """
+    const int64_t b = i / joints, j = i % joints;
+    gz = 0;
+    if (j == nose || j == neck || j == left || j == right) {
+        const T *p = &xy[2 * b * joints], *d = &z[b * joints];
+        const T vx = p[2 * nose] - p[2 * neck], wx = p[2 * left] - p[2 * right];
+        const T vz = d[nose] - d[neck], wz = d[left] - d[right];
+        const T vv = vx * vx + vz * vz, ww = wx * wx + wz * wz;
+        const T length = sqrt(vv * ww + tiny), sine = (vx * wz - vz * wx) / length;
+        if (sine < 0) {
+            const T by_cross = -g[0] / batch / length, by_square = sine * by_cross / length;
+            const T gv = -by_cross * wx - by_square * ww * vz;
+            const T gw = by_cross * vx - by_square * vv * wz;
+            gz = j == nose ? gv : j == neck ? -gv : j == left ? gw : -gw;
+        }
+    }
+    """,
+    'angle_loss_grad',
+)
+
+
+class _AngleLoss(chainer.FunctionNode):
+    def __init__(self, real, joints):
+        self.real, self.joints = real, tuple(map(int, joints))
+
+    def forward(self, inputs):
+        self.retain_inputs((0,))
+        (z,) = inputs
+        if is_on_device(z):
+            parts = [c[:, joint] for c in (self.real[:, :, 0], z) for joint in self.joints]
+            return (_loss(*parts, _TINY, len(z)),)
+        return (np.asarray(np.maximum(0, -self._sine(z)).mean()),)
+
+    def backward(self, indexes, gys):
+        z, g = self.get_retained_inputs()[0].array, gys[0].array
+        if is_on_device(z):
+            sizes = len(z), z.shape[1], *self.joints
+            gz = _loss_grad(self.real, z, g, *sizes, _TINY, size=z.size).reshape(z.shape)
+            return (chainer.Variable(gz),)
+        sine = self._sine(z)
+        by_cross = np.where(sine < 0, -g / z.dtype.type(len(z)), 0) / self._length
+        by_square = sine * by_cross / self._length
+        # d(cross / length) = d cross / length - sine d(length^2) / (2 length^2)
+        (v_x, v_z), (w_x, w_z) = self._vectors(z)
+        gv = -by_cross * w_x - by_square * (w_x**2 + w_z**2) * v_z
+        gw = by_cross * v_x - by_square * (v_x**2 + v_z**2) * w_z
+        gz = np.zeros_like(z)
+        for joint, of_joint in zip(self.joints, (gv, -gv, gw, -gw)):
+            gz[:, joint] += of_joint
+        return (chainer.Variable(gz),)
+
+    def _sine(self, z):
+        (v_x, v_z), (w_x, w_z) = self._vectors(z)
+        # One root of the product keeps value and gradient finite at zero length.
+        self._length = np.sqrt((v_x**2 + v_z**2) * (w_x**2 + w_z**2) + z.dtype.type(_TINY))
+        return (v_x * w_z - v_z * w_x) / self._length
+
+    def _vectors(self, z):
+        nose, neck, left, right = self.joints
+        coordinates = self.real[:, :, 0], z
+        face = [c[:, nose] - c[:, neck] for c in coordinates]
+        return face, [c[:, left] - c[:, right] for c in coordinates]
+
+
+def sin_beta(pose: np.ndarray, depth: np.ndarray, joints: AngleJoints) -> np.ndarray:
+    """Sine of the angle from the shoulder line to the face on the zx-plane.
+
+    Section 3.4 with the sign that its figure shows: v = nose - neck,
+    w = left shoulder - right shoulder, sin b = (v_x w_z - v_z w_x) / |v||w|,
+    which is positive for a person and negative for its copy with z inverted.
+    Where v or w has no length on the plane, it is 0.
+
+    Args:
+        pose: (B, J, 2), 2D poses.
+        depth: (B, J), depths.
+        joints: `skeleton.AngleJoints`.
+    Returns:
+        array of shape (B,).
+    """
+    return _AngleLoss(pose, joints)._sine(depth)
+
+
+def angle_loss(real: NdArray, depth: Variable | NdArray, joints: AngleJoints | None) -> Variable:
+    """The heuristic loss of eq. (3): mean of max(0, -sin b); see `sin_beta`.
+
+    Args:
+        real: (B, J, 2) array, 2D poses.
+        depth: (B, J), depths.
+        joints: `skeleton.AngleJoints`; None for a skeleton without them, whose loss is 0.
+    Returns:
+        Variable of shape ().
+    """
+    if joints is None:
+        return chainer.Variable(chainer.backend.get_array_module(real).zeros_like(real[0, 0, 0]))
+    return _AngleLoss(real, joints).apply((depth,))[0]

@@ -1,0 +1,115 @@
+"""Proportions of a lifted pose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import chainer
+import numpy as np
+
+from chainer_pose.utils.devices import is_on_device
+from chainer_pose.utils.kernels import Elementwise
+
+if TYPE_CHECKING:
+    from chainer import Variable
+    from chainer.types import NdArray
+
+
+_TINY = 1e-8
+
+_BONE = """
+        const T dx = p[2 * child[k]] - p[2 * parent[k]];
+        const T dy = p[2 * child[k] + 1] - p[2 * parent[k] + 1];
+        const T dz = d[child[k]] - d[parent[k]];
+        const T length = sqrt(dx * dx + dy * dy + dz * dz + tiny);
+        total += length;
+"""
+_ratios = Elementwise(
+    'raw T xy, raw T z, raw int64 child, raw int64 parent, int64 bones, int64 joints, T tiny',
+    'T ratio',
+    f"""
+    const T *p = &xy[2 * (i / bones) * joints], *d = &z[(i / bones) * joints];
+    T total = 0, own = 0;
+    for (int64_t k = 0; k < bones; k++) {{ {_BONE}
+        if (k == i % bones) own = length;
+    }}
+    ratio = own * bones / total;
+    """,
+    'bone_ratios',
+)
+_ratios_grad = Elementwise(
+    'raw T xy, raw T z, raw int64 child, raw int64 parent, int64 bones, int64 joints, T tiny, '
+    'raw T g',
+    'T gz',
+    f"""
+    const int64_t b = i / joints, j = i % joints;
+    const T *p = &xy[2 * b * joints], *d = &z[b * joints];
+    T total = 0, weighted = 0;
+    for (int64_t k = 0; k < bones; k++) {{ {_BONE}
+        weighted += g[b * bones + k] * length;
+    }}
+    const T mean = weighted / total, scale = bones / total;
+    gz = 0;
+    for (int64_t k = 0; k < bones; k++) {{ {_BONE}
+        const T by_dz = scale * (g[b * bones + k] - mean) * dz / length;
+        gz += child[k] == j ? by_dz : parent[k] == j ? -by_dz : (T)0;
+    }}
+    """,
+    'bone_ratios_grad',
+)
+
+
+class _BoneRatios(chainer.FunctionNode):
+    def __init__(self, real, children, parents):
+        self.real, self.ends = real, (children, parents)
+
+    def forward(self, inputs):
+        self.retain_inputs((0,))
+        (z,) = inputs
+        bones = len(self.ends[0])
+        if is_on_device(z):
+            sizes = bones, z.shape[1], _TINY
+            ratio = _ratios(self.real, z, *self.ends, *sizes, size=len(z) * bones)
+            return (ratio.reshape(len(z), bones),)
+        length, _ = self._bones(z)
+        return (length * bones / length.sum(axis=1, keepdims=True),)
+
+    def backward(self, indexes, gys):
+        z, g = self.get_retained_inputs()[0].array, gys[0].array
+        bones = len(self.ends[0])
+        if is_on_device(z):
+            arguments = self.real, z, *self.ends, bones, z.shape[1], _TINY, g
+            gz = _ratios_grad(*arguments, size=z.size).reshape(z.shape)
+            return (chainer.Variable(gz),)
+        length, dz = self._bones(z)
+        total = length.sum(axis=1, keepdims=True)
+        mean = (g * length).sum(axis=1, keepdims=True) / total
+        by_dz = bones / total * (g - mean) * dz / length
+        gz = np.zeros_like(z)
+        for k, (child, parent) in enumerate(zip(*self.ends)):
+            gz[:, child] += by_dz[:, k]
+            gz[:, parent] -= by_dz[:, k]
+        return (chainer.Variable(gz),)
+
+    def _bones(self, z):
+        children, parents = self.ends
+        dxy, dz = (a[:, children] - a[:, parents] for a in (self.real, z))
+        return np.sqrt((dxy**2).sum(axis=2) + dz**2 + z.dtype.type(_TINY)), dz
+
+
+def bone_ratios(
+    real: NdArray, depth: Variable | NdArray, children: NdArray, parents: NdArray
+) -> Variable:
+    """Each bone's length over the mean of the pose's bones: no unit, no size.
+
+    Yu et al. 2021 and Wandt et al. 2022 hold people's proportions to be alike.
+
+    Args:
+        real: (B, J, 2) array, 2D poses.
+        depth: (B, J), depths.
+        children, parents: int64 arrays of shape (number of bones,), joints at a bone's ends.
+    Returns:
+        chainer.Variable of shape (B, number of bones).
+    """
+    return _BoneRatios(real, children, parents).apply((depth,))[0]

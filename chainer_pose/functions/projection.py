@@ -1,0 +1,157 @@
+"""Eq. (1): turn the lifted pose about the vertical axis and project it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import chainer
+import chainer.functions as F
+import numpy as np
+
+from chainer_pose.utils.devices import is_on_device
+from chainer_pose.utils.kernels import Elementwise
+
+if TYPE_CHECKING:
+    from chainer import Variable
+    from chainer.types import NdArray
+
+_TINY = 1e-8
+
+# About the vertical (0, cos p, sin p): of a joint, q is how far it lies behind that axis.
+_TURNED = """
+    const T c = cos(angle[i / joints]), s = sin(angle[i / joints]);
+    const T cp = cos(pitch), sp = sin(pitch), x = xy[2 * i], y = xy[2 * i + 1];
+    const T q = cp * z - sp * y, h = s * x + (1 - c) * q;
+"""
+_rotate = Elementwise(
+    'raw T xy, T z, raw T angle, T pitch, int64 joints',
+    'raw T turned_xy, T turned_z',
+    _TURNED
+    + """
+    turned_xy[2 * i] = c * x + s * q;
+    turned_xy[2 * i + 1] = y + sp * h;
+    turned_z = z - cp * h;
+    """,
+    'rotate',
+)
+_rotate_grad = Elementwise(
+    'raw T xy, T z, raw T angle, T pitch, int64 joints, raw T g_xy, T g_z',
+    'raw T gxy, T gz, T gpitch',
+    _TURNED
+    + """
+    const T gx = g_xy[2 * i], gy = g_xy[2 * i + 1];
+    const T gh = sp * gy - cp * g_z, gq = s * gx + (1 - c) * gh;
+    gxy[2 * i] = c * gx + s * gh;
+    gxy[2 * i + 1] = gy - sp * gq;
+    gz = g_z + cp * gq;
+    gpitch = h * (cp * gy + sp * g_z) - gq * (cp * y + sp * z);
+    """,
+    'rotate_grad',
+)
+
+
+class _Rotate(chainer.FunctionNode):
+    def __init__(self, angle):
+        self.angle = angle
+
+    def forward(self, inputs):
+        self.retain_inputs(tuple(range(len(inputs))))
+        xy, z, *pitch = inputs
+        if is_on_device(z):
+            turned = _empty_like(xy), _empty_like(z)
+            _rotate(xy, z, self.angle, *(pitch or [0.0]), z.shape[1], *turned)
+            return turned
+        x, y, c, s, cp, sp, q, h = self._parts(xy, z, *pitch)
+        return np.stack([c * x + s * q, y + sp * h], axis=2), z - cp * h
+
+    def backward(self, indexes, gys):
+        xy, z, *pitch = (variable.array for variable in self.get_retained_inputs())
+        g_xy, g_z = (0.0 if g is None else g.array for g in gys)
+        if is_on_device(z):
+            found = _empty_like(xy), _empty_like(z), _empty_like(z)
+            arguments = xy, z, self.angle, *(pitch or [0.0]), z.shape[1], g_xy, g_z
+            _rotate_grad(*arguments, *found)
+        else:
+            found = self._gradients(xy, z, pitch, g_xy, g_z)
+        return tuple(
+            chainer.Variable(found[i] if i < 2 else found[i].sum(keepdims=True).reshape(()))
+            for i in indexes
+        )
+
+    def _gradients(self, xy, z, pitch, g_xy, g_z):
+        x, y, c, s, cp, sp, q, h = self._parts(xy, z, *pitch)
+        gx, gy = g_xy[:, :, 0], g_xy[:, :, 1]
+        gh = sp * gy - cp * g_z
+        gq = s * gx + (1 - c) * gh
+        gxy = np.stack([c * gx + s * gh, gy - sp * gq], axis=2)
+        return gxy, g_z + cp * gq, h * (cp * gy + sp * g_z) - gq * (cp * y + sp * z)
+
+    def _parts(self, xy, z, pitch=None):
+        angle = self.angle[:, None]
+        c, s = np.cos(angle), np.sin(angle)
+        cp, sp = (1, 0) if pitch is None else (np.cos(pitch), np.sin(pitch))
+        x, y = xy[:, :, 0], xy[:, :, 1]
+        q = cp * z - sp * y
+        return x, y, c, s, cp, sp, q, s * x + (1 - c) * q
+
+
+def _empty_like(array):
+    # Of C's order, whatever the array's, since kernels count on it.
+    return chainer.backend.get_array_module(array).empty_like(array, order='C')
+
+
+def rotate(
+    xy: Variable | NdArray,
+    depth: Variable | NdArray,
+    angle: NdArray,
+    pitch: Variable | None = None,
+) -> tuple[Variable, Variable]:
+    """Turn lifted poses about the world's vertical, as a camera sees it that looks down.
+
+    Without a pitch this is eq. (1)'s turn, about the image's vertical axis. With one it is
+    Rx(-p) Ry(t) Rx(p): make the pose upright, turn it, tilt it back. -angle turns back.
+
+    Args:
+        xy: (B, J, 2), root at the origin.
+        depth: (B, J), z in the unit of xy.
+        angle: (B,) array t, radians.
+        pitch: Variable of shape () p, radians, positive where the camera looks down.
+    Returns:
+        (xy, depth) of the turned poses: Variables of shape (B, J, 2) and (B, J).
+    """
+    return _Rotate(angle).apply((xy, depth) if pitch is None else (xy, depth, pitch))
+
+
+def rotate_and_project(
+    real: Variable | NdArray,
+    depth: Variable | NdArray,
+    angle: NdArray,
+    pitch: Variable | None = None,
+) -> Variable:
+    """Turn the lifted pose about the vertical axis and drop its depth, eq. (1).
+
+    Args:
+        real: (B, J, 2), 2D poses, root at the origin.
+        depth: (B, J), the generator's z for each joint.
+        angle, pitch: as of `rotate`.
+    Returns:
+        chainer.Variable of shape (B, J, 2): x cos t + z sin t beside y.
+    """
+    return rotate(real, depth, angle, pitch)[0]
+
+
+def size(pose: Variable | NdArray) -> Variable:
+    """Mean distance of the other joints from the origin, as section 3.3 takes it.
+
+    Args:
+        pose: (B, J, 2), root at the origin or near it.
+    Returns:
+        chainer.Variable of shape (B, 1, 1).
+    """
+    distance = F.sqrt(F.sum(pose**2, axis=2, keepdims=True) + _TINY)
+    return F.sum(distance, axis=1, keepdims=True) / (pose.shape[1] - 1)
+
+
+def rescale(pose: Variable | NdArray) -> Variable:
+    """Normalise poses as section 3.3 does the input: (B, J, 2) to (B, J, 2)."""
+    return pose / F.broadcast_to(size(pose), pose.shape)

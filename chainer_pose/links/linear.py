@@ -1,0 +1,162 @@
+"""Linear layers whose weights' gradients are multiplied out when somebody reads them.
+
+Where a batch has some dozens of poses, most of a step goes into reading and writing weights and
+their gradients. A weight's gradient is the product of two slim matrices: it stays that until the
+optimizer wants a block of it, and what nobody reads is never computed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import chainer
+import chainer.functions as F
+import numpy as np
+
+from chainer_pose.functions.leaky_relu import leaky_relu, leaky_relu_grad
+from chainer_pose.utils import cublas
+from chainer_pose.utils.devices import is_on_device
+
+if TYPE_CHECKING:
+    from chainer import Variable
+    from chainer.types import NdArray
+
+
+class Weight(chainer.Parameter):
+    """A parameter to which linear layers give the two factors of its gradient.
+
+    `grad` and `grad_var` multiply them: Chainer's optimizers, hooks and communicators see an
+    array. `chainer.grad` by a weight is not supported, since it looks at no parameter's `grad`.
+
+    Attributes:
+        factors: list of (gy, x, scale), whose sum of (scale gy)' x is added to the gradient. x
+            is None for a bias, scale (a factor for each row) for 1.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.factors: list[tuple[NdArray, NdArray | None, NdArray | None]] = []
+        super().__init__(*args, **kwargs)
+
+    def pair(self) -> tuple[NdArray, NdArray | None]:
+        """(gy, x) of all that was collected, as one pair."""
+        gys = [gy if scale is None else gy * scale for gy, _, scale in self.factors]
+        xs = [x for _, x, _ in self.factors]
+        if len(gys) == 1:
+            return gys[0], xs[0]
+        xp = chainer.backend.get_array_module(gys[0])
+        return xp.concatenate(gys), None if xs[0] is None else xp.concatenate(xs)
+
+    def multiply(self, out: NdArray | None = None) -> NdArray:
+        """The product of the factors, which are then forgotten.
+
+        Args:
+            out: array of the parameter's shape to write to, on a GPU.
+        """
+        gy, x = self.pair()
+        self.factors = []
+        if x is None:
+            return gy.sum(axis=0, out=out)
+        if is_on_device(gy):
+            return cublas.dot(gy, x, transa=True, out=out)
+        return gy.T.dot(x)
+
+    def _add_product(self):
+        if self.factors:
+            product, before = self.multiply(), super()._get_grad()
+            super()._set_grad_without_check(product if before is None else before + product)
+
+    def _get_grad(self):
+        self._add_product()
+        return super()._get_grad()
+
+    def _ensure_grad_var_up_to_date(self):
+        self._add_product()
+        super()._ensure_grad_var_up_to_date()
+
+    def _set_grad_without_check(self, g):
+        self.factors = []
+        super()._set_grad_without_check(g)
+
+    def cleargrad(self) -> None:
+        self.factors = []
+        super().cleargrad()
+
+    def __copy__(self):
+        return self._copy_to(Weight())
+
+    def __reduce__(self):
+        return _recover, super().__reduce__()
+
+
+def _recover(recover, args):
+    param = recover(*args)
+    param.__class__, param.factors = Weight, []
+    return param
+
+
+class LinearFunction(chainer.FunctionNode):
+    """leaky_relu(x W' + b [+ skip]), or without the leaky ReLU for a slope of 1."""
+
+    def __init__(self, slope: float = 1.0) -> None:
+        self.slope = slope
+
+    def forward(self, inputs: tuple[NdArray, ...]) -> tuple[NdArray, ...]:
+        x, W, b, *skip = inputs
+        self.retain_inputs((0, 1))
+        self.retain_outputs((0,))
+        product = cublas.dot(x, W, transb=True) if is_on_device(x) else x.dot(W.T)
+        return (leaky_relu(product, b, skip[0] if skip else None, self.slope),)
+
+    def backward(
+        self, indexes: tuple[int, ...], gys: tuple[Variable, ...]
+    ) -> tuple[Variable | None, ...]:
+        weights = [self.inputs[i].get_variable_or_none() for i in (1, 2)]
+        if chainer.config.enable_backprop or not all(isinstance(w, Weight) for w in weights):
+            return self._differentiable(indexes, *gys)
+        x, W = (variable.array for variable in self.get_retained_inputs())
+        gy = leaky_relu_grad(self.get_retained_outputs()[0].array, gys[0].array, self.slope)
+        for i, weight, factor in zip((1, 2), weights, (x, None)):
+            if i in indexes:
+                weight.factors.append((gy, factor, None))
+        found: list[Variable | None] = [None] * len(self.inputs)
+        if 0 in indexes:
+            found[0] = chainer.Variable(cublas.dot(gy, W) if is_on_device(gy) else gy.dot(W))
+        if 3 in indexes:
+            found[3] = chainer.Variable(gy)
+        return tuple(found[i] for i in indexes)
+
+    def _differentiable(self, indexes, gy):
+        """The same by Chainer's functions, for double backprop and for weights that are arrays."""
+        x, W = self.get_retained_inputs()
+        y = self.get_retained_outputs()[0].array
+        gy = gy * leaky_relu_grad(y, chainer.backend.get_array_module(y).ones_like(y), self.slope)
+        gradient_of = {
+            0: lambda: F.matmul(gy, W),
+            1: lambda: F.matmul(gy, x, transa=True),
+            2: lambda: F.sum(gy, axis=0),
+            3: lambda: gy,
+        }
+        return tuple(gradient_of[i]() for i in indexes)
+
+
+class Linear(chainer.Link):
+    """leaky_relu(x W' + b [+ skip]): (B, n_in) to (B, n_out).
+
+    Args:
+        n_in, n_out: numbers of inputs and outputs.
+        initializer: `chainer.initializers` of the weights; biases start at zero.
+        slope: of the leaky ReLU; 1 for none.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, initializer: chainer.Initializer, slope: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.slope = slope
+        with self.init_scope():
+            self.W = Weight(initializer, (n_out, n_in))
+            self.b = Weight(0, n_out)
+
+    def forward(self, x: Variable | NdArray, skip: Variable | None = None) -> Variable:
+        inputs = (x, self.W, self.b) if skip is None else (x, self.W, self.b, skip)
+        return LinearFunction(self.slope).apply(inputs)[0]

@@ -1,0 +1,165 @@
+"""The supervised baseline of Table 1: Martinez et al. 2017.
+
+"A simple yet effective baseline for 3D human pose estimation", section 3: two
+residual blocks of two linear layers, each with batch normalisation, ReLU and
+dropout, from standardised 2D in pixels to standardised 3D in millimetres.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+
+from chainer_pose.functions import mean_squared_error
+from chainer_pose.links.linear import Linear
+
+if TYPE_CHECKING:
+    from chainer import Variable
+    from chainer.types import NdArray
+
+
+DROPOUT = 0.5
+DECAY = 0.96**1e-5  # of the step size, each iteration: 4 % in 100,000 (their code)
+
+
+class MaxNormLinear(Linear):
+    """Linear layer whose weights, as it uses them, have a norm of at most 1 (section 3.3).
+
+    The norm is that of the whole matrix. Longer weights are shortened here, on each
+    use, and stay as long as they are: were they shortened themselves, their numbers
+    would be as small as one step of Adam, which would scramble them.
+
+    Args:
+        n_in, n_out: numbers of inputs and outputs.
+        rng: numpy.random.Generator that draws the weights; None for NumPy's
+            global one.
+    """
+
+    def __init__(self, n_in: int, n_out: int, rng: np.random.Generator | None = None) -> None:
+        super().__init__(n_in, n_out, chainer.initializers.HeNormal(rng=rng))
+
+    def forward(self, x: Variable | NdArray) -> Variable:
+        norm = F.sqrt(F.sum(F.square(self.W)))
+        norm = F.maximum(norm, self.xp.ones_like(norm.array))
+        return super().forward(x / F.broadcast_to(norm, x.shape))
+
+
+class Layer(chainer.Chain):
+    """Linear, batch normalisation, ReLU, dropout: (B, n_in) to (B, n_unit)."""
+
+    def __init__(self, n_in: int, n_unit: int, rng: np.random.Generator | None = None) -> None:
+        super().__init__()
+        with self.init_scope():
+            self.linear = MaxNormLinear(n_in, n_unit, rng)
+            self.norm = L.BatchNormalization(n_unit, decay=0.99, eps=1e-3)  # TensorFlow's
+
+    def forward(self, x: Variable | NdArray, rng: np.random.Generator | None = None) -> Variable:
+        h = F.relu(self.norm(self.linear(x)))
+        if rng is None:
+            return h
+        # Not F.dropout's own mask: it comes from NumPy's global generator.
+        kept = rng.random(h.shape, np.float32) >= DROPOUT
+        return F.dropout(h, mask=self.device.send(kept / np.float32(1 - DROPOUT)))
+
+
+class Martinez(chainer.Chain):
+    """2D pose in pixels to 3D pose in millimetres, root at the origin.
+
+    Args:
+        n_joints: number of joints J.
+        n_unit: units of each hidden layer (1024 in the paper).
+        rng: numpy.random.Generator that draws the weights; None for NumPy's
+            global one.
+    """
+
+    def __init__(
+        self, n_joints: int, n_unit: int = 1024, rng: np.random.Generator | None = None
+    ) -> None:
+        super().__init__()
+        self.n_joints = n_joints
+        with self.init_scope():
+            self.enter = Layer(2 * n_joints, n_unit, rng)
+            self.a1, self.a2, self.b1, self.b2 = (Layer(n_unit, n_unit, rng) for _ in range(4))
+            self.leave = MaxNormLinear(n_unit, 3 * n_joints, rng)
+        for name, size in (('in', 2 * n_joints), ('out', 3 * n_joints)):
+            self.add_persistent(f'{name}_mean', np.zeros(size, np.float32))
+            self.add_persistent(f'{name}_std', np.ones(size, np.float32))
+
+    def standardize(self, pose2d: np.ndarray, pose3d: np.ndarray) -> None:
+        """Keep mean and deviation of training poses: (N, J, 2) px, (N, J, 3) mm from the root."""
+        for name, pose in (('in', pose2d), ('out', pose3d)):
+            numbers = pose.reshape(len(pose), -1)
+            getattr(self, f'{name}_mean')[:] = numbers.mean(axis=0, dtype=np.float64)
+            getattr(self, f'{name}_std')[:] = numbers.std(axis=0, dtype=np.float64)
+
+    def forward(self, pose2d: NdArray, rng: np.random.Generator | None = None) -> Variable:
+        """(B, J, 2) px to a Variable of (B, 3J), standardised 3D.
+
+        With a numpy.random.Generator units are dropped, as for training.
+        """
+        h = self.enter(_standard(pose2d, self.in_mean, self.in_std), rng)
+        h = self.a2(self.a1(h, rng), rng) + h
+        h = self.b2(self.b1(h, rng), rng) + h
+        return self.leave(h)
+
+    def lift(self, pose2d: np.ndarray, batchsize: int = 4096) -> np.ndarray:
+        """(N, J, 2) px to (N, J, 3) mm, root at the origin; NumPy to NumPy."""
+        pose = np.empty((*pose2d.shape[:2], 3), np.float32)
+        with (
+            chainer.using_config('train', False),
+            chainer.no_backprop_mode(),
+            self.device.create_context(),
+        ):
+            for i in range(0, len(pose2d), batchsize):
+                batch = self.device.send(pose2d[i : i + batchsize].astype(np.float32))
+                out = self(batch).array * self.out_std + self.out_mean
+                out = chainer.get_device('@numpy').send(out)
+                pose[i : i + batchsize] = out.reshape(len(batch), -1, 3)
+        return pose
+
+    @staticmethod
+    def shapes(n_joints: int, n_unit: int) -> dict[str, tuple[int, ...]]:
+        """dict from the name of each array, as Chainer serializes it, to its shape."""
+        shapes = {
+            'leave/W': (3 * n_joints, n_unit),
+            'leave/b': (3 * n_joints,),
+            'in_mean': (2 * n_joints,),
+            'in_std': (2 * n_joints,),
+            'out_mean': (3 * n_joints,),
+            'out_std': (3 * n_joints,),
+        }
+        for layer in ('enter', 'a1', 'a2', 'b1', 'b2'):
+            n_in = 2 * n_joints if layer == 'enter' else n_unit
+            shapes[f'{layer}/linear/W'] = (n_unit, n_in)
+            shapes[f'{layer}/linear/b'] = (n_unit,)
+            for key in ('gamma', 'beta', 'avg_mean', 'avg_var'):
+                shapes[f'{layer}/norm/{key}'] = (n_unit,)
+        return shapes
+
+
+def _standard(pose, mean, std):
+    # What never varies, as the root's 3D, has deviation 0: whatever the network
+    # says of it, times 0 plus the mean is what it always is.
+    xp = chainer.backend.get_array_module(pose)
+    return (pose.reshape(len(pose), -1) - mean) / xp.where(std > 0, std, 1)
+
+
+def loss(
+    network: Martinez, pose2d: NdArray, pose3d: NdArray, rng: np.random.Generator
+) -> Variable:
+    """Mean squared error of the standardised 3D (section 3.2).
+
+    Args:
+        network: `Martinez`.
+        pose2d: (B, J, 2), px.
+        pose3d: (B, J, 3), mm from the root.
+        rng: numpy.random.Generator that drops units.
+    Returns:
+        Variable of shape ().
+    """
+    target = _standard(pose3d, network.out_mean, network.out_std)
+    return mean_squared_error(network(pose2d, rng), target)

@@ -1,0 +1,18 @@
+"""The zero-depth baseline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import chainer
+
+if TYPE_CHECKING:
+    from chainer.types import NdArray
+
+
+class ZeroDepth(chainer.Link):
+    """(B, J, 2) poses to depths of zero, (B, J): what an error is without any learning."""
+
+    def forward(self, pose: NdArray) -> chainer.Variable:
+        xp = chainer.backend.get_array_module(pose)
+        return chainer.Variable(xp.zeros_like(pose[:, :, 0]))

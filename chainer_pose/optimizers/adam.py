@@ -1,0 +1,263 @@
+"""Adam as the authors' code runs it: gated, with weight decay, in few passes over memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import chainer
+import numpy as np
+from chainer.optimizers.adam import AdamRule
+
+from chainer_pose.links.linear import Weight
+from chainer_pose.utils.devices import is_on_device
+from chainer_pose.utils.kernels import Elementwise
+
+if TYPE_CHECKING:
+    import chainermn
+    from chainer.types import NdArray
+
+
+_BLOCK = 131072  # numbers, half a megabyte: with what belongs to them, a core's cache full
+_SLIM = 128  # rows of a batch, up to which multiplying block by block is the faster
+
+# The number of steps, and the step size after so many.
+_clock = Elementwise(
+    'bool when, float64 alpha, float64 beta1, float64 beta2',
+    'int64 t, float64 alpha_t',
+    """
+    t += when;
+    alpha_t = alpha * sqrt(1 - pow(beta2, (double)t)) / (1 - pow(beta1, (double)t));
+    """,
+    'adam_clock',
+)
+# In the order of _step_numpy; a GPU rounds once where it multiplies and adds.
+_step_flat = Elementwise(
+    'T g, bool when, float64 alpha_t, T decay, T share1, T share2, T eps',
+    'T p, T m, T v',
+    """
+    if (when) {
+        const T a = p * decay + g;
+        m += (a - m) * share1;
+        v += (a * a - v) * share2;
+        p -= (T)alpha_t / (sqrt(v) + eps) * m;
+    }
+    """,
+    'adam_step',
+)
+
+
+class Adam(chainer.optimizers.Adam):
+    """Chainer's Adam with weight decay added to the gradient, which steps when it is told to.
+
+    On the CPU its numbers are those of `chainer.optimizers.Adam` with the hook
+    `chainer.optimizer_hooks.WeightDecay`, bit for bit: the same operations in the same order,
+    over blocks that stay in the cache. On a GPU a network's parameters, gradients and moments
+    are views of four flat arrays, made by `setup`, over which one kernel runs. Snapshots are the
+    same.
+
+    Args:
+        alpha: step size.
+        beta1: decay of the first moment.
+        weight_decay: share of each parameter added to its gradient.
+        comm: ChainerMN communicator over whose processes gradients are averaged; None for one.
+    """
+
+    def __init__(
+        self,
+        alpha: float,
+        beta1: float,
+        weight_decay: float = 0.0,
+        comm: chainermn.CommunicatorBase | None = None,
+    ) -> None:
+        self._flat: _Flat | None = None
+        super().__init__(alpha, beta1)
+        self.weight_decay = weight_decay
+        self._comm = comm
+
+    @property
+    def flat(self) -> NdArray | None:
+        """On a GPU, the parameters as one array of shape (n,); None on the CPU."""
+        return None if self._flat is None else self._flat.p
+
+    @property
+    def alpha(self) -> float:
+        """Step size, which may be set between two steps."""
+        return self.hyperparam.alpha
+
+    @alpha.setter
+    def alpha(self, value: float) -> None:
+        self.hyperparam.alpha = value
+        if self._flat is not None:
+            self._flat.alpha.fill(value)
+
+    def create_update_rule(self) -> AdamRule:
+        return _Rule(self.hyperparam, self.weight_decay)
+
+    def setup(self, link: chainer.Link) -> Adam:
+        """Set up for a link, which is on its device already."""
+        super().setup(link)
+        if all(is_on_device(param.array) for param in link.params()):
+            self._flat = _Flat(list(link.params()), self.alpha)
+        return self
+
+    def reallocate_cleared_grads(self) -> None:
+        """Nothing: what has no gradient yet has factors (`links.Weight`)."""
+
+    def update(self, loss: chainer.Variable | None = None, when: bool | NdArray = True) -> None:
+        """One step on a loss, if `when`.
+
+        Args:
+            loss: Variable of shape (); None where the gradients are there already.
+            when: a bool, or on a GPU an array of shape () that its kernel looks at. False
+                changes nothing but the network's gradients, which are cleared.
+        Raises:
+            RuntimeError: if `when` is a GPU's and there is a hook to be called after the step,
+                which would change weights that rest.
+        """
+        on_device = is_on_device(when)
+        rests = not on_device and not when
+        if rests or loss is not None:
+            self.target.cleargrads()
+        if rests:
+            return
+        if loss is not None:
+            loss.backward()
+        if self._flat is not None:
+            self._flat.gather()
+        if self._comm is not None:
+            self._comm.multi_node_mean_grad(self.target, zero_fill=True)
+        if self._flat is None:
+            super().update()
+        else:
+            if on_device and self._post_update_hooks:
+                raise RuntimeError('expected no hook after the step where a GPU decides on it')
+            self.call_hooks('pre')
+            self._flat.step(when, self.hyperparam, self.weight_decay)
+            self.call_hooks('post')
+        self.target.cleargrads()
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        params = list(self.target.params())
+        if self._flat is not None and isinstance(serializer, chainer.Serializer):
+            self.t = int(self._flat.t)
+            for param in params:
+                param.update_rule.t = self.t
+        super().serialize(serializer)
+        if self._flat is not None:
+            self._flat.t.fill(self.t)
+
+
+class _Flat:
+    """A network's parameters, gradients and moments as four flat arrays, on a GPU."""
+
+    def __init__(self, params: list[chainer.Parameter], alpha: float) -> None:
+        self._params = params
+        self.p, views = flatten([param.array for param in params])
+        xp = chainer.backend.get_array_module(self.p)
+        self._g, self._m, self._v = (xp.zeros_like(self.p) for _ in range(3))
+        moments = split(self._m, views), split(self._v, views)
+        self._grads = split(self._g, views)
+        for param, view, m, v in zip(params, views, *moments):
+            param.array = view
+            param.update_rule._state = {'m': m, 'v': v}
+        self.t = xp.zeros_like(self.p, dtype=np.int64, shape=())
+        self.alpha = xp.full_like(self.p, alpha, dtype=np.float64, shape=())
+        self._alpha_t = xp.empty_like(self.alpha)
+
+    def gather(self) -> None:
+        """Bring each parameter's gradient to its place."""
+        for param, view in zip(self._params, self._grads):
+            factors = isinstance(param, Weight) and param.factors
+            if factors and param._grad is None and param._grad_var is None:
+                param.multiply(out=view)
+            else:
+                gradient = param.grad
+                view[...] = 0 if gradient is None else gradient
+            param.grad = view
+
+    def step(self, when, hyperparam, decay):
+        hp = hyperparam
+        _clock(when, self.alpha, hp.beta1, hp.beta2, self.t, self._alpha_t)
+        _step_flat(
+            self._g, when, self._alpha_t, decay, 1 - hp.beta1, 1 - hp.beta2, hp.eps,
+            self.p, self._m, self._v,
+        )  # fmt: skip
+
+
+def flatten(arrays: list[NdArray]) -> tuple[NdArray, list[NdArray]]:
+    """Arrays as one of shape (n,), and views into it of their shapes."""
+    xp = chainer.backend.get_array_module(arrays[0])
+    flat = xp.concatenate([array.reshape(-1) for array in arrays])
+    return flat, split(flat, arrays)
+
+
+def split(flat: NdArray, like: list[NdArray]) -> list[NdArray]:
+    """Views into an array of shape (n,), of the shapes of others."""
+    views, start = [], 0
+    for array in like:
+        views.append(flat[start : start + array.size].reshape(array.shape))
+        start += array.size
+    return views
+
+
+class _Rule(AdamRule):
+    """Adam's rule on the CPU, for gradients that are arrays or a `Weight`'s factors."""
+
+    def __init__(self, hyperparam, weight_decay):
+        super().__init__(hyperparam)
+        self._weight_decay = weight_decay
+
+    def update_core_cpu(self, param):
+        hp = self.hyperparam
+        constants = self._weight_decay, 1 - hp.beta1, 1 - hp.beta2, hp.eps, self.alpha_t
+        # Views, not copies: what is written here is written into the parameter.
+        arrays = [a.reshape(-1) for a in (param.array, self.state['m'], self.state['v'])]
+        step = _step if param.dtype == np.float32 else _step_numpy
+        for block, gradient in _blocks(param):
+            step(*(array[block] for array in arrays), gradient, *constants)
+
+
+def _blocks(param):
+    """Slices of a parameter, flat, with the gradient of each; nothing where there is none."""
+    if isinstance(param, Weight) and param.factors and param.size > _BLOCK:
+        left, right = param.pair()
+        if right is not None and len(right) <= _SLIM and param._grad is None:
+            width = right.shape[1]
+            rows = max(1, _BLOCK // width)
+            spare = np.empty((rows, width), left.dtype)
+            for start in range(0, len(param.array), rows):
+                part = left[:, start : start + rows].T
+                gradient = np.dot(part, right, out=spare[: len(part)]).reshape(-1)
+                yield slice(start * width, start * width + gradient.size), gradient
+            return
+    if param.grad is not None:
+        gradient = np.ascontiguousarray(param.grad).reshape(-1)
+        for start in range(0, gradient.size, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            yield block, gradient[block]
+
+
+def _step_numpy(p, m, v, g, decay, share1, share2, eps, alpha):
+    """What _adam.c does, bit for bit, where that has not been compiled or is not for."""
+    a, b = np.empty((2, len(p)), p.dtype)
+    np.multiply(p, decay, out=a)
+    a += g
+    np.subtract(a, m, out=b)
+    b *= share1
+    m += b
+    a *= a
+    a -= v
+    a *= share2
+    v += a
+    np.sqrt(v, out=a)
+    a += eps
+    np.divide(alpha, a, out=a)
+    a *= m
+    p -= a
+
+
+_step: Any
+try:
+    from chainer_pose.optimizers._adam import step as _step  # type: ignore[import-not-found]
+except ImportError:
+    _step = _step_numpy

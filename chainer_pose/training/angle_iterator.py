@@ -1,0 +1,76 @@
+"""The angles of eq. (1)."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import chainer
+import numpy as np
+
+from chainer_pose.utils import comm as comm_module
+from chainer_pose.utils.random_state import serialize_rng
+
+if TYPE_CHECKING:
+    import chainermn
+    from chainer.types import NdArray
+
+
+def random_angles(n: int, rng: np.random.Generator) -> np.ndarray:
+    """n angles from the uniform distribution on [-pi, pi] (eq. 1): (n,) float32."""
+    return rng.uniform(-np.pi, np.pi, n).astype(np.float32)
+
+
+class AngleIterator(chainer.dataset.Iterator):
+    """One batch's angles after the other, on the device that they are for.
+
+    They are drawn and sent many batches at a time, which a GPU needs, but come and go on as if
+    they were drawn one batch at a time.
+
+    Args:
+        batch_size: angles a batch, of all processes together.
+        rng: numpy.random.Generator that draws them.
+        device: chainer device.
+        comm: ChainerMN communicator, each of whose processes gets its part.
+        ahead: batches that are drawn at a time.
+    """
+
+    def __init__(
+        self,
+        batch_size: int,
+        rng: np.random.Generator,
+        device: chainer.backend.Device,
+        comm: chainermn.CommunicatorBase | None = None,
+        ahead: int = 256,
+    ) -> None:
+        self._shape = (ahead, batch_size)
+        self._rng = rng  # as it was before those that are drawn
+        self._device = device
+        self._comm = comm
+        self._draw()
+
+    def _draw(self):
+        rng = copy.deepcopy(self._rng)
+        angles = random_angles(self._shape[0] * self._shape[1], rng).reshape(self._shape)
+        own = np.ascontiguousarray(comm_module.own_part(angles.T, self._comm).T)
+        self._drawn = self._device.send(own)
+        self._after = rng.bit_generator.state
+        self._used = 0
+
+    def __next__(self) -> NdArray:
+        """This process's angles of a batch: (B,) float32, radians."""
+        if self._used == len(self._drawn):
+            self._rng.bit_generator.state = self._after
+            self._draw()
+        self._used += 1
+        return self._drawn[self._used - 1]
+
+    next = __next__
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load where they are."""
+        used = int(serializer('used', self._used))
+        serialize_rng(serializer, 'rng', self._rng)
+        if isinstance(serializer, chainer.Deserializer):
+            self._draw()
+            self._used = used

@@ -1,0 +1,47 @@
+"""Curves of what LogReport has logged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import chainer
+from matplotlib.figure import Figure
+
+from chainer_pose.files import atomic_path
+
+
+class LogPlot(chainer.training.Extension):
+    """Draw what `chainer.training.extensions.LogReport` has logged, over the iterations.
+
+    Chainer's PlotReport draws as often as it averages, which takes longer than some hundred
+    steps of a GPU.
+
+    Args:
+        keys: names of reports, one curve each.
+        filename: of the picture, in the trainer's folder.
+        label: of the vertical axis.
+    """
+
+    trigger = 1, 'epoch'
+    priority = chainer.training.PRIORITY_READER - 1  # after LogReport
+
+    def __init__(self, keys: Sequence[str], filename: str, label: str) -> None:
+        self._keys, self._filename, self._label = keys, filename, label
+
+    def __call__(self, trainer: chainer.training.Trainer) -> None:
+        log = trainer.get_extension('LogReport').log
+        figure = Figure()
+        axes = figure.add_subplot()
+        for key in self._keys:
+            points = [(entry['iteration'], entry[key]) for entry in log if key in entry]
+            if points:
+                axes.plot(*zip(*points), marker='.', label=key)
+        if not axes.lines:
+            return
+        axes.set_xlabel('iteration')
+        axes.set_ylabel(self._label)
+        axes.grid()
+        axes.legend(loc='best')
+        with atomic_path(Path(trainer.out) / self._filename) as temporary:
+            figure.savefig(temporary, bbox_inches='tight')

@@ -1,0 +1,38 @@
+"""Pictures of a few poses, so that one sees the generator learn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import chainer
+
+from chainer_pose import visualizations
+
+if TYPE_CHECKING:
+    from chainer_pose.links import Generator, Martinez
+    from chainer_pose.pose_file import PoseData
+
+
+class PosePlot(chainer.training.Extension):
+    """Draw the same few poses at each call, as ``poses/N.png`` under the run.
+
+    Args:
+        generator: `links.Generator`.
+        data: `pose_file.PoseData`, of which five poses, evenly spread, are drawn.
+    """
+
+    trigger = 1, 'epoch'
+    priority = chainer.training.PRIORITY_READER
+
+    def __init__(self, generator: Generator | Martinez, data: PoseData) -> None:
+        self.generator = generator
+        self.data = visualizations.choose(data, count=5)
+
+    def __call__(self, trainer: chainer.training.Trainer) -> None:
+        folder = Path(trainer.out) / 'poses'
+        folder.mkdir(exist_ok=True)
+        figure = visualizations.pose_sheet(
+            self.generator, self.data, title=f'iteration {trainer.updater.iteration}'
+        )
+        figure.savefig(folder / f'{trainer.updater.iteration}.png')

@@ -1,0 +1,65 @@
+"""The method that a run's options amount to, as tables name it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from chainer_pose.training.options import DEFAULTS, FIELDS, MODELS, flag
+
+# The options that say what a run learns by, at the paper's values.
+PAPER: dict[str, Any] = {
+    field.name: getattr(DEFAULTS, field.name) for field in FIELDS if field.metadata.get('method')
+}
+
+WITH_3D, PARTLY, WITHOUT_3D = 'w/ 3D dataset', 'w/ part of a 3D dataset', 'w/o 3D dataset'
+NOT_KNOWN = 'not known whether w/ 3D dataset'
+OURS, MARTINEZ = 'Ours (paper)', 'Martinez et al. [15]'  # rows of data/published_results.csv
+SUPERVISIONS = WITH_3D, PARTLY, WITHOUT_3D, NOT_KNOWN  # in the order of the paper's tables
+
+
+class Method(NamedTuple):
+    """How weights were trained, as tables name it.
+
+    Attributes:
+        label: name of its row.
+        supervision: the group of rows it belongs to, one of `SUPERVISIONS`.
+        published: the paper's row to compare it with, '' for none.
+        options: options that differ from the paper's and the network's own, as on the
+            command line.
+    """
+
+    label: str
+    supervision: str
+    published: str
+    options: str = ''
+
+
+def of(options: Mapping[str, Any]) -> Method:
+    """Name the method of a run.
+
+    Args:
+        options: the run's, as options.json holds them; empty if not known.
+    Returns:
+        `Method`.
+    """
+    if not options:
+        return Method('Ours', NOT_KNOWN, OURS, 'not known')
+    usual = {**PAPER, **MODELS.get(str(options.get('model')), {})}
+    given = {key: options.get(key, value) for key, value in usual.items()}
+    changed = ' '.join(_typed(key, value) for key, value in given.items() if value != usual[key])
+    labelled = WITH_3D if given['labelled'] == 1 else PARTLY
+    if given['model'] == 'martinez':
+        return Method('Martinez et al.', labelled, MARTINEZ, changed)
+    if given['mode'] == 'supervised':
+        return Method('Ours, supervised', labelled, '', changed)
+    if given['mode'] == 'semi-supervised':
+        return Method('Ours, semi-supervised', labelled, '', changed)
+    return Method('Ours, other options' if changed else 'Ours', WITHOUT_3D, OURS, changed)
+
+
+def _typed(key, value):
+    if value is True:
+        return flag(key)
+    values = value if isinstance(value, list) else [value]
+    return ' '.join([flag(key), *(f'{v:g}' if isinstance(v, float) else str(v) for v in values)])

@@ -1,0 +1,69 @@
+"""An exponential moving average of a link's parameters, while it trains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import chainer
+import numpy as np
+
+from chainer_pose.optimizers import flatten
+from chainer_pose.utils.devices import is_on_device
+from chainer_pose.utils.kernels import Elementwise
+
+if TYPE_CHECKING:
+    from chainer_pose.optimizers import Adam
+
+_follow = Elementwise(
+    'T p, float64 decay, int64 t',
+    'T average',
+    'average += (p - average) * (T)(1 - min(decay, t / (t + 9.)))',
+    'moving_average',
+)
+
+
+class MovingAverage:
+    """Keeps `average`, a copy of a link whose parameters follow it slowly.
+
+    After each iteration t = 1, 2, ... average = d average + (1 - d) link, with
+    d = min(decay, t / (t + 9)), so that a short run's average is not that of
+    its first weights.
+
+    Args:
+        optimizer: `optimizers.Adam` that is set up on the link, as it is before the first
+            iteration.
+        decay: between 0 and 1.
+    Attributes:
+        average: the copy.
+    """
+
+    def __init__(self, optimizer: Adam, decay: float) -> None:
+        link = optimizer.target
+        self.average = link.copy(mode='copy')
+        averages = [param.array for param in self.average.params()]
+        # Where the parameters are one array, so are their averages, for one kernel.
+        self._arrays = [(param.array, average) for param, average in zip(link.params(), averages)]
+        if optimizer.flat is not None:
+            flat, views = flatten(averages)
+            for param, view in zip(self.average.params(), views):
+                param.array = view
+            self._arrays = [(optimizer.flat, flat)]
+        self._decay = decay
+        first = averages[0]
+        self._t = chainer.backend.get_array_module(first).zeros_like(first, np.int64, shape=())
+
+    def update(self) -> None:
+        """Follow the link, after an iteration."""
+        self._t += 1
+        for array, average in self._arrays:
+            if is_on_device(average):
+                _follow(array, self._decay, self._t, average)
+                continue
+            difference = array - average
+            difference *= 1 - min(self._decay, int(self._t) / (int(self._t) + 9))
+            average += difference
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load the average and its iteration."""
+        serializer('t', self._t)
+        self.average.serialize(serializer['average'])

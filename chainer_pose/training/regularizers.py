@@ -1,0 +1,160 @@
+"""What may be added to the generator's loss, eq. (4), that the paper has not.
+
+A regularizer is called with a `LiftedBatch` and gives its losses by name; `weights` has the
+factor of each in the sum. The updater reports each, before its factor, as ``gen/<name>``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import chainer
+import chainer.functions as F
+import numpy as np
+
+from chainer_pose import functions
+from chainer_pose.utils import comm as comm_module
+
+if TYPE_CHECKING:
+    import chainermn
+    from chainer import Variable
+    from chainer.types import NdArray
+
+    from chainer_pose.links import Generator
+
+
+class LiftedBatch(NamedTuple):
+    """A batch that was lifted.
+
+    Attributes:
+        real: (B, J, 2) array, the 2D poses.
+        depth: Variable (B, J), their depths.
+        angle: (B,) array, by which they were turned, radians.
+        pitch: Variable of shape (), radians; None for horizontal cameras.
+        labelled: what is labelled of another batch: () or (poses (B, J, 2), depths (B, J)).
+    """
+
+    real: NdArray
+    depth: Variable
+    angle: NdArray
+    pitch: Variable | None = None
+    labelled: tuple[NdArray, ...] = ()
+
+
+class Regularizer:
+    """Base of the regularizers.
+
+    Args:
+        **weights: each loss's name and its factor.
+    Attributes:
+        weights: dict of them.
+    """
+
+    def __init__(self, **weights: float) -> None:
+        self.weights = weights
+
+    def __call__(self, batch: LiftedBatch) -> dict[str, Variable]:
+        """dict from the names in `weights` to Variables of shape ()."""
+        raise NotImplementedError
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load what it keeps from batch to batch: nothing, here."""
+
+
+class Consistency(Regularizer):
+    """Lift, turn, project, lift again, turn back: the pose must be what it was.
+
+    The lift-reproject-lift of Chen et al. 2019 ("Unsupervised 3D Pose Estimation with Geometric
+    Self-Supervision", section 3), with squared errors: of the original 2D, and of the turned
+    depth. Both are means over joints and axes.
+
+    Args:
+        generator: `links.Generator`, which lifts the second time.
+        weight_2d, weight_depth: the factors.
+        rescale: whether the turned pose is normalised before it is lifted.
+    """
+
+    def __init__(
+        self, generator: Generator, weight_2d: float, weight_depth: float, rescale: bool = False
+    ) -> None:
+        super().__init__(consistency_2d=weight_2d, consistency_depth=weight_depth)
+        self._generator = generator
+        self._rescale = rescale
+
+    def __call__(self, batch: LiftedBatch) -> dict[str, Variable]:
+        xy, z = functions.rotate(batch.real, batch.depth, batch.angle, batch.pitch)
+        if self._rescale:
+            size = functions.size(xy)
+            depth = self._generator(xy / F.broadcast_to(size, xy.shape))
+            depth = depth * F.broadcast_to(F.reshape(size, (-1, 1)), depth.shape)
+        else:
+            depth = self._generator(xy)
+        back, _ = functions.rotate(xy, depth, -batch.angle, batch.pitch)
+        return {
+            'consistency_2d': functions.mean_squared_error(back, batch.real),
+            'consistency_depth': functions.mean_squared_error(depth, z),
+        }
+
+
+class BoneRatios(Regularizer):
+    """People are alike: each bone's share of the pose against its running mean.
+
+    The mean square of what `functions.bone_ratios` deviates by. The running mean begins with the
+    first batch's and is no part of the graph.
+
+    Args:
+        bones: pairs of joints (child, parent).
+        weight: the factor.
+        momentum: share of a batch in the running mean.
+        device: chainer device; None for the CPU.
+        comm: ChainerMN communicator, whose processes' batches make the mean together.
+    Attributes:
+        mean: (number of bones,) array, NaN before the first batch.
+    """
+
+    def __init__(
+        self,
+        bones: Sequence[tuple[int, int]],
+        weight: float,
+        momentum: float = 0.01,
+        device: chainer.backend.Device | None = None,
+        comm: chainermn.CommunicatorBase | None = None,
+    ) -> None:
+        super().__init__(bones=weight)
+        send = (device or chainer.get_device('@numpy')).send
+        self._ends = [send(np.array(joints, np.int64)) for joints in zip(*bones)]
+        self._momentum = momentum
+        self._comm = comm
+        self.mean = send(np.full(len(bones), np.nan, np.float32))
+
+    def __call__(self, batch: LiftedBatch) -> dict[str, Variable]:
+        ratios = functions.bone_ratios(batch.real, batch.depth, *self._ends)
+        new = ratios.array.mean(axis=0)
+        if self._comm is not None:
+            new = ratios.xp.asarray(comm_module.mean(chainer.get_device('@numpy').send(new), self._comm))
+        xp = chainer.backend.get_array_module(new)
+        mean = xp.where(xp.isnan(self.mean), new, self.mean)
+        self.mean[...] = mean + self._momentum * (new - mean)
+        target = F.broadcast_to(self.mean, ratios.shape)
+        return {'bones': functions.mean_squared_error(ratios, target)}
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        serializer('mean', self.mean)
+
+
+class LabelledDepth(Regularizer):
+    """Squared error of the depth of poses that are labelled (section 5.2).
+
+    Args:
+        generator: `links.Generator`.
+        weight: the factor.
+    """
+
+    def __init__(self, generator: Generator, weight: float) -> None:
+        super().__init__(depth=weight)
+        self._generator = generator
+
+    def __call__(self, batch: LiftedBatch) -> dict[str, Variable]:
+        pose, depth = batch.labelled
+        return {'depth': functions.mean_squared_error(self._generator(pose), depth)}

@@ -1,0 +1,61 @@
+"""Means of what steps report, summed where the reports are."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import chainer
+import numpy as np
+
+from chainer_pose.utils.devices import is_on_device
+from chainer_pose.utils.kernels import Elementwise
+
+if TYPE_CHECKING:
+    from chainer import Variable
+    from chainer.types import NdArray
+
+_MOST = 24  # reports of a step; each has a letter for its type
+
+
+def _add(n):
+    inputs = ', '.join(f'{letter} x{i}' for i, letter in zip(range(n), string.ascii_uppercase))
+    sums = ''.join(f'sums[{i}] += x{i}; ' for i in range(n))
+    return Elementwise(inputs, 'raw float64 sums', f'{sums}sums[{_MOST}] += 1', 'add_reports')
+
+
+class ReportMeans:
+    """Means of reports since they were last read.
+
+    Reading a value blocks until a GPU's queue is empty: there it is done once for many steps.
+
+    Args:
+        device: chainer device of the reports.
+    """
+
+    def __init__(self, device: chainer.backend.Device) -> None:
+        self._sums = device.send(np.zeros(_MOST + 1))  # of each, and how often
+        self._names: tuple[str, ...] = ()
+
+    def add(self, report: Mapping[str, Variable | NdArray]) -> None:
+        """Add a step's report, numbers of shape (); their names are always the same."""
+        self._names = tuple(report)
+        values = [chainer.as_array(value) for value in report.values()]
+        if is_on_device(self._sums):
+            _add(len(values))(*values, self._sums)
+        else:
+            self._sums[: len(values)] += np.array(values, np.float64)
+            self._sums[_MOST] += 1
+
+    def read(self) -> dict[str, float]:
+        """Means of each since the last reading, Python floats; empty if there was no step."""
+        sums = chainer.get_device('@numpy').send(self._sums)
+        count = float(sums[_MOST])
+        means = (sums[: len(self._names)] / count).tolist() if count else []
+        self._sums[...] = 0
+        return dict(zip(self._names, means))
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load the sums, so that a stop between two readings loses nothing."""
+        serializer('sums', self._sums)

@@ -1,0 +1,296 @@
+"""The paper's training step, and what draws for it and reports of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import chainer
+import chainer.functions as F
+import numpy as np
+
+from chainer_pose import functions
+from chainer_pose.errors import NonFiniteError
+from chainer_pose.utils import comm as comm_module
+from chainer_pose.training.regularizers import LiftedBatch
+from chainer_pose.training.report_means import ReportMeans
+from chainer_pose.utils.devices import is_on_device
+from chainer_pose.utils.random_state import serialize_rng
+from chainer_pose.utils.recorded import Recorded
+
+if TYPE_CHECKING:
+    import chainermn
+    from chainer import Variable
+    from chainer.types import NdArray
+
+    from chainer_pose.links import CameraPitch, Generator
+    from chainer_pose.skeleton import AngleJoints
+    from chainer_pose.training.moving_average import MovingAverage
+    from chainer_pose.training.regularizers import Regularizer
+
+_VERSION = 2  # of an updater's snapshot
+
+
+class RecordedUpdater(chainer.training.StandardUpdater):
+    """Base of the updaters: a step of arrays, recorded on a GPU, whose reports are summed there.
+
+    Args:
+        iterators: dict of iterators, 'main' among them.
+        optimizers: dict of optimizers that are set up on links on `device`.
+        average: `MovingAverage` to be updated after each step.
+        device: chainer device; None for the CPU.
+        comm: ChainerMN communicator, as of the optimizers; steps then run eagerly.
+        record: False to run each step eagerly on a GPU, too.
+    """
+
+    # Names of reports by their unit: what to print and to plot.
+    losses: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()
+    degrees: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        iterators: Mapping[str, chainer.dataset.Iterator],
+        optimizers: Mapping[str, chainer.Optimizer],
+        average: MovingAverage | None = None,
+        device: chainer.backend.Device | None = None,
+        comm: chainermn.CommunicatorBase | None = None,
+        record: bool = True,
+    ) -> None:
+        super().__init__(dict(iterators), dict(optimizers))
+        self.average = average
+        self.comm = comm
+        self._means = ReportMeans(device or chainer.get_device('@numpy'))
+        self._step = Recorded(self._step_and_sum, enabled=record and comm is None)
+
+    def step(self, *batch: NdArray) -> dict[str, Any]:
+        """One step on arrays: dict of reports, numbers of shape ()."""
+        raise NotImplementedError
+
+    def _step_and_sum(self, *batch):
+        self._means.add(self.step(*batch))
+        if self.average is not None:
+            self.average.update()
+
+    def run(self, *batch: NdArray) -> None:
+        """Step, on a GPU as recorded; report at once on the CPU."""
+        self._step(*batch)
+        if self.comm is not None or not is_on_device(batch[0]):
+            self.report(self.iteration + 1)
+
+    def report(self, iteration: int) -> None:
+        """Report means since the last time; on a GPU `extensions.ReadReports` calls it.
+
+        Raises:
+            NonFiniteError: if one is not finite.
+        """
+        means = self._means.read()
+        if self.comm is not None and means:
+            means = dict(zip(means, comm_module.mean(np.array([*means.values()]), self.comm)))
+        for name, value in means.items():
+            if not math.isfinite(value):
+                raise NonFiniteError(
+                    f'{name} is {value} at iteration {iteration}: training has diverged'
+                )
+        chainer.report({name: float(value) for name, value in means.items()})
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        if int(serializer('version', _VERSION)) != _VERSION:
+            raise ValueError(f'expected version {_VERSION} of an updater')
+        super().serialize(serializer)
+        self._means.serialize(serializer['reports'])
+        if self.average is not None:
+            self.average.serialize(serializer['average'])
+
+
+class PoseGANUpdater(RecordedUpdater):
+    """Adversarial training of `links.Generator` against `links.Discriminator`.
+
+    Args:
+        iterators: dict of 'main', which yields a tuple of (B, J, 2) normalised 2D poses, on the
+            links' device; 'angles', which yields (B,) angles (`AngleIterator`); and, where a
+            regularizer wants it, 'labelled', which yields tuples of poses and depths.
+        optimizers: dict of `optimizers.Adam`: 'gen' and 'dis', and 'pitch' where the pitch of
+            the cameras is learned.
+        joints: `skeleton.AngleJoints` of eq. (3); None for no angle loss.
+        angle_weight: factor of the angle loss in eq. (4), 1 in the paper.
+        accuracy_cap: the discriminator rests on batches where its accuracy is above this, the
+            generator where it is below 1 - this; 0.9 in section 4.2.
+        pitch: `links.CameraPitch`, about whose vertical the poses turn; None for the image's, as
+            in the paper.
+        regularizers: list of `Regularizer`, whose losses are added to eq. (4).
+        rescale_fakes: normalise the turned poses as the real ones are, before the discriminator
+            sees them.
+        **kwargs: as of `RecordedUpdater`.
+
+    Reports, for each iteration; on a GPU, where reading a value blocks, their means over the
+    iterations since `report` was last called:
+        * ``gen/loss``, eq. (2); ``gen/angle``, eq. (3), 0 without joints of it; ``gen/<name>``
+          of each regularizer, before its factor.
+        * ``dis/loss``: loss of the discriminator, eq. (2).
+        * ``dis/accuracy``, ``dis/accuracy/real``, ``dis/accuracy/fake``.
+        * ``gen/updated``, ``dis/updated``: 1 where the gate let the network learn, 0 where not.
+        * ``camera/pitch``: degrees; absent without one.
+
+    Raises:
+        NonFiniteError: by `update`, if a loss is not finite; nothing is stepped. On a GPU by
+            `report`.
+    """
+
+    shares = ('dis/accuracy', 'gen/updated', 'dis/updated')
+
+    def __init__(
+        self,
+        iterators: Mapping[str, chainer.dataset.Iterator],
+        optimizers: Mapping[str, chainer.Optimizer],
+        joints: AngleJoints | None,
+        angle_weight: float = 1.0,
+        accuracy_cap: float = 0.9,
+        pitch: CameraPitch | None = None,
+        regularizers: Sequence[Regularizer] = (),
+        rescale_fakes: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(iterators, optimizers, **kwargs)
+        self.gen, self.dis = (self.get_optimizer(name) for name in ('gen', 'dis'))
+        self.joints = joints
+        self.angle_weight = angle_weight
+        self.accuracy_cap = accuracy_cap
+        self.pitch = pitch
+        self._pitch_optimizer = self._optimizers.get('pitch')
+        self.regularizers = regularizers
+        self.rescale_fakes = rescale_fakes
+        added = [f'gen/{name}' for regularizer in regularizers for name in regularizer.weights]
+        self.losses = ('gen/loss', *(['gen/angle'] if joints else []), *added, 'dis/loss')
+        self.degrees = () if pitch is None else ('camera/pitch',)
+
+    def update_core(self) -> None:
+        (real,) = self.get_iterator('main').next()
+        angle = self.get_iterator('angles').next()
+        labelled = self._iterators['labelled'].next() if 'labelled' in self._iterators else ()
+        self.run(real, angle, *labelled)
+
+    def step(self, real: NdArray, angle: NdArray, *labelled: NdArray) -> dict[str, Any]:
+        """Section 3: one step of both networks, on NumPy's arrays or a GPU's.
+
+        Args:
+            real: (B, J, 2), normalised 2D poses.
+            angle: (B,), radians.
+            labelled: what is labelled of another batch; see `LiftedBatch`.
+        Returns:
+            dict of what is reported.
+        """
+        gen, dis = self.gen.target, self.dis.target
+        pitch = None if self.pitch is None else self.pitch()
+        degrees = {} if self.pitch is None else {'camera/pitch': self.pitch.degrees}
+        depth = gen(real)
+        fake = functions.rotate_and_project(real, depth, angle, pitch)  # eq. (1)
+        if self.rescale_fakes:
+            fake = functions.rescale(fake)
+        y_real, y_fake = functions.halves(dis(F.concat([real, fake], axis=0)))
+
+        gen_loss = functions.generator_loss(y_fake)  # eq. (2)
+        dis_loss = functions.discriminator_loss(y_real, y_fake)  # eq. (2)
+        angle_loss = functions.angle_loss(real, depth, self.joints)  # eq. (3)
+        total = gen_loss + self.angle_weight * angle_loss  # eq. (4)
+        batch = LiftedBatch(real, depth, angle, pitch, labelled)
+        added = [(f'gen/{name}', each.weights[name], loss)
+                 for each in self.regularizers for name, loss in each(batch).items()]  # fmt: skip
+        total = sum((weight * loss for _, weight, loss in added), total)  # beyond the paper
+
+        accuracy, real_accuracy, fake_accuracy = self._accuracy(y_real, y_fake, total, dis_loss)
+        train_gen = accuracy >= 1 - self.accuracy_cap  # the gate of section 4.2
+        train_dis = accuracy <= self.accuracy_cap
+        self.gen.update(total, when=train_gen)
+        if self._pitch_optimizer is not None:
+            self._pitch_optimizer.update(when=train_gen)  # total has given its gradient, too
+        fake.unchain_backward()
+        self.dis.update(dis_loss, when=train_dis)
+        return {
+            'gen/loss': gen_loss, 'gen/angle': angle_loss, 'dis/loss': dis_loss,
+            **{name: loss for name, _, loss in added},
+            'dis/accuracy': accuracy,
+            'dis/accuracy/real': real_accuracy, 'dis/accuracy/fake': fake_accuracy,
+            'gen/updated': train_gen, 'dis/updated': train_dis,
+            **degrees,
+        }  # fmt: skip
+
+    def _accuracy(self, y_real, y_fake, *losses):
+        """`functions.accuracy`, of all processes together."""
+        found = functions.accuracy(y_real.array, y_fake.array, *(loss.array for loss in losses))
+        if self.comm is None:
+            return found
+        both = comm_module.mean(chainer.get_device('@numpy').send(found[0]), self.comm)
+        # From whole numbers: how many processes there are must not move it across the cap.
+        n = 2 * self.get_iterator('main').batch_size
+        return np.round(both * n) / n, *found[1:]
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        super().serialize(serializer)
+        for regularizer in self.regularizers:
+            regularizer.serialize(serializer[f'regularizers/{type(regularizer).__name__}'])
+
+
+class SupervisedUpdater(RecordedUpdater):
+    """Training of a network on labelled poses: one loss, every batch a step.
+
+    Args:
+        iterator: yields tuples of poses and of what they should be lifted to.
+        optimizer: `optimizers.Adam` of the network.
+        loss: function of (network, poses, target, rng) that gives a Variable of shape ():
+            `labelled_loss` or `links.martinez.loss`.
+        rng: numpy.random.Generator for what the loss draws.
+        **kwargs: as of `RecordedUpdater`.
+
+    Reports, as `PoseGANUpdater` does:
+        * ``gen/supervised``: the loss.
+
+    Raises:
+        NonFiniteError: as `PoseGANUpdater`.
+    """
+
+    losses = ('gen/supervised',)
+
+    def __init__(
+        self,
+        iterator: chainer.dataset.Iterator,
+        optimizer: chainer.Optimizer,
+        loss: Callable[..., Variable],
+        rng: np.random.Generator,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__({'main': iterator}, {'gen': optimizer}, **kwargs)
+        self._loss = loss
+        self._rng = rng
+
+    def update_core(self) -> None:
+        self.run(*self.get_iterator('main').next())
+
+    def step(self, *batch: NdArray) -> dict[str, Any]:
+        """One step on poses and what they should be lifted to: dict of what is reported."""
+        optimizer = self.get_optimizer('gen')
+        loss = self._loss(optimizer.target, *batch, self._rng)
+        xp = chainer.backend.get_array_module(loss)
+        optimizer.update(loss, when=xp.isfinite(loss.array))
+        return {'gen/supervised': loss}
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        super().serialize(serializer)
+        serialize_rng(serializer, 'rng', self._rng)
+
+
+def labelled_loss(
+    generator: Generator, pose: NdArray, depth: NdArray, rng: np.random.Generator | None = None
+) -> Variable:
+    """Mean squared error of the depths of labelled poses, as the authors' supervised mode.
+
+    Args:
+        generator: `links.Generator`.
+        pose: (B, J, 2), normalised 2D poses.
+        depth: (B, J), in their unit.
+        rng: not used; what other losses draw from.
+    Returns:
+        Variable of shape ().
+    """
+    return functions.mean_squared_error(generator(pose), depth)

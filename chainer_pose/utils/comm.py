@@ -1,0 +1,70 @@
+"""Training by several processes with ChainerMN, as if by one.
+
+Every process draws the same batch and the same angles, of all processes together, and computes
+with its own part of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chainer_pose.errors import InputError
+
+if TYPE_CHECKING:
+    import chainermn
+    from chainer.types import NdArray
+
+NAMES = ('naive', 'pure_nccl')
+
+
+def connect(name: str | None) -> chainermn.CommunicatorBase | None:
+    """A ChainerMN communicator by its name.
+
+    Args:
+        name: one of `NAMES`; None for one process alone.
+    Returns:
+        The communicator, or None.
+    Raises:
+        InputError: if mpi4py or, for pure_nccl, NCCL is missing, saying how to install it.
+    """
+    if name is None:
+        return None
+    try:
+        import mpi4py.MPI  # noqa: F401 (chainermn would import without it, and fail later)
+    except (ImportError, RuntimeError) as error:
+        raise InputError(
+            f'--communicator {name}: expected mpi4py with an MPI library, found none '
+            f"({error}); pip install '.[mpi]'"
+        ) from error
+    import chainermn
+
+    # A process that fails must not leave the others waiting for it.
+    chainermn.global_except_hook.add_hook()
+    # On CuPy 14 the kernel that copies many arrays at once does not compile.
+    more = {'batched_copy': False} if name == 'pure_nccl' else {}
+    try:
+        return chainermn.create_communicator(name, **more)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f'--communicator {name}: expected CuPy with NCCL, found: {error}'
+        ) from error
+
+
+def own_part(array: NdArray, comm: chainermn.CommunicatorBase | None) -> NdArray:
+    """This process's equal part of an array whose length the number of processes divides."""
+    if comm is None:
+        return array
+    n = len(array) // comm.size
+    return array[comm.rank * n : (comm.rank + 1) * n]
+
+
+def mean(value: Any, comm: chainermn.CommunicatorBase | None) -> Any:
+    """Mean of the processes' values, numbers or NumPy arrays, alike in each process."""
+    return value if comm is None else comm.allreduce_obj(value) / comm.size
+
+
+def gather(items: list, comm: chainermn.CommunicatorBase | None) -> list:
+    """The processes' lists one after the other, the same in each process."""
+    if comm is None:
+        return items
+    return [item for part in comm.mpi_comm.allgather(items) for item in part]

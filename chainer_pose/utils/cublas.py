@@ -1,0 +1,87 @@
+"""Products of matrices by cuBLAS itself, which a CUDA graph may record.
+
+CuPy refuses to call cuBLAS while a stream is captured. The library does not mind, if it has a
+workspace of its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import TYPE_CHECKING
+
+from chainer.backends import cuda
+
+if TYPE_CHECKING:
+    from chainer.types import NdArray
+
+_WORKSPACE = 32 << 20  # bytes; what NVIDIA recommends for Hopper
+_GEMM = {'f': ('cublasSgemm_v2', ctypes.c_float), 'd': ('cublasDgemm_v2', ctypes.c_double)}
+
+
+@functools.cache
+def _library():
+    runtime = cuda.cupy.cuda.runtime.runtimeGetVersion() // 1000
+    try:
+        return ctypes.CDLL(f'libcublas.so.{runtime}')
+    except OSError:
+        from cuda.pathfinder import load_nvidia_dynamic_lib
+
+        return ctypes.CDLL(load_nvidia_dynamic_lib('cublas').abs_path)
+
+
+def _call(name, *arguments):
+    status = getattr(_library(), name)(*arguments)
+    if status:
+        raise RuntimeError(f'{name}: status {status}')
+
+
+@functools.cache
+def _handle(device, stream):
+    """cuBLAS's handle for a stream of a device, and the workspace that it keeps."""
+    handle = ctypes.c_void_p()
+    _call('cublasCreate_v2', ctypes.byref(handle))
+    # Setting a stream takes the workspace away: first the stream, then the workspace.
+    _call('cublasSetStream_v2', handle, ctypes.c_void_p(stream))
+    workspace = cuda.cupy.cuda.Memory(_WORKSPACE)  # of no pool
+    pointer, size = ctypes.c_void_p(workspace.ptr), ctypes.c_size_t(_WORKSPACE)
+    _call('cublasSetWorkspace_v2', handle, pointer, size)
+    return handle, workspace
+
+
+def dot(
+    a: NdArray,
+    b: NdArray,
+    transa: bool = False,
+    transb: bool = False,
+    out: NdArray | None = None,
+    beta: float = 0.0,
+) -> NdArray:
+    """op(a) op(b) + beta out, on the current stream.
+
+    Args:
+        a, b: C-contiguous CuPy matrices of float32 or float64.
+        transa, transb: whether op transposes them.
+        out: C-contiguous matrix to write to; None for a new one.
+        beta: factor of what `out` holds.
+    Returns:
+        `out`.
+    Raises:
+        RuntimeError: if cuBLAS reports an error.
+    """
+    cupy = cuda.cupy
+    k, m = a.shape if transa else a.shape[::-1]
+    n = b.shape[0] if transb else b.shape[1]
+    if out is None:
+        out = cupy.empty((m, n), a.dtype)
+    handle, _ = _handle(a.device.id, cupy.cuda.get_current_stream().ptr)
+    name, number = _GEMM[a.dtype.char]
+    pointer = ctypes.c_void_p
+    # cuBLAS sees a row-major array as its transpose: C' = op(b)' op(a)'.
+    _call(
+        name, handle, int(transb), int(transa), n, m, k,
+        ctypes.byref(number(1)), pointer(b.data.ptr), b.shape[1],
+        pointer(a.data.ptr), a.shape[1],
+        ctypes.byref(number(beta)), pointer(out.data.ptr), n,
+    )  # fmt: skip
+    return out

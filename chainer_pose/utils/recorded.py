@@ -1,0 +1,90 @@
+"""A function of arrays that a GPU replays as a CUDA graph."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from chainer.backends import cuda
+
+from chainer_pose.utils.devices import is_on_device
+
+if TYPE_CHECKING:
+    from chainer.types import NdArray
+
+_EAGER = 2  # calls before the recording: they compile the kernels and fill the memory pool
+
+
+class Recorded:
+    """Call a function of arrays; on a GPU record its kernels once and replay them from then on.
+
+    On the CPU it is the function itself. On a GPU the function must read no value on the host,
+    launch the same kernels each time, change its state in place, and leave cuBLAS and random
+    numbers to others than CuPy. The first calls run it, the third records it. Arrays of other
+    shapes are recorded anew.
+
+    Args:
+        function: it takes arrays, and returns what the last call that ran it returned.
+        enabled: False to run it each time, for debugging.
+    """
+
+    def __init__(self, function: Callable[..., Any], enabled: bool = True) -> None:
+        self._function = function
+        self._enabled = enabled
+        self._key: Any = None
+
+    def __call__(self, *arrays: NdArray) -> Any:
+        if not self._enabled or not is_on_device(arrays[0]):
+            return self._function(*arrays)
+        cupy = cuda.cupy
+        current = cupy.cuda.get_current_stream()
+        key = current.ptr, *((array.shape, array.dtype) for array in arrays)
+        if key != self._key:
+            self._start(key, current, arrays)
+        with self._stream:
+            for mine, array in zip(self._inputs, arrays):
+                cupy.copyto(mine, array)
+            if self._graph is not None:
+                self._graph.launch(self._stream)
+            else:
+                self._run()
+        return self._result
+
+    def _start(self, key, current, arrays):
+        cupy = cuda.cupy
+        self._key, self._calls, self._graph, self._result = key, 0, None, None
+        # The default stream cannot be recorded; an ordinary one waits for it and is waited for.
+        self._stream = current if current.ptr else cupy.cuda.Stream()
+        # The graph keeps the addresses of blocks that another pool would give away.
+        self._pool = cupy.cuda.MemoryPool()
+        with self._stream:
+            self._inputs = [cupy.ascontiguousarray(array).copy() for array in arrays]
+
+    def _run(self):
+        with cuda.cupy.cuda.using_allocator(self._pool.malloc):
+            self._calls += 1
+            if self._calls <= _EAGER:
+                self._result = self._function(*self._inputs)
+                return
+            try:
+                self._graph = self._capture()
+            except Exception as error:  # of the driver, of cuBLAS, of CuPy: each has its own
+                print(f'CUDA graph: not recorded ({error!s:.200}); steps run eagerly', file=sys.stderr)
+                self._enabled = False
+                self._result = self._function(*self._inputs)
+                return
+            self._graph.launch(self._stream)
+
+    def _capture(self):
+        self._stream.begin_capture()
+        graph = None
+        try:
+            self._result = self._function(*self._inputs)
+        except Exception:
+            with contextlib.suppress(Exception):  # the capture is broken, whose error this hides
+                self._stream.end_capture()
+            raise
+        graph = self._stream.end_capture()
+        return graph

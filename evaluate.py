@@ -192,7 +192,6 @@ def main(argv=None):
 
     from chainer_pose import (
         datasets,
-        devices,
         evaluation,
         pose_file,
         reports,
@@ -200,6 +199,7 @@ def main(argv=None):
     )
     from chainer_pose.links import Martinez
     from chainer_pose.training import methods
+    from chainer_pose.utils import devices
 
     device = devices.get_device(options.gpu)
     device.use()

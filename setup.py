@@ -14,7 +14,10 @@ FLAGS = ['-O3', '-fno-math-errno', '-ffp-contract=off'] if sys.platform != 'win3
 setup(
     ext_modules=[
         Extension(
-            'chainer_pose.optimizers._adam', ['chainer_pose/optimizers/_adam.c'], extra_compile_args=FLAGS, optional=True
+            'chainer_pose.optimizers._adam',
+            ['chainer_pose/optimizers/_adam.c'],
+            extra_compile_args=FLAGS,
+            optional=True,
         )
     ]
 )

@@ -12,10 +12,10 @@ import numpy as np
 from chainer_pose import cli, datasets, files, pose_file, run_directory
 from chainer_pose.errors import InputError
 from chainer_pose.pose_file import PoseData
-from chainer_pose.utils.comm import connect
 from chainer_pose.training.options import TrainingOptions, parse_options
 from chainer_pose.training.trainer import STREAMS, make_trainer
 from chainer_pose.utils import devices, random_state
+from chainer_pose.utils.comm import connect
 
 
 def main(argv: Sequence[str] | None = None) -> None:

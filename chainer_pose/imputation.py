@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-
 MIN_SHARE = 0.5  # of the joints that must be there for the others to be filled in
 _NOISE = 1e-4  # variance; keeps the covariance regular where joints move together
 _SHIFT, _SCALE = 1e2, 1.0  # variances of the unknown position and (relative) size

@@ -16,7 +16,6 @@ import numpy as np
 
 from chainer_pose import (
     conversions,
-    devices,
     evaluation,
     functions,
     geometry,
@@ -27,6 +26,7 @@ from chainer_pose import skeleton as skeletons
 from chainer_pose.errors import InputError
 from chainer_pose.links import Martinez
 from chainer_pose.ready import DEFAULT, READY, ready_path
+from chainer_pose.utils import devices
 
 if TYPE_CHECKING:
     from chainer_pose.files import StrPath

@@ -82,7 +82,7 @@ class PoseData:
         shared = ('name', 'skeleton', 'names', 'fps', 'source', 'licence', 'units_3d')
         return Header(**{key: getattr(self, key) for key in shared} | changes)
 
-    def select(self, index: np.ndarray) -> PoseData:
+    def select(self, index: np.ndarray | slice) -> PoseData:
         """The same data with only the poses that `index` (bool or int array) picks."""
         return dataclasses.replace(
             self,

@@ -28,7 +28,7 @@ _COMPILER = os.environ.get('CXX') or shutil.which('c++') or shutil.which('g++')
 
 UNAVAILABLE = None  # or why tests that use this module are to be skipped
 if cuda.available:
-    UNAVAILABLE = 'CuPy is installed: its own arrays are there to be tested'
+    UNAVAILABLE = 'CuPy is installed, whose own arrays can be tested'
 elif _COMPILER is None:
     UNAVAILABLE = 'no C++ compiler for the kernels'
 
@@ -97,6 +97,8 @@ def _run(function, args, kwargs):
             raise Mixed(f'{function}: a NumPy array of shape {x.shape} beside a device array')
         return type(x)(map(host, x)) if type(x) in (tuple, list) else x
 
+    if kwargs.get('shape') == ():  # which CuPy takes for none given
+        raise TypeError(f'{function}: a shape of ()')
     args, kwargs = host(args), {key: host(value) for key, value in kwargs.items()}
     buffers = []  # what a repetition has to fill: a result's memory, None if it is not new
 
@@ -298,11 +300,13 @@ _C_TYPES = {
     'bool': 'bool', 'int32': 'int', 'int64': 'long long', 'float32': 'float', 'float64': 'double',
 }  # fmt: skip
 
-# CUDA's max and min, which are ambiguous of a float and an int; two macros that NVRTC lacks.
+# As CUDA has it: max and min are ambiguous of a float and an int, functions of integers are not
+# there; NVRTC lacks the two macros.
 _PRELUDE = """
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 using namespace std;
 #undef NAN
 #undef INFINITY
@@ -313,6 +317,10 @@ using namespace std;
 INTEGERS(int) INTEGERS(long) INTEGERS(long long)
 FLOATS(float, float, float) FLOATS(double, double, double)
 FLOATS(float, double, double) FLOATS(double, float, double)
+#define NOT_OF_INTEGERS(F) \
+    template <class T, class = enable_if_t<is_integral<T>::value>> void F(T) = delete;
+NOT_OF_INTEGERS(sqrt) NOT_OF_INTEGERS(exp) NOT_OF_INTEGERS(log) NOT_OF_INTEGERS(log1p)
+NOT_OF_INTEGERS(fabs) NOT_OF_INTEGERS(cos) NOT_OF_INTEGERS(sin)
 static inline ptrdiff_t _offset(
         ptrdiff_t i, ptrdiff_t ndim, const ptrdiff_t *shape, const ptrdiff_t *strides) {
     ptrdiff_t offset = 0;
@@ -514,9 +522,12 @@ class _Cupy:
         if name == 'random':
             raise Forbidden('random numbers')
         function = getattr(np, name)
-        if name in ('empty', 'zeros', 'ones', 'full', 'arange', 'eye'):
+        if name in ('zeros', 'ones', 'full', 'arange', 'eye'):
             return lambda *args, **kwargs: _run(function, args, kwargs)
         return function
+
+    def empty(self, *args, **kwargs):
+        return _run(lambda: _poison(np.empty(*args, **kwargs)), (), {})
 
     def array(self, x, dtype=None):
         return x.astype(dtype or x.dtype) if isinstance(x, DeviceArray) else DeviceArray(x, dtype)

@@ -40,7 +40,7 @@ def arrays_of(updater):
         for child in link.links():
             for key in child._persistent:
                 value = getattr(child, key)
-                if isinstance(value, np.ndarray) and value.ndim:
+                if getattr(value, 'shape', ()):
                     name = next(n for n, c in link.namedlinks() if c is child)
                     arrays[f'{net}{name if name != "/" else ""}/{key}'] = value
     if getattr(updater, 'average', None) is not None:

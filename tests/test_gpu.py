@@ -1,129 +1,202 @@
-"""The same code on a CUDA GPU. Run where there is one: pytest -m gpu."""
+"""On a CUDA GPU: pytest -m gpu. Without one, test_device_step.py stands for the step's part."""
 
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import chainer
 import numpy as np
 import pytest
 from chainer.backends import cuda
+from chainer.serializers import DictionarySerializer, NpzDeserializer
+from test_before import BEFORE, MODES, NOTHING_BUT_ROUNDING, arrays_of
+
+from chainer_pose import datasets, evaluation, geometry, links, pose_file
+from chainer_pose.training.extensions import PoseEvaluator
+from chainer_pose.training.options import load_options
+from chainer_pose.training.trainer import make_trainer
+from chainer_pose.utils import devices
+from chainer_pose.utils.recorded import Recorded
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(
-        not (cuda.available and cuda.cupy.is_available()), reason='no CUDA GPU or no CuPy'
+        not (cuda.available and cuda.cupy.is_available()), reason='needs a CUDA GPU and CuPy'
     ),
 ]
+ROOT = Path(__file__).resolve().parent.parent
+RECORDED = [mode for mode in MODES if mode != 'martinez']
 
 
 @pytest.fixture
-def device():
-    from chainer_pose import devices
-
-    device = devices.get_device(0)
-    device.use()
-    return device
+def gpu():
+    device = chainer.get_device('@cupy:0')
+    with devices.using(device):
+        yield device
 
 
-def test_geometry_and_functions_agree_with_the_cpu(device, rng):
-    from chainer_pose import functions, geometry
-    from chainer_pose.skeleton import H36M17
-
-    pose = rng.normal(size=(64, 17, 3)).astype('f')
-    angle = rng.uniform(-np.pi, np.pi, 64).astype('f')
-    rows, depth = functions.to_rows(pose[:, :, :2]), pose[:, :, 2]
-    joints = H36M17.angle_joints
-    for function, arguments in (
-        (lambda p: geometry.normalize(p, 0)[0], (pose,)),
-        (geometry.rotate_about_vertical, (pose, angle)),
-        (lambda *a: functions.rotate_and_project(*a).array, (rows, depth, angle)),
-        (lambda *a: functions.angle_loss(*a, joints).array, (rows, depth)),
-        (lambda *a: functions.rescale(*a).array, (rows,)),
-        (lambda a: functions.rotations(a, 0.2).array, (angle,)),
-        (lambda p: functions.bone_ratios(p, H36M17.bones).array, (pose,)),
-    ):
-        on_gpu = function(*(device.send(a) for a in arguments))
-        assert isinstance(on_gpu, cuda.cupy.ndarray)
-        np.testing.assert_allclose(on_gpu.get(), function(*arguments), rtol=1e-4, atol=1e-5)
+def make_updater(mode, device, **changes):
+    options = dataclasses.replace(load_options(BEFORE / mode), **changes)
+    data = pose_file.read(BEFORE / 'poses.h5', 'train')
+    return make_trainer(options, data, None, device).updater
 
 
-@pytest.mark.parametrize(
-    'given',
-    [
-        [],
-        ['--preset', 'plus'],
-        ['--mode', 'semi-supervised', '--labelled', '0.1'],
-        ['--mode', 'supervised'],
-        ['--mode', 'supervised', '--model', 'martinez'],
-    ],
-)
-def test_twenty_updates_agree_with_the_cpu(device, small_file, given):
-    import train
-    from chainer_pose import datasets, devices, pose_file, trainers
-
-    data = pose_file.read(small_file, 'train')
-    rows = datasets.training_rows(data)
-    options = train.parse_options(
-        ['--dataset', str(small_file), '--iterations', '20', '--out', 'unused']
-        + ['--n-unit', '64', *given]
-    )
-    weights = []
-    for where in (devices.get_device(-1), device):
-        where.use()
-        updater = trainers.make_trainer(options, data, rows, None, where).updater
-        assert isinstance(updater.get_iterator('main').next(), where.xp.ndarray)
-        for _ in range(20):
+def run(updater, n):
+    with chainer.Reporter().scope({}):
+        for _ in range(n):
             updater.update()
-        weights.append(
-            {
-                name + key: cuda.to_cpu(param.array)
-                for name, optimizer in updater.get_all_optimizers().items()
-                for key, param in optimizer.target.namedparams()
-            }
+
+
+def state(target):
+    """dict of what a snapshot would hold, NumPy arrays."""
+    serializer = DictionarySerializer()
+    serializer.save(target)
+    return {key: np.array(array) for key, array in serializer.target.items()}
+
+
+def assert_same_state(one, other):
+    assert one.keys() == other.keys()
+    for key in one:
+        np.testing.assert_array_equal(one[key], other[key], err_msg=key)
+
+
+@pytest.mark.parametrize('mode', RECORDED)
+def test_recorded_equals_eager_bit_for_bit(mode, gpu):
+    """A hundred steps, whose gate opens and closes."""
+    states = []
+    for record in (True, False):
+        updater = make_updater(mode, gpu, n_unit=64, record=record)
+        run(updater, 100)
+        assert updater._step.is_recorded == record
+        if 'dis' in updater.get_all_optimizers():
+            state(updater)  # reads how often each network was stepped
+            assert 0 < updater.get_optimizer('dis').t < 100
+        states.append(state(updater))
+    assert_same_state(*states)
+
+
+@pytest.mark.parametrize('mode', MODES)
+def test_each_step_is_the_cpus(mode, gpu):
+    """From the same state every element within 0.01 of a step's length, as test_before.py's."""
+    host = make_updater(mode, chainer.get_device('@numpy'))
+    updater = make_updater(mode, gpu)
+    for i in range(20):
+        NpzDeserializer(state(host)).load(updater)
+        run(updater, 1)
+        run(host, 1)
+        arrays = arrays_of(updater)
+        for name, array in arrays_of(host).items():
+            if not NOTHING_BUT_ROUNDING.search(name):
+                net = name.split('/')[0]
+                is_parameter = net in ('gen', 'dis', 'pitch') and name[-2:] not in ('/m', '/v')
+                alpha = updater.get_optimizer(net).alpha if is_parameter else 0
+                gap = abs(cuda.to_cpu(arrays[name]) - array).max()
+                assert gap <= 0.01 * max(alpha, abs(array).max() * (not alpha)), (i, name)
+
+
+@pytest.mark.parametrize('mode', MODES)
+def test_a_snapshot_goes_on_bit_for_bit(mode, gpu):
+    whole = make_updater(mode, gpu)
+    run(whole, 15)
+    between = state(whole)
+    run(whole, 15)
+    resumed = make_updater(mode, gpu)
+    NpzDeserializer(between).load(resumed)
+    run(resumed, 15)
+    assert_same_state(state(whole), state(resumed))
+
+
+def test_twenty_updates_of_martinez_differ_by_rounding(gpu):
+    """What single precision costs on the CPU, against double, bounds what a GPU may differ by."""
+    finals = []
+    for device, dtype in (
+        (chainer.get_device('@numpy'), np.float64),
+        (chainer.get_device('@numpy'), np.float32),
+        (gpu, np.float32),
+    ):
+        with chainer.using_config('dtype', dtype):
+            updater = make_updater('martinez', device)
+            iterator = updater.get_iterator('main')
+            iterator.arrays = tuple(array.astype(dtype) for array in iterator.arrays)
+            run(updater, 20)
+        arrays = {k: cuda.to_cpu(a) for k, a in arrays_of(updater).items()}
+        finals.append({k: a for k, a in arrays.items() if not NOTHING_BUT_ROUNDING.search(k)})
+    exact, host, ours = finals
+    gaps = [max(abs(found[k] - exact[k]).max() for k in exact) for found in (host, ours)]
+    print(f'largest gap to double precision: CPU {gaps[0]:.2g}, GPU {gaps[1]:.2g}')
+    assert gaps[1] <= 4 * gaps[0]
+
+
+def test_a_capture_that_fails_goes_on_eagerly(gpu, capsys):
+    x = cuda.cupy.arange(6, dtype=np.float32).reshape(2, 3)
+    function = Recorded(lambda a: a.dot(a.T))  # cuBLAS by CuPy, which refuses it then
+    for _ in range(4):
+        np.testing.assert_array_equal(function(x).get(), x.get() @ x.get().T)
+    assert capsys.readouterr().err.count('CUDA graph: expected to record the step') == 1
+
+
+def test_a_graph_follows_its_inputs_and_their_shapes(gpu):
+    total = cuda.cupy.zeros(())
+
+    def add(x):
+        total[...] += x.sum()
+
+    function = Recorded(add)
+    for n in (3, 3, 3, 3, 5, 5, 5, 5, 3):
+        function(cuda.cupy.full(n, n, np.float64))
+    assert float(total) == 5 * 9 + 4 * 25
+
+
+def test_evaluation_on_the_gpu_is_the_cpus(gpu):
+    data = pose_file.read(BEFORE / 'poses.h5', 'test')
+    generator = links.Generator(17, 64, 0.1, np.random.default_rng(0))
+    expected = evaluation.evaluate(generator, data).scores['kudo']
+    generator.to_device(gpu)
+    observation = {}
+    with chainer.Reporter().scope(observation):
+        PoseEvaluator(generator, data, batchsize=16)(None)
+    assert observation['validation/mpjpe'] == pytest.approx(expected.average, rel=1e-5)
+
+
+def test_geometry_agrees_with_the_cpu(gpu, rng):
+    pose = rng.normal(size=(5, 17, 3)).astype('f')
+    for function in (lambda p: geometry.normalize(p, 0)[0], lambda p: geometry.scale(p, 0)):
+        np.testing.assert_allclose(
+            cuda.to_cpu(function(gpu.send(pose))), function(pose), rtol=1e-5, atol=1e-6
         )
-    for key, expected in weights[0].items():
-        np.testing.assert_allclose(weights[1][key], expected, atol=2e-4, err_msg=key)
 
 
-def test_train_and_evaluate(script, small_file, tmp_path):
-    run = tmp_path / 'run'
-    trained = script(
-        'train.py', '--gpu', 0, '--dataset', small_file, '--iterations', 30, '--out', run,
-        '--snapshot-interval', 15,
-    )  # fmt: skip
-    assert trained.returncode == 0, trained.stderr
-    resumed = script('train.py', '--resume', run, '--iterations', 40)
-    assert resumed.returncode == 0, resumed.stderr
-    for gpu in (0, -1):
-        evaluated = script('evaluate.py', '--snapshot', run, '--gpu', gpu)
-        assert evaluated.returncode == 0, evaluated.stderr
+def test_iterators_draw_the_same(gpu):
+    drawn = []
+    for device in (chainer.get_device('@numpy'), gpu):
+        arrays = (device.send(np.arange(50)),)
+        iterator = datasets.PoseIterator(arrays, 16, np.random.default_rng(3))
+        drawn.append([cuda.to_cpu(iterator.next()[0]) for _ in range(9)])
+    np.testing.assert_array_equal(*drawn)
 
 
-def test_the_ready_weights_lift_as_on_the_cpu(device, rng):
-    from chainer_pose import load_lifter
+def test_training_stops_resumes_and_is_measured(tmp_path):
+    """Two halves are the whole, by the scripts, recorded; the last log entry and the weights."""
 
-    pose2d = rng.normal(400, 90, (50, 17, 2)).astype('f')
-    pose2d[3, 5] = np.nan
-    on_cpu, on_gpu = (load_lifter('cmu', gpu=gpu)(pose2d, skeleton='coco17') for gpu in (-1, 0))
-    assert isinstance(on_gpu, np.ndarray)
-    np.testing.assert_allclose(on_gpu, on_cpu, rtol=1e-3, atol=0.1)
+    def script(name, *arguments):
+        done = subprocess.run(
+            [sys.executable, ROOT / name, *map(str, arguments)],
+            cwd=tmp_path, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
-
-def test_a_gate_that_only_the_device_knows(device, rng):
-    """`FlatAdam`'s kernels: Adam where the gate is open, nothing where it is closed."""
-    from chainer_pose import links, optimizers
-    from chainer_pose.flat_adam import FlatAdam
-
-    here = links.Generator(17, 64, 0.3, rng)
-    there = here.copy(mode='copy')
-    there.to_device(device)
-    adams = [kind(1e-3, 0.5, 1e-2).setup(net) for kind, net in
-             ((optimizers.Adam, here), (FlatAdam, there))]  # fmt: skip
-    for i in range(9):
-        opened = i % 3 > 0
-        for one, other in zip(here.params(), there.params()):
-            gradient = rng.normal(size=one.shape).astype('f')
-            optimizers.take(one, gradient)
-            optimizers.take(other, device.send(gradient))
-        if opened:
-            adams[0].update()
-        adams[1].when = device.xp.asarray(opened)
-        adams[1].update()
-    for one, other in zip(here.params(), there.params()):
-        np.testing.assert_allclose(other.array.get(), one.array, rtol=1e-5, atol=1e-6)
+    common = ['--gpu', 0, '--n-unit', 64, '--preset', 'plus', '--log-interval', 20]
+    common += ['--dataset', BEFORE / 'poses.h5', '--snapshot-interval', 30]
+    script('train.py', *common, '--iterations', 60, '--out', 'whole')
+    script('train.py', *common, '--iterations', 30, '--out', 'halves')
+    script('train.py', '--resume', 'halves', '--iterations', 60)
+    logs = [json.loads((tmp_path / run / 'log').read_text())[-1] for run in ('whole', 'halves')]
+    for log in logs:
+        del log['elapsed_time']
+    assert logs[0] == logs[1]
+    weights = [dict(np.load(tmp_path / run / 'gen_60.npz')) for run in ('whole', 'halves')]
+    assert_same_state(*weights)
+    assert 'kudo' in script('evaluate.py', '--gpu', 0, '--snapshot', 'whole')

@@ -6,30 +6,49 @@ benchmarks/step.py times it against: nothing here but Chainer's own parts.
 
 import chainer
 import chainer.functions as F
+import chainer.links as L
 import numpy as np
 
-from chainer_pose import links
+
+class TextbookMLP(chainer.Chain):
+    """Fig. 2: (B, J, 2) poses to (B, n_out); the parameters are named as `links.PoseMLP`'s."""
+
+    def __init__(self, n_in, n_out, n_unit):
+        super().__init__()
+        with self.init_scope():
+            self.l1 = L.Linear(n_in, n_unit)
+            self.l2 = L.Linear(n_unit, n_unit)
+            self.l3 = L.Linear(n_unit, n_unit)
+            self.l4 = L.Linear(n_unit, n_out)
+
+    def forward(self, pose):
+        h1 = F.leaky_relu(self.l1(pose))
+        h2 = F.leaky_relu(self.l2(h1))
+        h3 = F.leaky_relu(self.l3(h2) + h1)
+        return self.l4(h3)
 
 
-class TextbookMLP(links.PoseMLP):
-    """Fig. 2 with Chainer's own linear function and leaky ReLU."""
+def copy_of(link):
+    """A `TextbookMLP` with the parameters of a `links.PoseMLP`, on its device."""
+    n_unit, n_in = link.l1.W.shape
+    copy = TextbookMLP(n_in, link.l4.W.shape[0], n_unit)
+    copy.copyparams(link)
+    copy.to_device(link.device)
+    return copy
 
-    def forward(self, x):
-        h1 = F.leaky_relu(_linear(self.l1, x))
-        h2 = F.leaky_relu(_linear(self.l2, h1))
-        h3 = F.leaky_relu(_linear(self.l3, h2) + h1)
-        return _linear(self.l4, h3)
 
-
-def _linear(layer, x):
-    return F.linear(x, layer.W, layer.b)
+def adam(link, alpha, beta1, weight_decay):
+    """Chainer's Adam with weight decay, set up on a link."""
+    optimizer = chainer.optimizers.Adam(alpha, beta1).setup(link)
+    optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(weight_decay))
+    return optimizer
 
 
 class TextbookUpdater(chainer.training.StandardUpdater):
     """Section 3 and 4.2: two passes of D, two calls of backward().
 
     Args:
-        iterator: of poses in rows of 2J numbers.
+        iterator: of poses, (J, 2).
         optimizers: dict with 'gen' and 'dis', set up.
         joints: `skeleton.AngleJoints` of eq. (3).
         rng: numpy.random.Generator of the angles.
@@ -42,16 +61,22 @@ class TextbookUpdater(chainer.training.StandardUpdater):
         self.joints, self.rng, self.cap = joints, rng, cap
 
     def update_core(self):
+        real = self.converter(self.get_iterator('main').next(), self.device)
+        xp = chainer.backend.get_array_module(real)
+        angle = self.rng.uniform(-np.pi, np.pi, len(real)).astype(real.dtype)
+        self.step(real, xp.asarray(angle))
+
+    def step(self, real, angle):
+        """One step on arrays: (B, J, 2) poses and (B,) angles, radians."""
         gen_optimizer, dis_optimizer = (self.get_optimizer(name) for name in ('gen', 'dis'))
         gen, dis = gen_optimizer.target, dis_optimizer.target
-        real = chainer.Variable(self.converter(self.get_iterator('main').next(), self.device))
-        xp = gen.xp
+        real = chainer.Variable(real)
 
+        x, y = real[:, :, 0], real[:, :, 1]
         z = gen(real)
-        angle = xp.asarray(self.rng.uniform(-np.pi, np.pi, (len(real), 1)).astype(np.float32))
-        cos, sin = (F.broadcast_to(f(angle), z.shape) for f in (xp.cos, xp.sin))
-        x, y = real[:, 0::2], real[:, 1::2]
-        fake = F.reshape(F.stack([x * cos + z * sin, y], axis=2), real.shape)
+        xp = chainer.backend.get_array_module(angle)
+        cos, sin = (F.broadcast_to(f(angle)[:, None], z.shape) for f in (xp.cos, xp.sin))
+        fake = F.stack([x * cos + z * sin, y], axis=2)
         y_real, y_fake = dis(real), dis(fake)
 
         gen_loss = F.mean(F.softplus(-y_fake)) + self.angle_loss(x, z)

@@ -23,7 +23,10 @@ _generator_loss = Reduction(
     'T fake, int64 batch', 'T loss', f'{_softplus("-fake")} / batch', 'loss = a', 'generator_loss'
 )
 _generator_grad = Elementwise(
-    'T fake, T g, int64 batch', 'T g_fake', 'g_fake = -g / (batch * (1 + exp(fake)))', 'generator_grad'
+    'T fake, T g, int64 batch',
+    'T g_fake',
+    'g_fake = -g / (batch * (1 + exp(fake)))',
+    'generator_grad',
 )
 _discriminator_loss = Reduction(
     'T real, T fake, int64 batch',

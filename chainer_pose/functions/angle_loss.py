@@ -35,7 +35,7 @@ _loss_grad = Elementwise(
     'int64 right, T tiny',
     'T gz',
     """
-    const int64_t b = i / joints, j = i % joints;
+    const long long b = i / joints, j = i % joints;
     gz = 0;
     if (j == nose || j == neck || j == left || j == right) {
         const T *p = &xy[2 * b * joints], *d = &z[b * joints];

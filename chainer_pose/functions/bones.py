@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import chainer
@@ -31,7 +30,7 @@ _ratios = Elementwise(
     f"""
     const T *p = &xy[2 * (i / bones) * joints], *d = &z[(i / bones) * joints];
     T total = 0, own = 0;
-    for (int64_t k = 0; k < bones; k++) {{ {_BONE}
+    for (long long k = 0; k < bones; k++) {{ {_BONE}
         if (k == i % bones) own = length;
     }}
     ratio = own * bones / total;
@@ -43,15 +42,15 @@ _ratios_grad = Elementwise(
     'raw T g',
     'T gz',
     f"""
-    const int64_t b = i / joints, j = i % joints;
+    const long long b = i / joints, j = i % joints;
     const T *p = &xy[2 * b * joints], *d = &z[b * joints];
     T total = 0, weighted = 0;
-    for (int64_t k = 0; k < bones; k++) {{ {_BONE}
+    for (long long k = 0; k < bones; k++) {{ {_BONE}
         weighted += g[b * bones + k] * length;
     }}
     const T mean = weighted / total, scale = bones / total;
     gz = 0;
-    for (int64_t k = 0; k < bones; k++) {{ {_BONE}
+    for (long long k = 0; k < bones; k++) {{ {_BONE}
         const T by_dz = scale * (g[b * bones + k] - mean) * dz / length;
         gz += child[k] == j ? by_dz : parent[k] == j ? -by_dz : (T)0;
     }}

@@ -66,7 +66,10 @@ class _Rotate(chainer.FunctionNode):
 
     def backward(self, indexes, gys):
         xy, z, *pitch = (variable.array for variable in self.get_retained_inputs())
-        g_xy, g_z = (0.0 if g is None else g.array for g in gys)
+        g_xy, g_z = (None if g is None else g.array for g in gys)
+        xp = chainer.backend.get_array_module(z)
+        g_xy = xp.zeros_like(xy) if g_xy is None else xp.ascontiguousarray(g_xy)
+        g_z = 0.0 if g_z is None else g_z
         if is_on_device(z):
             found = _empty_like(xy), _empty_like(z), _empty_like(z)
             arguments = xy, z, self.angle, *(pitch or [0.0]), z.shape[1], g_xy, g_z
@@ -79,7 +82,7 @@ class _Rotate(chainer.FunctionNode):
         )
 
     def _gradients(self, xy, z, pitch, g_xy, g_z):
-        x, y, c, s, cp, sp, q, h = self._parts(xy, z, *pitch)
+        _, y, c, s, cp, sp, _, h = self._parts(xy, z, *pitch)
         gx, gy = g_xy[:, :, 0], g_xy[:, :, 1]
         gh = sp * gy - cp * g_z
         gq = s * gx + (1 - c) * gh

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import chainer
 import chainer.functions as F
-import numpy as np
 
 from chainer_pose.functions.leaky_relu import leaky_relu, leaky_relu_grad
 from chainer_pose.utils import cublas

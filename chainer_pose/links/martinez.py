@@ -42,10 +42,10 @@ class MaxNormLinear(Linear):
     def __init__(self, n_in: int, n_out: int, rng: np.random.Generator | None = None) -> None:
         super().__init__(n_in, n_out, chainer.initializers.HeNormal(rng=rng))
 
-    def forward(self, x: Variable | NdArray) -> Variable:
+    def forward(self, x: Variable | NdArray, skip: Variable | None = None) -> Variable:
         norm = F.sqrt(F.sum(F.square(self.W)))
         norm = F.maximum(norm, self.xp.ones_like(norm.array))
-        return super().forward(x / F.broadcast_to(norm, x.shape))
+        return super().forward(x / F.broadcast_to(norm, x.shape), skip)
 
 
 class Layer(chainer.Chain):
@@ -148,9 +148,7 @@ def _standard(pose, mean, std):
     return (pose.reshape(len(pose), -1) - mean) / xp.where(std > 0, std, 1)
 
 
-def loss(
-    network: Martinez, pose2d: NdArray, pose3d: NdArray, rng: np.random.Generator
-) -> Variable:
+def loss(network: Martinez, pose2d: NdArray, pose3d: NdArray, rng: np.random.Generator) -> Variable:
     """Mean squared error of the standardised 3D (section 3.2).
 
     Args:

@@ -26,9 +26,7 @@ class PerPose(chainer.FunctionNode):
         weights: list of their `Weight`, inputs of the node after the poses.
     """
 
-    def __init__(
-        self, forward: Callable[[Variable], Variable], weights: Sequence[Weight]
-    ) -> None:
+    def __init__(self, forward: Callable[[Variable], Variable], weights: Sequence[Weight]) -> None:
         self._forward, self._weights = forward, weights
 
     def forward(self, inputs: tuple[NdArray, ...]) -> tuple[NdArray, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from chainer.optimizers.adam import AdamRule
 
 from chainer_pose.links.linear import Weight
-from chainer_pose.utils.devices import is_on_device
+from chainer_pose.utils.devices import is_on_device, scalar_like
 from chainer_pose.utils.kernels import Elementwise
 
 if TYPE_CHECKING:
@@ -98,6 +98,9 @@ class Adam(chainer.optimizers.Adam):
         super().setup(link)
         if all(is_on_device(param.array) for param in link.params()):
             self._flat = _Flat(list(link.params()), self.alpha)
+        else:
+            for param in link.params():  # so that snapshots of both hold the same
+                param.update_rule._init_states(param)
         return self
 
     def reallocate_cleared_grads(self) -> None:
@@ -160,9 +163,9 @@ class _Flat:
         for param, view, m, v in zip(params, views, *moments):
             param.array = view
             param.update_rule._state = {'m': m, 'v': v}
-        self.t = xp.zeros_like(self.p, dtype=np.int64, shape=())
-        self.alpha = xp.full_like(self.p, alpha, dtype=np.float64, shape=())
-        self._alpha_t = xp.empty_like(self.alpha)
+        self.t = scalar_like(self.p, 0, np.int64)
+        self.alpha = scalar_like(self.p, alpha, np.float64)
+        self._alpha_t = scalar_like(self.p, 0, np.float64)
 
     def gather(self) -> None:
         """Bring each parameter's gradient to its place."""
@@ -256,7 +259,6 @@ def _step_numpy(p, m, v, g, decay, share1, share2, eps, alpha):
     p -= a
 
 
-_step: Any
 try:
     from chainer_pose.optimizers._adam import step as _step  # type: ignore[import-not-found]
 except ImportError:

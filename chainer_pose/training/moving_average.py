@@ -8,7 +8,7 @@ import chainer
 import numpy as np
 
 from chainer_pose.optimizers import flatten
-from chainer_pose.utils.devices import is_on_device
+from chainer_pose.utils.devices import is_on_device, scalar_like
 from chainer_pose.utils.kernels import Elementwise
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ class MovingAverage:
                 param.array = view
             self._arrays = [(optimizer.flat, flat)]
         self._decay = decay
-        first = averages[0]
-        self._t = chainer.backend.get_array_module(first).zeros_like(first, np.int64, shape=())
+        self._t = scalar_like(averages[0], 0, np.int64)
 
     def update(self) -> None:
         """Follow the link, after an iteration."""

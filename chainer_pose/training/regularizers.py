@@ -132,7 +132,9 @@ class BoneRatios(Regularizer):
         ratios = functions.bone_ratios(batch.real, batch.depth, *self._ends)
         new = ratios.array.mean(axis=0)
         if self._comm is not None:
-            new = ratios.xp.asarray(comm_module.mean(chainer.get_device('@numpy').send(new), self._comm))
+            new = ratios.xp.asarray(
+                comm_module.mean(chainer.get_device('@numpy').send(new), self._comm)
+            )
         xp = chainer.backend.get_array_module(new)
         mean = xp.where(xp.isnan(self.mean), new, self.mean)
         self.mean[...] = mean + self._momentum * (new - mean)

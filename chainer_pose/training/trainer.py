@@ -6,7 +6,6 @@ import functools
 import math
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,7 +140,7 @@ def _adversarial_updater(options, data, device, rng, comm):
         options.angle_weight,
         options.accuracy_cap,
         pitch=pitch,
-        regularizers=make_regularizers(options, data, optimizers['gen'].target, comm),
+        regularizers=make_regularizers(options, data, optimizers['gen'].target, device, comm),
         rescale_fakes=options.rescale_fakes,
         average=_average(options, optimizers['gen']),
         device=device,
@@ -154,18 +153,18 @@ def make_regularizers(
     options: TrainingOptions,
     data: PoseData,
     generator: Generator,
+    device: chainer.backend.Device,
     comm: chainermn.CommunicatorBase | None = None,
 ) -> list[Regularizer]:
     """What the options add to eq. (4): a list of `Regularizer`."""
     chosen: list[Regularizer] = []
     if any(options.consistency):
-        weights = options.consistency
-        chosen.append(regularizers.Consistency(generator, *weights, options.rescale_fakes))
+        of_2d, of_depth = options.consistency
+        rescale = options.rescale_fakes
+        chosen.append(regularizers.Consistency(generator, of_2d, of_depth, rescale))
     if options.bone_weight > 0:
         bones, weight = data.skeleton.bones, options.bone_weight
-        chosen.append(
-            regularizers.BoneRatios(bones, weight, device=generator.device, comm=comm)
-        )
+        chosen.append(regularizers.BoneRatios(bones, weight, device=device, comm=comm))
     if options.mode == 'semi-supervised':
         chosen.append(regularizers.LabelledDepth(generator, options.depth_weight))
     return chosen

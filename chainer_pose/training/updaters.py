@@ -12,9 +12,9 @@ import numpy as np
 
 from chainer_pose import functions
 from chainer_pose.errors import NonFiniteError
-from chainer_pose.utils import comm as comm_module
 from chainer_pose.training.regularizers import LiftedBatch
 from chainer_pose.training.report_means import ReportMeans
+from chainer_pose.utils import comm as comm_module
 from chainer_pose.utils.devices import is_on_device
 from chainer_pose.utils.random_state import serialize_rng
 from chainer_pose.utils.recorded import Recorded

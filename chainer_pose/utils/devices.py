@@ -51,6 +51,13 @@ def get_device(gpu: int) -> chainer.backend.Device:
     return chainer.get_device(f'@cupy:{gpu}')
 
 
+def scalar_like(array: NdArray, value: float, dtype: type) -> NdArray:
+    """An array of shape () beside another, on its device."""
+    xp = chainer.backend.get_array_module(array)
+    # CuPy takes a shape of () for none given.
+    return xp.full_like(array, value, dtype=dtype, shape=(1,)).reshape(())
+
+
 @contextlib.contextmanager
 def using(device: chainer.backend.Device) -> Iterator[None]:
     """Make a device current and, on a GPU, a stream that can be recorded.

@@ -34,6 +34,13 @@ class Recorded:
         self._function = function
         self._enabled = enabled
         self._key: Any = None
+        self._graph: Any = None
+        self._result: Any = None
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the last call replayed a graph."""
+        return self._graph is not None
 
     def __call__(self, *arrays: NdArray) -> Any:
         if not self._enabled or not is_on_device(arrays[0]):
@@ -46,45 +53,43 @@ class Recorded:
         with self._stream:
             for mine, array in zip(self._inputs, arrays):
                 cupy.copyto(mine, array)
-            if self._graph is not None:
-                self._graph.launch(self._stream)
-            else:
+            if self._graph is None:
                 self._run()
+            else:
+                self._graph.launch(self._stream)
         return self._result
 
     def _start(self, key, current, arrays):
         cupy = cuda.cupy
-        self._key, self._calls, self._graph, self._result = key, 0, None, None
+        self._key, self._calls, self._graph = key, 0, None
         # The default stream cannot be recorded; an ordinary one waits for it and is waited for.
         self._stream = current if current.ptr else cupy.cuda.Stream()
         # The graph keeps the addresses of blocks that another pool would give away.
         self._pool = cupy.cuda.MemoryPool()
         with self._stream:
-            self._inputs = [cupy.ascontiguousarray(array).copy() for array in arrays]
+            self._inputs = [array.copy() for array in arrays]
 
     def _run(self):
+        self._calls += 1
         with cuda.cupy.cuda.using_allocator(self._pool.malloc):
-            self._calls += 1
-            if self._calls <= _EAGER:
-                self._result = self._function(*self._inputs)
-                return
-            try:
-                self._graph = self._capture()
-            except Exception as error:  # of the driver, of cuBLAS, of CuPy: each has its own
-                print(f'CUDA graph: not recorded ({error!s:.200}); steps run eagerly', file=sys.stderr)
-                self._enabled = False
-                self._result = self._function(*self._inputs)
-                return
-            self._graph.launch(self._stream)
+            if self._calls > _EAGER:
+                try:
+                    self._graph = self._capture()
+                except Exception as error:  # of the driver, of cuBLAS or of CuPy, each its own
+                    print(f'CUDA graph: expected to record the step, found: {error!s:.200}; '
+                          f'training goes on without', file=sys.stderr)  # fmt: skip
+                    self._enabled = False
+                else:
+                    self._graph.launch(self._stream)
+                    return
+            self._result = self._function(*self._inputs)
 
     def _capture(self):
         self._stream.begin_capture()
-        graph = None
         try:
             self._result = self._function(*self._inputs)
         except Exception:
-            with contextlib.suppress(Exception):  # the capture is broken, whose error this hides
+            with contextlib.suppress(Exception):  # of the broken capture, which hides the cause
                 self._stream.end_capture()
             raise
-        graph = self._stream.end_capture()
-        return graph
+        return self._stream.end_capture()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import chainer
 import numpy as np
@@ -48,7 +48,7 @@ class PoseEvaluator(chainer.training.Extension):
         self._comm = comm
         rank, size = (0, 1) if comm is None else (comm.rank, comm.size)
         first, end = (len(self._data) * (rank + i) // size for i in (0, 1))
-        self._batches = [
+        self._batches: list[Any] = [
             self._data.select(slice(at, min(at + batchsize, end)))
             for at in range(first, end, batchsize)
         ]

@@ -1,0 +1,278 @@
+"""A GPU's path of the training step, without a GPU: on the strict arrays of device_arrays.py.
+
+That nothing is read on the host, that kernels do what NumPy does, and that a recording of the
+step, replayed, does what the step does.
+"""
+
+from pathlib import Path
+
+import chainer
+import device_arrays
+import numpy as np
+import pytest
+
+from chainer_pose import functions, pose_file
+from chainer_pose.skeleton import H36M17
+from chainer_pose.training import regularizers
+from chainer_pose.training.options import load_options
+from chainer_pose.training.trainer import make_trainer
+from chainer_pose.utils import cublas
+
+if device_arrays.UNAVAILABLE:
+    pytest.skip(device_arrays.UNAVAILABLE, allow_module_level=True)
+
+BEFORE = Path(__file__).parent / 'data' / 'before'
+MODES = ('paper', 'pitch', 'plus', 'rescaled', 'semi_supervised', 'supervised')
+FAULTS = device_arrays.HostRead, device_arrays.Mixed, device_arrays.Forbidden
+NUMPY = chainer.get_device('@numpy')
+
+
+class StrictDevice(chainer.backends._cpu.CpuDevice):
+    """Sends arrays to `DeviceArray`s."""
+
+    def send(self, array):
+        return device_arrays.to_device(array)
+
+
+@pytest.fixture(autouse=True)
+def install(monkeypatch):
+    device_arrays.install(monkeypatch)
+    to_device = chainer.Link.to_device
+    monkeypatch.setattr(
+        chainer.Link,
+        'to_device',
+        lambda link, device: (
+            device_arrays.link_to_device(link)
+            if isinstance(device, StrictDevice)
+            else to_device(link, device)
+        ),
+    )
+
+
+def make_updater(mode, device=None):
+    data = pose_file.read(BEFORE / 'poses.h5', 'train')
+    options = load_options(BEFORE / mode)
+    updater = make_trainer(options, data, None, device or StrictDevice()).updater
+    updater._step._enabled = False  # a recording is made here
+    return updater
+
+
+def draw(updater):
+    names = [name for name in ('main', 'angles', 'labelled') if name in updater._iterators]
+    drawn = [updater.get_iterator(name).next() for name in names]
+    return [array for part in drawn for array in (part if isinstance(part, tuple) else (part,))]
+
+
+def state(updater):
+    """dict of all that a step changes."""
+    arrays = {'reports': updater._means._sums}
+    for name, optimizer in updater.get_all_optimizers().items():
+        for key, param in optimizer.target.namedparams():
+            arrays[name + key] = param.array
+            moments = param.update_rule.state.items()
+            arrays |= {f'{name}{key}/{moment}': array for moment, array in moments}
+    if updater.average is not None:
+        arrays |= {f'average{k}': p.array for k, p in updater.average.average.namedparams()}
+    for regularizer in getattr(updater, 'regularizers', ()):
+        if isinstance(regularizer, regularizers.BoneRatios):
+            arrays['bones'] = regularizer.mean
+    return {
+        key: array if isinstance(array, np.ndarray) else device_arrays.to_host(array)
+        for key, array in arrays.items()
+    }
+
+
+@pytest.mark.parametrize('mode', MODES)
+def test_steps_are_the_cpus(mode):
+    """Ten steps in a row, whose gate opens and closes."""
+    host, updater = make_updater(mode, NUMPY), make_updater(mode)
+    for _ in range(10):
+        host._step(*draw(host))
+        updater._step(*draw(updater))
+    expected, found = state(host), state(updater)
+    assert expected.keys() == found.keys()
+    for key in expected:
+        np.testing.assert_allclose(found[key], expected[key], rtol=2e-4, atol=2e-6, err_msg=key)
+
+
+def replayed(updater, n=6):
+    """Two steps, a third that is recorded, and replays of that, as `Recorded` does on a GPU."""
+    inputs = draw(updater)
+    inputs = [device_arrays.to_device(device_arrays.to_host(array)) for array in inputs]
+    batches = [[device_arrays.to_host(array) for array in draw(updater)] for _ in range(n)]
+    updater._step(*inputs)
+    updater._step(*inputs)
+    with device_arrays.Recording() as recording:
+        updater._step(*inputs)
+    for batch in batches:
+        for mine, array in zip(inputs, batch):
+            mine.set(array)
+        recording.replay()
+    return state(updater)
+
+
+def called(updater, n=6):
+    """The same by calling the step each time."""
+    inputs = draw(updater)
+    batches = [draw(updater) for _ in range(n)]
+    for batch in [inputs] * 3 + batches:
+        updater._step(*batch)
+    return state(updater)
+
+
+def check_replay(mode):
+    expected, found = called(make_updater(mode)), replayed(make_updater(mode))
+    for key in expected:
+        np.testing.assert_array_equal(found[key], expected[key], err_msg=key)
+
+
+@pytest.mark.parametrize('mode', MODES)
+def test_a_recorded_step_replayed_is_the_step(mode):
+    check_replay(mode)
+
+
+def test_a_loss_that_is_not_finite_closes_both_gates():
+    updater = make_updater('paper')
+    batch = draw(updater)
+    updater._step(*batch)
+    before = state(updater)
+    updater._step(device_arrays.to_device(np.full((16, 17, 2), np.inf, 'f')), *batch[1:])
+    after = state(updater)
+    for key in before.keys() - {'reports'}:
+        np.testing.assert_array_equal(after[key], before[key], err_msg=key)
+    assert np.isnan(after['reports']).any()
+
+
+def plant_a_read(monkeypatch):
+    accuracy = functions.accuracy
+    monkeypatch.setattr(functions, 'accuracy', lambda *args: map(float, accuracy(*args)))
+
+
+def plant_a_look(monkeypatch):
+    loss = functions.generator_loss
+    monkeypatch.setattr(
+        functions, 'generator_loss', lambda y: loss(y) if loss(y).array > 0 else loss(y)
+    )
+
+
+def plant_host_memory(monkeypatch):
+    rotate = functions.rotate_and_project
+    monkeypatch.setattr(
+        functions,
+        'rotate_and_project',
+        lambda real, depth, angle, pitch: rotate(real, depth, np.zeros(16, 'f'), pitch),
+    )
+
+
+def plant_cupys_cublas(monkeypatch):
+    monkeypatch.setattr(
+        cublas,
+        'dot',
+        lambda a, b, transa=False, transb=False, out=None: a.dot(b.T if transb else b),
+    )
+
+
+def plant_random_numbers(monkeypatch):
+    loss = functions.generator_loss
+    monkeypatch.setattr(
+        functions,
+        'generator_loss',
+        lambda y: loss(y) * chainer.backend.get_array_module(y.array).random.rand(),
+    )
+
+
+@pytest.mark.parametrize(
+    'plant',
+    [plant_a_read, plant_a_look, plant_host_memory, plant_cupys_cublas, plant_random_numbers],
+)
+def test_a_planted_fault_is_caught(plant, monkeypatch):
+    updater = make_updater('paper')
+    plant(monkeypatch)
+    with pytest.raises(FAULTS):
+        updater._step(*draw(updater))
+
+
+def plant_rebound_state(monkeypatch):
+    def call(self, batch):
+        ratios = functions.bone_ratios(batch.real, batch.depth, *self._ends)
+        new = ratios.array.mean(axis=0)
+        xp = chainer.backend.get_array_module(new)
+        # Not written into the array that the recording reads.
+        self.mean = xp.where(xp.isnan(self.mean), new, self.mean * 0.9 + new * 0.1)
+        return {'bones': functions.mean_squared_error(ratios, ratios.array * 0 + self.mean)}
+
+    monkeypatch.setattr(regularizers.BoneRatios, '__call__', call)
+
+
+def plant_a_count_in_python(monkeypatch):
+    calls = []
+
+    def loss(real, depth, joints):
+        calls.append(joints)
+        return functions.mean_squared_error(depth * float(len(calls)), depth.array * 0)
+
+    monkeypatch.setattr(functions, 'angle_loss', loss)
+
+
+@pytest.mark.parametrize('plant', [plant_rebound_state, plant_a_count_in_python])
+def test_a_planted_fault_is_found_by_the_replay(plant, monkeypatch):
+    plant(monkeypatch)
+    with pytest.raises(AssertionError, match='Mismatch|not equal'):
+        check_replay('plus')
+
+
+# Each function's kernels, forward and back, against its NumPy form. ---------------------------
+
+JOINTS, (CHILDREN, PARENTS) = H36M17.angle_joints, np.array(H36M17.bones).T
+N = 5
+FUNCTIONS = {
+    'rotate': (lambda xy, z, t: functions.rotate(xy, z, t), [(N, 17, 2), (N, 17)], [(N,)]),
+    'rotate_pitched': (
+        lambda xy, z, p, t: functions.rotate(xy, z, t, p), [(N, 17, 2), (N, 17), ()], [(N,)],
+    ),
+    'generator_loss': (functions.generator_loss, [(N, 1)], []),
+    'discriminator_loss': (functions.discriminator_loss, [(N, 1), (N, 1)], []),
+    'halves': (functions.halves, [(2 * N, 1)], []),
+    'angle_loss': (lambda z, xy: functions.angle_loss(xy, z, JOINTS), [(N, 17)], [(N, 17, 2)]),
+    'bone_ratios': (
+        lambda z, xy, c, p: functions.bone_ratios(xy, z, c, p),
+        [(N, 17)], [(N, 17, 2), CHILDREN, PARENTS],
+    ),
+    'rescale': (functions.rescale, [(N, 17, 2)], []),
+    'mean_squared_error': (functions.mean_squared_error, [(N, 17), (N, 17)], []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('dtype', ['f', 'd'])
+@pytest.mark.parametrize('name', FUNCTIONS)
+def test_kernels_do_what_numpy_does(name, dtype, rng):
+    function, shapes, constants = FUNCTIONS[name]
+    inputs = [rng.normal(size=shape).astype(dtype) for shape in shapes]
+    constants = [
+        rng.normal(size=c).astype(dtype) if isinstance(c, tuple) else np.array(c, np.int64)
+        for c in constants
+    ]
+    results = []
+    for send in (np.copy, device_arrays.to_device):
+        variables = [chainer.Variable(send(array)) for array in inputs]
+        outputs = function(*variables, *map(send, constants))
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        weights = np.random.default_rng(0)  # of a sum, so that each output has its gradient
+        for y in outputs:
+            y.grad = send(weights.normal(size=y.shape).astype(dtype))
+        chainer.backward(outputs)
+        results.append([y.array for y in outputs] + [x.grad for x in variables])
+    tolerance = 1e-5 if dtype == 'f' else 1e-12
+    for expected, found in zip(*results):
+        found = device_arrays.to_host(found)
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_accuracy_on_either(rng):
+    logits = [rng.normal(size=(7, 1)).astype('f') for _ in range(2)]
+    for losses in ((1.0, 2.0), (1.0, np.inf), (np.nan, 1.0)):
+        losses = [np.array(loss, 'f') for loss in losses]
+        expected = functions.accuracy(*logits, *losses)
+        found = functions.accuracy(*map(device_arrays.to_device, [*logits, *losses]))
+        np.testing.assert_allclose([float(device_arrays.to_host(x)) for x in found], expected)

@@ -77,7 +77,7 @@ def check_ranks(options: TrainingOptions, size: int) -> None:
     if size > 1 and options.model == 'martinez':
         raise InputError(
             '--communicator: expected --model kudo, found martinez, whose batch normalisation '
-            'and dropout would differ from those of one process'
+            'and dropout would not be those of one process'
         )
 
 

@@ -18,8 +18,6 @@ from pathlib import Path
 from lifting import where  # puts the project on the path
 from runs import PROTOCOLS, call, curve, measure, second_half, spread, train
 
-import train as train_script
-
 ALONE = {
     'pitch': ['--camera-pitch', 'learn'],
     'consistency': ['--consistency', '10', '1'],
@@ -143,27 +141,23 @@ def cost(options):
     """Time a step of each row, taking turns so that all see the same machine."""
     import chainer
 
-    from chainer_pose import datasets, devices, pose_file, trainers
+    from chainer_pose import pose_file
+    from chainer_pose.training.options import parse_options
+    from chainer_pose.training.trainer import make_trainer
 
-    data = pose_file.read(options.dataset, 'train')
-    rows, updaters = datasets.training_rows(data), {}
+    data, updaters = pose_file.read(options.dataset, 'train'), {}
     for row in options.rows:
         if row.startswith(CENTRED):
             continue
         arguments = ['--dataset', options.dataset, '--out', 'unused', '--iterations', '1000']
-        parsed = train_script.parse_options([*arguments, *ROWS[row]])
-        trainer = trainers.make_trainer(parsed, data, rows, None, devices.get_device(-1))
-        average = trainer.get_extension('moving_average') if parsed.ema else None
-        updaters[row] = trainer, average
+        parsed = parse_options([*arguments, *ROWS[row]])
+        updaters[row] = make_trainer(parsed, data, None, chainer.get_device('@numpy')).updater
     times = {row: [] for row in updaters}
     with chainer.using_config('type_check', False), chainer.Reporter().scope({}):
-        for repeat, row in itertools.product(range(options.cost), updaters):
-            trainer, average = updaters[row]
+        for repeat, row in itertools.product(range(options.cost + 1), updaters):
             for _ in range(11):
                 start = time.perf_counter()
-                trainer.updater.update()
-                if average:
-                    average(trainer)
+                updaters[row].update()
                 if repeat:  # the first round warms up
                     times[row].append(time.perf_counter() - start)
     print('| row | ms a step | of the first |\n| --- | ---: | ---: |')

@@ -22,7 +22,7 @@ import sys, time
 started = time.perf_counter()
 import chainer_pose, chainer
 imported = time.perf_counter()
-from chainer_pose import updaters
+from chainer_pose.training import updaters
 import train
 
 step = updaters.PoseGANUpdater.update

@@ -11,36 +11,28 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-from lifting import where  # puts the project on the path
-from step import Ours, reporting
+from lifting import where
+from sides import Ours, arguments
 
-from chainer_pose import devices, ranks
 from chainer_pose.sources import synthetic
+from chainer_pose.utils import comm as comm_module
+from chainer_pose.utils import devices
 
 
 def child(options):
     """One rank: time steps, taking turns with the batch sizes; the first rank prints."""
-    team = ranks.connect(options.communicator)
-    gpu = options.gpu if options.gpu < 0 else options.gpu + team.local_rank
-    device = devices.get_device(gpu)
-    device.use()
+    comm = comm_module.connect(options.communicator)
+    rank, size, local = (0, 1, 0) if comm is None else (comm.rank, comm.size, comm.intra_rank)
+    device = devices.get_device(options.gpu if options.gpu < 0 else options.gpu + local)
     data, rates = synthetic.make()['train'], []
-    with reporting():
+    with devices.using(device):
         for poses in options.poses:
-            options.batchsize = poses // team.size
-            ours = Ours(options, data, device, team)
-            for _ in range(3):
-                ours()
-            ours.wait()
-            start = time.perf_counter()
-            for _ in range(options.steps):
-                ours()
-            ours.wait()
-            rates.append(options.steps / (time.perf_counter() - start))
-    if team.rank == 0:
+            ours = Ours(arguments(options.n_unit, poses // size), data, device, comm)
+            ours.turn(3)
+            rates.append(1 / ours.turn(options.steps))
+    if rank == 0:
         print(*rates)
 
 
@@ -67,7 +59,7 @@ def main():
     parser.add_argument('--threads', type=int, default=1, help='of BLAS, a rank')
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--gpu', type=int, default=-1)
-    parser.add_argument('--communicator', choices=ranks.NAMES, help=argparse.SUPPRESS)
+    parser.add_argument('--communicator', choices=comm_module.NAMES, help=argparse.SUPPRESS)
     parser.add_argument('--child', action='store_true', help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:

@@ -81,9 +81,9 @@ class Ours(Side):
 
     @contextlib.contextmanager
     def running(self):
-        with super().running(), chainer.using_config('type_check', False):
-            with np.errstate(all='ignore'):
-                yield
+        config = chainer.using_config('type_check', False)
+        with super().running(), config, np.errstate(all='ignore'):
+            yield
 
 
 class Bare(Side):
@@ -140,7 +140,8 @@ class Before(Side):
         )  # fmt: skip
 
     def turn(self, steps):
-        print(steps, file=self._process.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):
+            print(steps, file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline()
         if not answer:
             sys.exit(f'before.py ended with status {self._process.wait()}')
@@ -148,5 +149,4 @@ class Before(Side):
 
     def close(self):
         """End the process."""
-        with self._process:
-            self._process.stdin.close()
+        self._process.communicate()

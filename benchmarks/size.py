@@ -10,11 +10,11 @@ import itertools
 import time
 
 import numpy as np
-from lifting import where  # puts the project on the path
-from step import Ours, reporting
+from lifting import where
+from sides import Ours, arguments
 
-from chainer_pose import devices
 from chainer_pose.sources import synthetic
+from chainer_pose.utils import devices
 
 
 def products(n_joints, n_unit, batch):
@@ -60,7 +60,7 @@ def limit(xp, shapes, repeats, wait):
 def step_seconds(ours, at_least):
     """Median seconds of a step."""
     times = []
-    with reporting():
+    with ours.running():
         ours()
         while len(times) < 3 or sum(times) < at_least:
             ours.wait()
@@ -79,23 +79,23 @@ def main():
     parser.add_argument('--gpu', type=int, default=-1)
     options = parser.parse_args()
     device = devices.get_device(options.gpu)
-    device.use()
     data = synthetic.make()['train']
     print(where())
     columns = 'units', 'batch', 'ms a step', 'steps a second', 'poses a second', 'GFLOP/s'
     print('|', ' | '.join([*columns, 'of the limit']), '|')
     print('|' + ' ---: |' * 7)
-    for n_unit, batchsize in itertools.product(options.units, options.batchsizes):
-        ours = Ours(argparse.Namespace(n_unit=n_unit, batchsize=batchsize), data, device)
-        seconds = step_seconds(ours, options.seconds)
-        shapes = products(len(data.skeleton), n_unit, batchsize)
-        best = limit(device.xp, shapes, 3 if seconds > 1 else 15, ours.wait)
-        work = sum(2 * n_out * n_in * b for part in shapes.values() for n_out, n_in, b in part)
-        print(
-            f'| {n_unit} | {batchsize} | {1000 * seconds:.1f} | {1 / seconds:.3g} | '
-            f'{batchsize / seconds:.0f} | {work / seconds / 1e9:.0f} | {best / seconds:.0%} |',
-            flush=True,
-        )
+    with devices.using(device):
+        for n_unit, batchsize in itertools.product(options.units, options.batchsizes):
+            ours = Ours(arguments(n_unit, batchsize), data, device)
+            seconds = step_seconds(ours, options.seconds)
+            shapes = products(len(data.skeleton), n_unit, batchsize)
+            best = limit(device.xp, shapes, 3 if seconds > 1 else 15, ours.wait)
+            work = sum(2 * n_out * n_in * b for part in shapes.values() for n_out, n_in, b in part)
+            print(
+                f'| {n_unit} | {batchsize} | {1000 * seconds:.1f} | {1 / seconds:.3g} | '
+                f'{batchsize / seconds:.0f} | {work / seconds / 1e9:.0f} | {best / seconds:.0%} |',
+                flush=True,
+            )
 
 
 if __name__ == '__main__':

@@ -18,10 +18,12 @@ import sys
 import time
 from collections import Counter
 
+# isort: split (chainer_pose, which adapts NumPy to Chainer, comes first)
 from lifting import where
 from sides import Bare, Before, Ours, Plain, arguments
 
-import chainer
+# isort: split
+import chainer  # after the package, which adapts NumPy to it
 import numpy as np
 
 from chainer_pose.sources import synthetic
@@ -200,7 +202,11 @@ def main():
             label, ratio = LABELS.get(name, name), rates['ours'] / rate
             print(f'| {batchsize} | {label} | {1000 / rate:.2f} | {rate:.1f} | {ratio:.2f} |')
     if options.json:
-        ...
+        for rates in found.values():
+            rates.update({f'ratio_{n}': rates['ours'] / r for n, r in rates.items() if n != 'ours'})
+        with open(options.json, 'w') as file:
+            json.dump(found, file)
+            file.write('\n')
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 """The training step in PyTorch, for step.py: eager, and captured by hand in a CUDA graph."""
 
-import itertools
 import math
+import warnings
 
 import chainer
 import numpy as np
@@ -32,13 +32,11 @@ class Torch(Side):
         self.position = len(self.poses)
         self.real = self.poses[: options.batchsize].clone()
         self.angle = self.poses.new_empty(len(self.real), 1)
-        self.params, self.optimizers = {}, {}
+        self.params, self.optimizers, host = {}, {}, chainer.get_device('@numpy')
         for name, link in ours.links.items():
-            host = link.copy(mode='copy')
-            host.to_cpu()
             self.params[name] = [
-                torch.from_numpy(param.array).to(self.place).requires_grad_()
-                for _, param in sorted(host.namedparams())
+                torch.from_numpy(host.send(param.array).copy()).to(self.place).requires_grad_()
+                for _, param in sorted(link.namedparams())
             ]
             self.optimizers[name] = torch.optim.Adam(
                 self.params[name], lr=options.alpha, betas=(options.beta1, 0.999),
@@ -65,7 +63,7 @@ class Torch(Side):
         return {'gen': gen_loss, 'dis': dis_loss}, y_real, y_fake
 
     def _mlp(self, name, pose):
-        (w1, b1), (w2, b2), (w3, b3), (w4, b4) = itertools.batched(self.params[name], 2)
+        w1, b1, w2, b2, w3, b3, w4, b4 = self.params[name]
         h1 = F.leaky_relu(F.linear(pose.flatten(1), w1, b1), 0.2)
         h2 = F.leaky_relu(F.linear(h1, w2, b2), 0.2)
         h3 = F.leaky_relu(F.linear(h2, w3, b3) + h1, 0.2)
@@ -113,7 +111,8 @@ class TorchGraph(Torch):
         self.draw()
         beside = torch.cuda.Stream()
         beside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(beside):
+        with torch.cuda.stream(beside), warnings.catch_warnings():
+            warnings.simplefilter('ignore', UserWarning)  # Adam's, of steps out of a graph
             for _ in range(3):
                 self.learn(self.losses()[0])
         torch.cuda.current_stream().wait_stream(beside)

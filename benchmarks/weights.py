@@ -35,7 +35,7 @@ def pack(run, name, skeleton):
     layers = [run_directory.load_generator(saved[n]).generator for n in chosen]
     options = run_directory.read_options(run)
     train = pose_file.read(datasets.find(options['dataset']), 'train', options['keypoints'])
-    prior = imputation.Moments().add(datasets.training_rows(train)).prior()
+    prior = imputation.Moments().add(datasets.training_poses(train)).prior()
     mean = layers[0]
     for path, parameter in mean.namedparams():
         stacked = [dict(other.namedparams())[path].array for other in layers]

@@ -161,6 +161,11 @@ def load_snapshot(path: StrPath, trainer: chainer.training.Trainer) -> None:
         InputError: if the file is not a snapshot of such a trainer.
     """
     arrays = read_arrays(path)
+    if 'updater/iteration' in arrays and 'updater/version' not in arrays:
+        raise InputError(
+            f'{path}: expected a snapshot of this version, found one of before it, which cannot be '
+            f'resumed; generators (gen_N.npz) of before load'
+        )
     try:
         NpzDeserializer(arrays).load(trainer)
     except Exception as error:  # every part of a trainer reads its own, and raises its own

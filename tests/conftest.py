@@ -1,9 +1,13 @@
 """What the tests share: small data, real data where it is present, the scripts."""
 
 import os
+import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # two workers' threads wait for each other
 
 import numpy as np
 import pytest
@@ -65,21 +69,30 @@ def script():
             capture_output=True,
             text=True,
             timeout=300,
-            env={**os.environ, 'OMP_NUM_THREADS': '1', **environment},
+            env={**os.environ, **environment},
         )
 
     return run
 
 
-@pytest.fixture(scope='session')
-def refusal(script):
-    """Run a script that must refuse: status 2, one line on standard error."""
+@pytest.fixture
+def refusal(monkeypatch, capsys):
+    """Run a script, in this process, that must refuse: status 2, one line on standard error."""
 
-    def run(*arguments, **environment):
-        finished = script(*arguments, **environment)
-        assert finished.returncode == 2, finished.stderr
-        assert finished.stderr.count('\n') == 1, finished.stderr
-        assert 'Traceback' not in finished.stderr
-        return finished.stderr
+    def run(name, *arguments, **environment):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, 'argv', [name, *map(str, arguments)])
+            for key, value in environment.items():
+                patch.setenv(key, value)
+            handler = signal.getsignal(signal.SIGTERM)
+            try:
+                with pytest.raises(SystemExit) as ended:
+                    runpy.run_path(str(ROOT / name), run_name='__main__')
+            finally:
+                signal.signal(signal.SIGTERM, handler)
+        line = capsys.readouterr().err
+        assert ended.value.code == 2, line
+        assert line.count('\n') == 1, line
+        return line
 
     return run

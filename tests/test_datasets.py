@@ -7,13 +7,16 @@ from chainer_pose.errors import InputError
 
 
 def iterator(n=10, batchsize=4, seed=3):
-    rows = np.arange(n, dtype='f')[:, None]
-    return datasets.PoseIterator(rows, batchsize, np.random.default_rng(seed))
+    arrays = np.arange(n, dtype='f'), -np.arange(n)[:, None]
+    return datasets.PoseIterator(arrays, batchsize, np.random.default_rng(seed))
+
+
+def numbers(it, batches=1):
+    return np.concatenate([it.next()[0] for _ in range(batches)])
 
 
 def test_every_pose_is_drawn_once_an_epoch():
-    it = iterator()
-    drawn = np.concatenate([it.next() for _ in range(5)]).ravel()
+    drawn = numbers(iterator(), 5)
     assert sorted(drawn[:10]) == list(range(10))
     assert sorted(drawn[10:]) == list(range(10))
     assert list(drawn[:10]) != list(drawn[10:])
@@ -23,28 +26,27 @@ def test_epochs_are_counted_as_chainer_counts_them():
     ours = iterator()
     theirs = chainer.iterators.SerialIterator(list(range(10)), 4)
     for _ in range(12):
-        assert len(ours.next()) == len(theirs.next())
+        assert len(ours.next()[0]) == len(theirs.next())
         for name in ('epoch', 'is_new_epoch', 'epoch_detail', 'previous_epoch_detail'):
             assert getattr(ours, name) == getattr(theirs, name), name
 
 
-def test_batches_are_arrays_of_the_poses():
-    batch = iterator().next()
-    assert isinstance(batch, np.ndarray)
-    assert batch.shape == (4, 1)
+def test_batches_are_tuples_of_what_belongs_together():
+    first, second = iterator().next()
+    assert (first.shape, second.shape) == ((4,), (4, 1))
+    np.testing.assert_array_equal(first, -second[:, 0])
 
 
 def test_a_batch_larger_than_the_data_repeats_them():
     it = iterator(n=3, batchsize=8)
-    drawn = it.next().ravel()
+    drawn = numbers(it)
     assert [list(drawn).count(i) >= 2 for i in range(3)] == [True] * 3
     assert len(drawn) == 8
     assert it.epoch == 2
 
 
 def test_one_pose():
-    it = iterator(n=1, batchsize=2)
-    np.testing.assert_array_equal(it.next(), [[0], [0]])
+    np.testing.assert_array_equal(numbers(iterator(n=1, batchsize=2)), [0, 0])
 
 
 def test_an_iterator_goes_on_where_it_was_saved():
@@ -52,20 +54,18 @@ def test_an_iterator_goes_on_where_it_was_saved():
     for _ in range(3):
         it.next()
     saved = chainer.serializers.npz.serialize(it)
-    expected = [it.next() for _ in range(9)]
+    expected = numbers(it, 9)
     other = iterator(seed=99)
     chainer.serializers.NpzDeserializer(saved).load(other)
-    for batch in expected:
-        np.testing.assert_array_equal(other.next(), batch)
+    np.testing.assert_array_equal(numbers(other, 9), expected)
     assert other.epoch_detail == it.epoch_detail
 
 
-def test_training_rows_are_normalised(small_splits):
+def test_training_poses_are_normalised(small_splits):
     data = small_splits['train']
-    rows = datasets.training_rows(data)
-    assert rows.shape == (len(data), 34)
-    assert rows.dtype == np.float32
-    poses = rows.reshape(-1, 17, 2)
+    poses = datasets.training_poses(data)
+    assert poses.shape == (len(data), 17, 2)
+    assert poses.dtype == np.float32
     assert not poses[:, data.skeleton.root].any()
     np.testing.assert_allclose(geometry.scale(poses, data.skeleton.root), 1, rtol=1e-5)
 
@@ -76,7 +76,7 @@ def test_poses_with_missing_joints_or_without_size_are_left_out(flat_data):
     flat_data.pose2d[7] = 100
     usable = datasets.usable(flat_data)
     assert list(np.flatnonzero(~usable)) == [2, 7]
-    assert len(datasets.training_rows(flat_data)) == 10
+    assert len(datasets.training_poses(flat_data)) == 10
 
 
 def test_filled_joints_count_as_there(flat_data):
@@ -91,7 +91,7 @@ def test_filled_joints_count_as_there(flat_data):
 def test_no_usable_pose_is_refused(flat_data):
     flat_data.valid = np.zeros((12, 17), bool)
     with pytest.raises(InputError, match='found none among 12'):
-        datasets.training_rows(flat_data)
+        datasets.training_poses(flat_data)
 
 
 def test_hold_out_takes_whole_clips(small_splits, rng):
@@ -131,20 +131,27 @@ def test_synthetic_is_made_when_needed(tmp_path, monkeypatch):
     assert datasets.find('synthetic').stat().st_mtime_ns == made
 
 
-def test_labelled_rows_give_back_the_truth_under_the_papers_protocol(small_splits):
+def test_labelled_poses_give_back_the_truth_under_the_papers_protocol(small_splits):
     """Lifted by these depths, only x and y of the perspective view are off."""
     data = small_splits['test']
-    labelled = datasets.labelled_rows(data)
-    rows, depth = labelled[:, :34], labelled[:, 34:]
-    np.testing.assert_array_equal(rows, datasets.training_rows(data))
+    pose, depth = datasets.labelled_poses(data)
+    np.testing.assert_array_equal(pose, datasets.training_poses(data))
     size = geometry.scale(data.pose3d[:, :, :2], 0)
     centred = geometry.center(data.pose3d, 0)
     np.testing.assert_allclose(depth * size[:, None], centred[:, :, 2], atol=0.1)
 
 
-def test_labels_need_3d(flat_data):
-    with pytest.raises(InputError, match='flat: expected pose3d to learn depth from, found 2D'):
-        datasets.labelled_rows(flat_data)
+def test_pixel_poses_are_as_measured_about_the_root(small_splits):
+    data = small_splits['test']
+    pose2d, pose3d = datasets.pixel_poses(data)
+    np.testing.assert_array_equal(pose2d, data.pose2d)
+    np.testing.assert_allclose(pose3d, data.pose3d - data.pose3d[:, :1], atol=1e-3)
+
+
+@pytest.mark.parametrize('read', [datasets.labelled_poses, datasets.pixel_poses])
+def test_labels_need_3d(flat_data, read):
+    with pytest.raises(InputError, match='flat: expected pose3d to learn from, found 2D only'):
+        read(flat_data)
 
 
 @pytest.mark.parametrize('fraction', [0.001, 0.1, 0.5, 1.0])

@@ -1,22 +1,23 @@
 import numpy as np
 import pytest
 
-from chainer_pose import functions, geometry, imputation
+from chainer_pose import geometry, imputation
 
 
 @pytest.fixture
 def people(rng):
     """Poses of eight joints that move in three ways only, and their prior."""
     modes = rng.normal(size=(3, 16))
-    rows = rng.normal(size=16) + rng.normal(size=(500, 3)) @ modes * 0.3
-    rows[:, :2] = 0  # the root
-    normal = geometry.normalize(functions.from_rows(rows), 0)[0]
-    return normal, imputation.Moments().add(functions.to_rows(normal)).prior()
+    pose = (rng.normal(size=16) + rng.normal(size=(500, 3)) @ modes * 0.3).reshape(500, 8, 2)
+    pose[:, 0] = 0  # the root
+    normal = geometry.normalize(pose, 0)[0]
+    return normal, imputation.Moments().add(normal).prior()
 
 
 def test_moments_are_the_mean_and_covariance_of_all_parts(rng):
-    rows = rng.normal(size=(50, 6))
-    prior = imputation.Moments().add(rows[:20]).add(rows[20:]).prior()
+    pose = rng.normal(size=(50, 3, 2))
+    prior = imputation.Moments().add(pose[:20]).add(pose[20:]).prior()
+    rows = pose.reshape(50, 6)
     np.testing.assert_allclose(prior.mean, rows.mean(axis=0))
     np.testing.assert_allclose(prior.covariance, np.cov(rows.T, bias=True))
 

@@ -13,8 +13,8 @@ COCO = skeleton.named('coco17')
 
 @pytest.fixture
 def known(rng):
-    rows = rng.normal(size=(200, 34))
-    return lifter.Lifter(links.Generator(17, 32, 0.3, rng), H36M17, Moments().add(rows).prior())
+    prior = Moments().add(rng.normal(size=(200, 17, 2))).prior()
+    return lifter.Lifter(links.Generator(17, 32, 0.3, rng), H36M17, prior)
 
 
 @pytest.fixture
@@ -38,8 +38,7 @@ def test_xy_is_the_input_about_the_root_and_z_the_generators(known, poses):
     np.testing.assert_allclose(pose3d[:, :, :2], centred, atol=1e-3)
     assert not pose3d[:, 0].any()
     size = geometry.scale(poses, 0)
-    rows = (centred / size[:, None, None]).reshape(5, 34).astype('f')
-    depth = known.generator(rows).array
+    depth = known.generator((centred / size[:, None, None]).astype('f')).array
     np.testing.assert_allclose(
         pose3d[:, :, 2], (depth - depth[:, :1]) * size[:, None], rtol=1e-4, atol=1e-3
     )
@@ -104,8 +103,7 @@ def test_sin_beta_tells_the_mirror_image(known, poses):
     from chainer_pose import functions
 
     lifted = known.lift(poses)
-    rows, depth = lifted.pose2d.reshape(5, 34), lifted.pose3d[:, :, 2]
-    expected = functions.sin_beta(rows, depth, H36M17.angle_joints).array
+    expected = functions.sin_beta(lifted.pose2d, lifted.pose3d[:, :, 2], H36M17.angle_joints)
     np.testing.assert_allclose(lifted.sin_beta, expected, rtol=1e-3, atol=1e-4)
 
 

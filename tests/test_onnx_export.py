@@ -21,9 +21,9 @@ def test_onnxruntime_agrees_on_any_batch(known, tmp_path, rng):
     session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
     assert [value.name for value in session.get_inputs()] == ['rows']
     for n in (1, 3, 257):
-        rows = rng.normal(size=(n, 34)).astype('f')
-        (depth,) = session.run(['depth'], {'rows': rows})
-        np.testing.assert_allclose(depth, known.generator(rows).array, rtol=0, atol=1e-5)
+        pose = rng.normal(size=(n, 17, 2)).astype('f')
+        (depth,) = session.run(['depth'], {'rows': pose.reshape(n, 34)})
+        np.testing.assert_allclose(depth, known.generator(pose).array, rtol=0, atol=1e-5)
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata['joints']) == list(H36M17.names)
     assert metadata['root'] == 'Hip'
@@ -37,9 +37,9 @@ def test_the_ready_weights_too(tmp_path, rng):
     session = onnxruntime.InferenceSession(
         str(tmp_path / 'g.onnx'), providers=['CPUExecutionProvider']
     )
-    rows = rng.normal(size=(16, 34)).astype('f')
-    (depth,) = session.run(None, {'rows': rows})
-    np.testing.assert_allclose(depth, ready.generator(rows).array, rtol=0, atol=1e-5)
+    pose = rng.normal(size=(16, 17, 2)).astype('f')
+    (depth,) = session.run(None, {'rows': pose.reshape(16, 34)})
+    np.testing.assert_allclose(depth, ready.generator(pose).array, rtol=0, atol=1e-5)
 
 
 def test_without_onnx_one_line_says_what_to_install(known, tmp_path, monkeypatch):

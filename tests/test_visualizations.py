@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from chainer_pose import links, martinez, visualizations
+from chainer_pose import links, visualizations
 from chainer_pose.errors import InputError
 from chainer_pose.skeleton import H36M17, Skeleton
 
@@ -149,7 +149,7 @@ def test_bars_stand_by_action_and_gaps_stay_gaps():
 
 def test_several_generators_side_by_side(generator, small_splits, rng):
     shown = visualizations.choose(small_splits['test'], 2)
-    named = {'one': generator, 'other': martinez.Martinez(17, 8, rng)}
+    named = {'one': generator, 'other': links.Martinez(17, 8, rng)}
     axes = visualizations.pose_sheet(named, shown, turned=False).axes
     titles = [axis.get_title() for axis in axes if axis.get_title()]
     assert titles == ['2D input', 'truth', 'one', 'other']

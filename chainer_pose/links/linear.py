@@ -81,9 +81,13 @@ class Weight(chainer.Parameter):
         super().cleargrad()
 
     def __copy__(self):
-        return self._copy_to(Weight())
+        self._add_product()
+        copied = self._copy_to(Weight())
+        copied.factors = []  # its own list
+        return copied
 
     def __reduce__(self):
+        self._add_product()
         return _recover, super().__reduce__()
 
 

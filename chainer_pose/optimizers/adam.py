@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import chainer
 import numpy as np
@@ -117,7 +117,7 @@ class Adam(chainer.optimizers.Adam):
             RuntimeError: if `when` is a GPU's and there is a hook to be called after the step,
                 which would change weights that rest.
         """
-        on_device = is_on_device(when)
+        on_device = not isinstance(when, bool) and is_on_device(when)
         rests = not on_device and not when
         if rests or loss is not None:
             self.target.cleargrads()

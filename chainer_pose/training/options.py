@@ -17,6 +17,7 @@ from typing import Any
 
 from chainer_pose import cli, run_directory
 from chainer_pose.errors import InputError
+from chainer_pose.utils import comm
 
 # What --preset stands for.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -122,7 +123,7 @@ class TrainingOptions:
         eagerly, for debugging (default: yes)""", resumable=True)
     communicator: str | None = _run(None, """train with ChainerMN, under mpiexec -n N: on CPUs,
         or on GPUs from --gpu on, one for each process; N processes with --batchsize B/N train as
-        one does with B (default: one process)""", choices=('naive', 'pure_nccl'))
+        one does with B (default: one process)""", choices=comm.NAMES)
     seed: int = _run(0, """seed of the weights, the order of the poses and the angles; on the CPU
         the same seed gives the same run bit for bit (default: %(default)s)""", low=0)
     ranks: int = _run(1, 'number of processes that train', low=1, typed=False)

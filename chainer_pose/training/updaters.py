@@ -126,8 +126,8 @@ class PoseGANUpdater(RecordedUpdater):
 
     Reports, for each iteration; on a GPU, where reading a value blocks, their means over the
     iterations since `report` was last called:
-        * ``gen/loss``, eq. (2); ``gen/angle``, eq. (3), 0 without joints of it; ``gen/<name>``
-          of each regularizer, before its factor.
+        * ``gen/loss``, eq. (2); ``gen/angle``, eq. (3), absent without its joints;
+          ``gen/<name>`` of each regularizer, before its factor.
         * ``dis/loss``: loss of the discriminator, eq. (2).
         * ``dis/accuracy``, ``dis/accuracy/real``, ``dis/accuracy/fake``.
         * ``gen/updated``, ``dis/updated``: 1 where the gate let the network learn, 0 where not.
@@ -208,7 +208,8 @@ class PoseGANUpdater(RecordedUpdater):
         fake.unchain_backward()
         self.dis.update(dis_loss, when=train_dis)
         return {
-            'gen/loss': gen_loss, 'gen/angle': angle_loss, 'dis/loss': dis_loss,
+            'gen/loss': gen_loss, 'dis/loss': dis_loss,
+            **({'gen/angle': angle_loss} if self.joints else {}),
             **{name: loss for name, _, loss in added},
             'dis/accuracy': accuracy,
             'dis/accuracy/real': real_accuracy, 'dis/accuracy/fake': fake_accuracy,

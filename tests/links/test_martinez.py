@@ -3,23 +3,16 @@ import numpy as np
 import pytest
 from chainer import gradient_check
 
-from chainer_pose import (
-    datasets,
-    evaluation,
-    load_lifter,
-    martinez,
-    metrics,
-    optimizers,
-    run_directory,
-    updaters,
-)
+from chainer_pose import datasets, evaluation, load_lifter, metrics, optimizers, run_directory
 from chainer_pose.errors import InputError
+from chainer_pose.links import martinez
+from chainer_pose.training.updaters import SupervisedUpdater
 
 
 @pytest.fixture
 def network(rng, small_splits):
     network = martinez.Martinez(17, 16, rng)
-    network.standardize(martinez.rows_of(small_splits['train']))
+    network.standardize(*datasets.pixel_poses(small_splits['train']))
     return network
 
 
@@ -32,20 +25,20 @@ def test_five_layers_in_two_residual_blocks(network, rng):
         f'{layer}/norm/N' for layer in ('enter', 'a1', 'a2', 'b1', 'b2')
     }
     # Blocks whose last layers give nothing leave what came before them as it was.
-    rows = rng.normal(500, 90, (6, 34)).astype('f')
+    pose = rng.normal(500, 90, (6, 17, 2)).astype('f')
     with chainer.using_config('train', False):
         for layer in (network.a2, network.b2):
             layer.norm.gamma.array[:] = 0
             layer.norm.beta.array[:] = 0
-        entered = network.enter((rows - network.in_mean) / network.in_std)
+        entered = network.enter((pose.reshape(6, 34) - network.in_mean) / network.in_std)
         np.testing.assert_allclose(
-            network(rows).array, network.leave(entered).array, rtol=1e-5, atol=1e-5
+            network(pose).array, network.leave(entered).array, rtol=1e-5, atol=1e-5
         )
 
 
 def test_input_and_output_are_standardised(network, small_splits):
-    rows = martinez.rows_of(small_splits['train'])
-    for name, part in (('in', rows[:, :34]), ('out', rows[:, 34:])):
+    for name, pose in zip(('in', 'out'), datasets.pixel_poses(small_splits['train'])):
+        part = pose.reshape(len(pose), -1)
         mean, std = getattr(network, f'{name}_mean'), getattr(network, f'{name}_std')
         np.testing.assert_allclose(mean, part.mean(axis=0), rtol=1e-4, atol=1e-2)
         np.testing.assert_allclose(std, part.std(axis=0), rtol=1e-4, atol=1e-2)
@@ -53,10 +46,10 @@ def test_input_and_output_are_standardised(network, small_splits):
 
 
 def test_units_are_dropped_by_the_given_stream_only(network, rng):
-    rows = rng.normal(500, 90, (8, 34)).astype('f')
+    pose = rng.normal(500, 90, (8, 17, 2)).astype('f')
 
     def lifted(seed):
-        return network(rows, None if seed is None else np.random.default_rng(seed)).array
+        return network(pose, None if seed is None else np.random.default_rng(seed)).array
 
     np.testing.assert_array_equal(lifted(1), lifted(1))
     assert (lifted(1) != lifted(2)).any()
@@ -69,14 +62,15 @@ def test_units_are_dropped_by_the_given_stream_only(network, rng):
     np.testing.assert_allclose(dropped[kept], 2 * whole[kept], rtol=1e-6)
 
 
-def trained(network, rows, rng, iterations):
-    adam = optimizers.Adam(1e-3, 0.9).setup(network)
-    updater = updaters.SupervisedUpdater(
-        datasets.PoseIterator(rows, 64, rng), adam, martinez.loss, np.random.default_rng(3)
+def train(network, data, rng, iterations):
+    poses = datasets.pixel_poses(data)
+    network.standardize(*poses)
+    iterator, adam = datasets.PoseIterator(poses, 64, rng), optimizers.Adam(1e-3, 0.9)
+    updater = SupervisedUpdater(
+        iterator, adam.setup(network), martinez.loss, np.random.default_rng(3)
     )
     for _ in range(iterations):
         updater.update()
-    return network
 
 
 def test_weights_are_used_with_norm_one_and_stay_as_long_as_they_are(rng):
@@ -105,11 +99,9 @@ def test_gradient_of_shortened_weights(rng, length):
 
 def test_a_step_changes_weights_by_a_small_part_of_them(rng, small_splits):
     """Shortened in place, to a norm of 1, they would be of the size of Adam's step."""
-    rows = martinez.rows_of(small_splits['train'])
     network = martinez.Martinez(17, 1024, rng)
-    network.standardize(rows)
     before = network.copy(mode='copy')
-    trained(network, rows, rng, 1)
+    train(network, small_splits['train'], rng, 1)
     for old, new in zip(before.params(), network.params()):
         if new.name == 'W':
             change = np.linalg.norm(new.array - old.array)
@@ -118,10 +110,8 @@ def test_a_step_changes_weights_by_a_small_part_of_them(rng, small_splits):
 
 def test_it_learns_its_training_data(rng, small_splits):
     data = small_splits['train']
-    rows = martinez.rows_of(data)
     network = martinez.Martinez(17, 128, rng)
-    network.standardize(rows)
-    trained(network, rows, rng, 1000)
+    train(network, data, rng, 1000)
     flat = evaluation.evaluate(None, data).scores['kudo'].average
     assert evaluation.evaluate(network, data).scores['kudo'].average < 0.7 * flat
 
@@ -154,8 +144,3 @@ def test_its_file_rebuilds_it_and_lifts_no_strangers(network, small_splits, tmp_
     run_directory.write_generator(path, stored, data.skeleton)
     with pytest.raises(InputError, match=r'expected b1/linear/W of floats of shape \(16, 16\)'):
         run_directory.load_generator(path)
-
-
-def test_2d_only_data_are_refused(flat_data):
-    with pytest.raises(InputError, match='flat: expected pose3d to learn from, found 2D only'):
-        martinez.rows_of(flat_data)

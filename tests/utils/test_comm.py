@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import train
-from chainer_pose import linear, links, ranks
+from chainer_pose.utils import comm
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
 MPIEXEC = shutil.which('mpiexec', path=PATH)
 SHORT = ('--iterations', '6', '--n-unit', '16', '--log-interval', '3', '--evaluate-interval', '6',
@@ -32,7 +31,6 @@ def mpirun(small_file):
             [MPIEXEC, '-n', str(n), sys.executable, 'train.py', '--dataset', small_file,
              '--communicator', 'naive', *map(str, arguments)],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, 'OMP_NUM_THREADS': '1'},
         )  # fmt: skip
 
     return start
@@ -133,51 +131,11 @@ def test_martinez_is_for_one(mpirun, tmp_path):
     assert 'expected --model kudo, found martinez' in err
 
 
-class Threads:
-    """What `ranks.Ranks` needs of a communicator, with the other rank's items known."""
-
-    rank, size, intra_rank = 0, 2, 0
-
-    def __init__(self, other):
-        self.mpi_comm = self
-        self._other = other
-
-    def allgather(self, item):
-        return [item, self._other]
-
-
-@pytest.mark.parametrize('batch', [2, 64])
-def test_gradients_of_ranks_are_their_mean(rng, batch):
-    link = links.Generator(3, 8, 0.1, rng)
-    shapes = [(linear.Product, (8, batch), (batch, 8)), (None, (8,), None)]
-
-    def draw():
-        product = linear.Product(*(rng.normal(size=shape).astype('f') for shape in shapes[0][1:]))
-        return [product, rng.normal(size=8).astype('f'), None]
-
-    params = [link.l2.W, link.l2.b, link.l1.b]
-    own, other = draw(), draw()
-    sent = [ranks.Ranks(Threads(None))._slim(gradient) for gradient in other]
-    assert isinstance(sent[0], linear.Product) == (batch == 2)
-    team = ranks.Ranks(Threads(sent))
-    found = team.gradients(list(zip(params, own)), [link])
-    assert [param for param, _ in found] == params
-    product, bias, nothing = (gradient for _, gradient in found)
-    whole = product.multiply() if batch == 2 else product
-    expected = (own[0].multiply() + other[0].multiply()) / 2
-    np.testing.assert_allclose(whole, expected, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(bias, (own[1] + other[1]) / 2)
-    assert nothing is None
-
-
-def test_the_names_that_train_takes():
-    assert ranks.NAMES == train.COMMUNICATORS
-
-
 def test_alone():
-    assert ranks.connect(None) is ranks.ALONE
-    assert ranks.ALONE.mean([1.5, np.array([2.0])]) == [1.5, np.array([2.0])]
-    np.testing.assert_array_equal(ranks.ALONE.part(np.arange(4)), np.arange(4))
+    assert comm.connect(None) is None
+    assert comm.mean(1.5, None) == 1.5
+    assert comm.gather([1], None) == [1]
+    np.testing.assert_array_equal(comm.own_part(np.arange(4), None), np.arange(4))
 
 
 def test_without_mpi(refusal, small_file, tmp_path):

@@ -1,8 +1,8 @@
 import pytest
 from chainer.backends import cuda
 
-from chainer_pose import devices
 from chainer_pose.errors import InputError
+from chainer_pose.utils import devices
 
 
 def test_the_cpu():

@@ -1,0 +1,90 @@
+"""Files of commit 2aebe78, in data/before: what loads, what does not, what comes of them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import chainer
+import numpy as np
+import pytest
+
+import evaluate
+import predict
+import train
+from chainer_pose import datasets, run_directory
+from chainer_pose.errors import InputError
+from chainer_pose.skeleton import H36M17
+from chainer_pose.training.angle_iterator import AngleIterator
+from chainer_pose.training.trainer import STREAMS
+from chainer_pose.utils import random_state
+
+ROOT = Path(__file__).resolve().parent.parent
+BEFORE = ROOT / 'tests' / 'data' / 'before'
+EVALUATED = json.loads((BEFORE / 'evaluate.json').read_text())
+
+
+@pytest.fixture(autouse=True)
+def there(monkeypatch):
+    monkeypatch.chdir(BEFORE)  # names in the files are relative
+
+
+def assert_close(found, expected):
+    """Equal, but for numbers: to 1e-3 (mm, px), which may be the last digit printed."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        found, expected = list(found.values()), list(expected.values())
+    if isinstance(expected, list):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected):
+            assert_close(one, other)
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, abs=1.001e-3)
+    else:
+        assert found == expected
+
+
+@pytest.mark.parametrize('path', BEFORE.glob('*/gen_20.npz'), ids=lambda path: path.parent.name)
+def test_generators_load(path):
+    generator, skeleton, prior = run_directory.load_generator(path)
+    assert skeleton == H36M17
+    assert prior is not None
+    with np.load(path) as file:
+        for name, param in generator.namedparams():
+            np.testing.assert_array_equal(param.array, file[name[1:]])
+
+
+@pytest.mark.parametrize('mode', EVALUATED)
+def test_errors_are_as_they_were(mode, tmp_path):
+    arguments = f'--snapshot {mode} --dataset poses.h5 --protocol all --format json --output'
+    evaluate.main([*arguments.split(), str(tmp_path / 'found.json')])
+    assert_close(json.loads((tmp_path / 'found.json').read_text()), EVALUATED[mode])
+
+
+def test_predictions_are_as_they_were(tmp_path):
+    keypoints = str(ROOT / 'examples' / 'keypoints.json')
+    arguments = ['--snapshot', 'paper', '--input', keypoints, '--write', 'json']
+    predict.main([*arguments, '--out', str(tmp_path)])
+    found = json.loads((tmp_path / 'poses.json').read_text())
+    assert_close(found, json.loads((BEFORE / 'predictions.json').read_text()))
+
+
+def test_a_seed_draws_what_it_drew():
+    rng = random_state.streams(3, STREAMS)
+    angles = AngleIterator(16, rng['angles'], chainer.get_device('@numpy'))
+    iterator = datasets.PoseIterator((np.arange(120),), 16, rng['shuffle'])
+    with np.load('draws.npz') as file:
+        drawn = dict(file)
+    for i in range(len(drawn['angle'])):
+        np.testing.assert_array_equal(angles.next(), drawn['angle'][i])
+        np.testing.assert_array_equal(iterator.next()[0], drawn['index'][i])
+        assert (iterator.epoch, iterator.is_new_epoch) == (
+            drawn['epoch'][i], drawn['is_new_epoch'][i],
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize('mode', ['paper', 'plus'])
+def test_a_trainers_snapshot_is_refused_in_a_line(mode, tmp_path):
+    run = shutil.copytree(mode, tmp_path / 'run')
+    message = r'run/snapshot_20\.npz: expected a snapshot of this version, found one of before it'
+    with pytest.raises(InputError, match=rf'{message}.* cannot be resumed.*gen_N\.npz'):
+        train.main(['--resume', str(run), '--iterations', '40'])

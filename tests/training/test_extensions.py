@@ -1,0 +1,59 @@
+import types
+
+import chainer
+import pytest
+
+from chainer_pose import datasets, evaluation, links
+from chainer_pose.training.extensions import LogPlot, PoseEvaluator, PosePlot
+from chainer_pose.training.triggers import EveryAndLast
+
+
+@pytest.fixture(params=[links.Generator, links.Martinez])
+def generator(request, rng, small_splits):
+    generator = request.param(17, 16, rng=rng)
+    if isinstance(generator, links.Martinez):
+        generator.standardize(*datasets.pixel_poses(small_splits['train']))
+    return generator
+
+
+def trainer_at(iteration, out='.', log=()):
+    return types.SimpleNamespace(
+        updater=types.SimpleNamespace(iteration=iteration),
+        out=str(out),
+        get_extension=lambda name: types.SimpleNamespace(log=log),
+    )
+
+
+def test_the_evaluator_reports_the_average_and_every_action(generator, small_splits):
+    data = small_splits['test']
+    observation = {}
+    with chainer.Reporter().scope(observation):
+        PoseEvaluator(generator, data, batchsize=50)(trainer_at(1))
+    score = evaluation.evaluate(generator, data).scores['kudo']
+    assert observation.pop('validation/mpjpe') == pytest.approx(score.average, rel=1e-6)
+    expected = {f'validation/mpjpe/{name}': error for name, error in score.actions.items()}
+    assert observation == pytest.approx(expected, rel=1e-6)
+    assert {type(value) for value in observation.values()} == {float}
+
+
+def test_poses_are_drawn(generator, small_splits, flat_data, tmp_path):
+    for iteration, data in ((5, small_splits['test']), (6, flat_data)):
+        PosePlot(generator, data)(trainer_at(iteration, tmp_path))
+        picture = (tmp_path / 'poses' / f'{iteration}.png').read_bytes()
+        assert picture.startswith(b'\x89PNG')
+
+
+def test_the_log_is_plotted_where_it_has_something_to_plot(tmp_path):
+    log = [{'iteration': 1, 'a': 2.0}, {'iteration': 2, 'a': 1.0, 'b': 3.0}]
+    LogPlot(['a', 'b', 'c'], 'ab.png', 'mm')(trainer_at(2, tmp_path, log))
+    LogPlot(['c'], 'c.png', 'mm')(trainer_at(2, tmp_path, log))
+    assert [path.name for path in tmp_path.iterdir()] == ['ab.png']
+    assert (tmp_path / 'ab.png').read_bytes().startswith(b'\x89PNG')
+
+
+@pytest.mark.parametrize(
+    ('interval', 'last', 'fired'), [(4, 10, [4, 8, 10]), (5, 10, [5, 10]), (20, 3, [3])]
+)
+def test_every_and_last(interval, last, fired):
+    trigger = EveryAndLast(interval, last)
+    assert [i for i in range(1, last + 1) if trigger(trainer_at(i))] == fired

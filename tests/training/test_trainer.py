@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+
+from chainer_pose import run_directory
+from chainer_pose.training import trainer as trainers
+from chainer_pose.training.options import parse_options
+from chainer_pose.utils import devices
+
+SMALL = ('--out', 'unused', '--iterations', '4', '--n-unit', '8', '--batchsize', '4')
+
+
+def make(small_splits, *given, validation=None):
+    options = parse_options([*SMALL, *given])
+    return trainers.make_trainer(options, small_splits['train'], validation, devices.get_device(-1))
+
+
+@pytest.mark.parametrize(
+    ('given', 'weights'),
+    [
+        ([], {}),
+        (['--consistency', '10', '0'], {'consistency_2d': 10, 'consistency_depth': 0}),
+        (['--bone-weight', '100'], {'bones': 100}),
+        (['--mode', 'semi-supervised', '--depth-weight', '5'], {'depth': 5}),
+        (['--preset', 'plus'], {'consistency_2d': 10, 'consistency_depth': 1, 'bones': 100}),
+    ],
+)
+def test_the_regularizers_that_the_options_ask_for(small_splits, given, weights):
+    found = {}
+    for regularizer in make(small_splits, *given).updater.regularizers:
+        found |= regularizer.weights
+    assert found == weights
+
+
+def test_the_default_is_the_papers_method(small_splits):
+    updater = make(small_splits).updater
+    assert (updater.pitch, updater.average, updater.rescale_fakes) == (None, None, False)
+    assert (updater.angle_weight, updater.accuracy_cap) == (1, 0.9)
+    assert updater.joints == small_splits['train'].skeleton.angle_joints
+    assert set(updater.get_all_optimizers()) == {'gen', 'dis'}
+    assert updater.get_optimizer('gen').target.l4.W.array[0].any()
+    assert make(small_splits, '--angle-weight', '0').updater.joints is None
+
+
+def test_martinez_step_size_falls_by_4_percent_in_100000_iterations(small_splits, tmp_path):
+    given = '--mode', 'supervised', '--model', 'martinez', '--alpha', '0.01'
+    trainer = make(small_splits, *given, '--out', str(tmp_path))
+    trainer.run()
+    alpha = trainer.updater.get_optimizer('gen').alpha
+    assert alpha == pytest.approx(0.01 * 0.96 ** (4 / 100000), rel=1e-12)
+    assert alpha < 0.01
+
+
+def test_plus(small_splits):
+    trainer = make(small_splits, '--preset', 'plus')
+    optimizers = trainer.updater.get_all_optimizers()
+    assert optimizers['pitch'].target is trainer.updater.pitch
+    assert (optimizers['pitch'].alpha, optimizers['pitch'].weight_decay) == (1e-3, 0)
+    assert float(trainer.updater.pitch.angle.array) == 0
+    assert trainer.updater.average.average is not optimizers['gen'].target
+    assert not optimizers['gen'].target.l4.W.array[0].any()  # the root's depth
+
+
+def test_a_given_pitch_is_not_learned(small_splits):
+    updater = make(small_splits, '--camera-pitch', '-12.5').updater
+    assert 'pitch' not in updater.get_all_optimizers()
+    assert float(updater.pitch.angle.array) == pytest.approx(np.radians(-12.5))
+
+
+def test_labels_are_those_of_the_share(small_splits):
+    updater = make(small_splits, '--mode', 'supervised', '--labelled', '0.1').updater
+    n = len(small_splits['train'])
+    pose, depth = updater.get_iterator('main').arrays
+    assert len(pose) == len(depth) == round(0.1 * n)
+    updater = make(small_splits, '--mode', 'semi-supervised', '--labelled', '0.1').updater
+    assert len(updater.get_iterator('main').arrays[0]) == n
+    # The same clips for the same seed, whichever the mode.
+    for array, expected in zip(updater.get_iterator('labelled').arrays, (pose, depth)):
+        np.testing.assert_array_equal(array, expected)
+
+
+def test_old_seeds_keep_their_meaning():
+    assert trainers.STREAMS[:5] == ('gen', 'dis', 'shuffle', 'angles', 'holdout')
+
+
+def test_the_run_measures_the_average(script, small_file, tmp_path):
+    """gen_N.npz is the average that the snapshot holds beside the generator."""
+    run = tmp_path / 'run'
+    finished = script(
+        'train.py', '--dataset', small_file, '--out', run, '--iterations', 6, '--n-unit', 8,
+        '--ema', 0.9, '--snapshot-interval', 3, '--evaluate-interval', 6, '--log-interval', 6,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    snapshot = run_directory.read_arrays(run / 'snapshot_6.npz')
+    written = run_directory.read_arrays(run / 'gen_6.npz')
+    key = 'updater/model:gen/l2/W'
+    assert (written['l2/W'] != snapshot[key]).any()
+    average = next(k for k in snapshot if k.endswith('average/l2/W'))
+    np.testing.assert_array_equal(written['l2/W'], snapshot[average])
+
+
+@pytest.mark.parametrize(
+    ('given', 'log', 'evaluate', 'draw'),
+    [
+        # Every twentieth of a run, but not so often that it takes a tenth of the time.
+        (['--iterations', '100000'], 1000, 5000, 20000),
+        (['--iterations', '10000', '--batchsize', '16'], 500, 500, 4000),
+        (['--iterations', '200', '--batchsize', '1'], 10, 30, 4000),
+        (['--iterations', '200', '--log-interval', '7', '--evaluate-interval', '3',
+          '--draw-interval', '5'], 7, 3, 5),
+    ],
+)  # fmt: skip
+def test_intervals(small_splits, given, log, evaluate, draw):
+    assert len(small_splits['test']) == 120  # measured in the time of 24 steps of one pose
+    trainer = make(small_splits, *given, validation=small_splits['test'])
+    found = {name: entry.trigger for name, entry in trainer._extensions.items()}
+    assert found['read_reports'].interval == log
+    assert found['validation'].interval == evaluate
+    assert found['PosePlot'].interval == found['plot_loss'].interval == draw

@@ -1,0 +1,211 @@
+"""What the updaters do beside the step itself, which test_textbook.py compares with Chainer's."""
+
+import chainer
+import numpy as np
+import pytest
+
+from chainer_pose import datasets, functions, links
+from chainer_pose.errors import NonFiniteError
+from chainer_pose.optimizers import Adam
+from chainer_pose.skeleton import AngleJoints
+from chainer_pose.training import regularizers
+from chainer_pose.training.angle_iterator import AngleIterator
+from chainer_pose.training.updaters import PoseGANUpdater, SupervisedUpdater, labelled_loss
+
+JOINTS = AngleJoints(nose=0, neck=1, left_shoulder=2, right_shoulder=3)
+BONES = [(1, 0), (2, 1), (3, 1), (4, 0)]
+BATCH = 8
+
+
+def make_updater(
+    rng, poses=None, joints=JOINTS, regularized=(), learn=False, alpha=2e-4, n_unit=12, **options
+):
+    if poses is None:
+        poses = rng.normal(size=(BATCH, 5, 2)).astype('f')
+    n_joints = poses.shape[1]
+    nets = {
+        'gen': links.Generator(n_joints, n_unit, 0.3, rng),
+        'dis': links.Discriminator(n_joints, n_unit, 0.3, rng),
+    }
+    adams = {name: Adam(alpha, 0.5, 1e-2).setup(net) for name, net in nets.items()}
+    if learn:
+        adams['pitch'] = Adam(1e-3, 0.5).setup(options['pitch'])
+    batchsize = min(len(poses), 64)
+    iterators = {
+        'main': datasets.PoseIterator((poses,), batchsize, np.random.default_rng(1)),
+        'angles': AngleIterator(batchsize, np.random.default_rng(2), chainer.get_device('@numpy')),
+    }
+    chosen = [make(nets['gen']) for make in regularized]
+    return PoseGANUpdater(iterators, adams, joints, regularizers=chosen, **options)
+
+
+def parameters(updater):
+    return {
+        name + key: param.array.copy()
+        for name, optimizer in updater.get_all_optimizers().items()
+        for key, param in optimizer.target.namedparams()
+    }
+
+
+def update(updater):
+    observation = {}
+    with chainer.Reporter().scope(observation):
+        updater.update()
+    return observation
+
+
+def generators_loss(updater, monkeypatch):
+    """The whole loss of the generator in the next step, which changes no parameter."""
+    losses = []
+    with monkeypatch.context() as patch:
+        for optimizer in updater.get_all_optimizers().values():
+            patch.setattr(optimizer, 'update', lambda loss=None, when=True: losses.append(loss))
+        observation = update(updater)
+    return float(losses[0].array), observation
+
+
+@pytest.mark.parametrize(
+    ('accuracy', 'expected'),
+    [
+        (0.05, (False, True)),
+        (1 - 0.9, (True, True)),
+        (0.5, (True, True)),
+        (0.9, (True, True)),
+        (0.95, (True, False)),
+    ],
+)
+def test_the_gate(rng, monkeypatch, accuracy, expected):
+    updater = make_updater(rng)
+    monkeypatch.setattr(functions, 'accuracy', lambda *_: (np.float64(accuracy),) * 3)
+    before = parameters(updater)
+    observation = update(updater)
+    after = parameters(updater)
+    for name, updated in zip(('gen', 'dis'), expected):
+        assert observation[f'{name}/updated'] == updated
+        for key in before:
+            if key.startswith(name):
+                assert (after[key] != before[key]).any() == updated, key
+
+
+def test_reports(rng):
+    updater = make_updater(rng)
+    observation = update(updater)
+    assert set(observation) == {
+        'gen/loss', 'gen/angle', 'dis/loss', 'dis/accuracy', 'dis/accuracy/real',
+        'dis/accuracy/fake', 'gen/updated', 'dis/updated',
+    }  # fmt: skip
+    # Python floats: Chainer would average float32 in float32 and drift.
+    assert {type(value) for value in observation.values()} == {float}
+    both = observation['dis/accuracy/real'] + observation['dis/accuracy/fake']
+    assert observation['dis/accuracy'] == both / 2
+    assert {*updater.losses, *updater.shares} <= set(observation)
+    assert 'gen/angle' not in make_updater(rng, joints=None).losses
+
+
+def test_the_generators_loss_is_the_weighted_sum_of_what_is_reported(rng, monkeypatch):
+    updater = make_updater(
+        rng,
+        angle_weight=0.3,
+        regularized=[
+            lambda gen: regularizers.Consistency(gen, 3, 2),
+            lambda _: regularizers.BoneRatios(BONES, 7),
+        ],
+    )
+    weights = {
+        'gen/loss': 1, 'gen/angle': 0.3, 'gen/consistency_2d': 3, 'gen/consistency_depth': 2,
+        'gen/bones': 7,
+    }  # fmt: skip
+    assert updater.losses == (*weights, 'dis/loss')
+    update(updater)  # the bones of the first batch are their own mean
+    loss, observation = generators_loss(updater, monkeypatch)
+    parts = [weight * observation[name] for name, weight in weights.items()]
+    assert min(parts) > 0
+    assert loss == pytest.approx(sum(parts), rel=1e-5)
+
+
+@pytest.mark.parametrize('net', ['gen', 'dis'])
+def test_a_loss_that_is_not_finite_stops_before_any_step(rng, net):
+    updater = make_updater(rng)
+    update(updater)
+    updater.get_optimizer(net).target.l4.b.array[0] = np.nan
+    before = parameters(updater)
+    with (
+        np.errstate(invalid='ignore'),
+        pytest.raises(NonFiniteError, match=r'gen/loss is nan at iteration 2'),
+    ):
+        updater.update()
+    for key, array in parameters(updater).items():
+        np.testing.assert_array_equal(array, before[key])
+
+
+def test_a_toy_of_rods_learns_their_length(rng):
+    """Rods of length one at every heading: only the right depth keeps the length."""
+    pose = np.zeros((4096, 2, 2), 'f')
+    x = pose[:, 1, 0] = np.cos(rng.uniform(-np.pi, np.pi, 4096))
+    updater = make_updater(rng, pose, joints=None, alpha=1e-3, n_unit=32)
+    for _ in range(600):
+        updater.update()
+    depth = updater.gen.target(pose).array
+    length = np.hypot(x, depth[:, 1] - depth[:, 0])
+    assert np.abs(length - 1).mean() < 0.5 * np.abs(np.abs(x) - 1).mean()
+
+
+def test_rescaled_fakes_look_normalised_to_the_discriminator(rng, monkeypatch):
+    pose = rng.normal(size=(BATCH, 5, 2)).astype('f')
+    pose[:, 0] = 0  # the root
+    sizes = {}
+    for rescale in (False, True):
+        updater = make_updater(rng, pose, rescale_fakes=rescale)
+        dis, seen = updater.get_optimizer('dis').target, []
+        forward = dis.forward
+        monkeypatch.setattr(dis, 'forward', lambda x, f=forward, s=seen: (s.append(x), f(x))[1])
+        updater.update()
+        fake = seen[0].array[BATCH:]  # after the real ones
+        sizes[rescale] = np.linalg.norm(fake, axis=2).sum(axis=1) / 4
+    np.testing.assert_allclose(sizes[True], 1, rtol=1e-3)
+    assert np.abs(sizes[False] - 1).max() > 0.05
+
+
+def test_a_learned_pitch_follows_its_gradient(monkeypatch):
+    """The gradient of the generator's loss by the angle, against central differences."""
+
+    def make(degrees):
+        rng, pitch = np.random.default_rng(5), links.CameraPitch(degrees, learned=True)
+        pitch.angle.array = np.array(np.radians(degrees))
+        regularized = [lambda gen: regularizers.Consistency(gen, 3.0, 2.0)]
+        poses = rng.normal(size=(BATCH, 5, 2))
+        with chainer.using_config('dtype', np.float64):
+            return make_updater(rng, poses, regularized=regularized, pitch=pitch, learn=True)
+
+    losses = [generators_loss(make(degrees), monkeypatch)[0] for degrees in (5.01, 4.99)]
+    expected = (losses[0] - losses[1]) / np.radians(0.02)
+    updater = make(5.0)
+    assert update(updater)['camera/pitch'] == pytest.approx(5.0)
+    angle = updater.pitch.angle
+    # Adam's first step, with a beta1 of 0.5.
+    assert float(angle.update_rule.state['m']) == pytest.approx(0.5 * expected, rel=1e-4)
+    moved = float(angle.array) - np.radians(5.0)
+    assert moved == pytest.approx(-np.sign(expected) * 1e-3, rel=1e-4)
+
+
+def test_a_fixed_pitch_stays(rng):
+    updater = make_updater(rng, pitch=links.CameraPitch(12.0))
+    for _ in range(3):
+        assert update(updater)['camera/pitch'] == pytest.approx(12.0)
+
+
+def test_supervised_updates_learn_what_is_labelled(rng):
+    """Depth is the sum of x and y: learned from labels alone."""
+    pose = rng.normal(size=(512, 4, 2)).astype('f')
+    generator = links.Generator(4, 64, 0.1, rng)
+    updater = SupervisedUpdater(
+        datasets.PoseIterator((pose, pose.sum(axis=2)), 64, np.random.default_rng(1)),
+        Adam(3e-3, 0.9).setup(generator),
+        labelled_loss,
+        np.random.default_rng(2),
+    )
+    losses = [update(updater)['gen/supervised'] for _ in range(300)]
+    assert losses[-1] < 0.05 < 1 < losses[0]
+    generator.l1.W.array[:] = np.nan
+    with pytest.raises(NonFiniteError, match='gen/supervised is nan at iteration 301'):
+        updater.update()

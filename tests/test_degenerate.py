@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pytest
 
+import evaluate
+import train
 from chainer_pose import evaluation, geometry, links, pose_file
 from chainer_pose.lifter import Lifter
 from chainer_pose.skeleton import H36M17
@@ -32,19 +34,18 @@ def few(small_splits):
 
 
 @pytest.fixture
-def train_on(script, tmp_path):
+def train_on(tmp_path, capsys):
     """Train on splits and measure: the log's entries and the report of evaluate.py."""
 
-    def run(train, test, *options):
-        pose_file.write(tmp_path / 'few.h5', {'train': train, 'test': test})
-        out = tmp_path / 'run'
-        finished = script(
-            'train.py', '--dataset', tmp_path / 'few.h5', '--out', out, *SHORT, *options
-        )
-        assert (finished.returncode, finished.stderr) == (0, '')
-        measured = script('evaluate.py', '--snapshot', out, '--protocol', 'all', '--format', 'json')
-        assert measured.returncode == 0, measured.stderr
-        return json.loads((out / 'log').read_text()), json.loads(measured.stdout)
+    def run(poses, test, *options):
+        pose_file.write(tmp_path / 'few.h5', {'train': poses, 'test': test})
+        out, report = tmp_path / 'run', tmp_path / 'report.json'
+        given = ['--dataset', tmp_path / 'few.h5', '--out', out, *SHORT, *options]
+        train.main([*map(str, given)])
+        given = ['--snapshot', out, '--protocol', 'all', '--format', 'json', '--output', report]
+        evaluate.main([*map(str, given)])
+        assert capsys.readouterr().err == ''
+        return json.loads((out / 'log').read_text()), json.loads(report.read_text())
 
     return run
 
@@ -112,8 +113,8 @@ def test_a_joint_at_the_root_is_a_joint(few, train_on):
     def to_root(poses):
         poses[:, 5] = poses[:, 0]
 
-    train = few('train', range(20), pose2d=to_root)
-    log, report = train_on(train, few('test', range(10), pose2d=to_root))
+    poses = few('train', range(20), pose2d=to_root)
+    log, report = train_on(poses, few('test', range(10), pose2d=to_root))
     assert report['n_poses'] == 10
     assert all(map(math.isfinite, numbers_of(log) + numbers_of(report)))
 

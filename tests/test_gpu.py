@@ -14,6 +14,7 @@ from chainer.serializers import DictionarySerializer, NpzDeserializer
 from test_before import BEFORE, MODES, NOTHING_BUT_ROUNDING, arrays_of
 
 from chainer_pose import datasets, evaluation, geometry, links, pose_file
+from chainer_pose.errors import NonFiniteError
 from chainer_pose.training.extensions import PoseEvaluator
 from chainer_pose.training.options import load_options
 from chainer_pose.training.trainer import make_trainer
@@ -127,6 +128,17 @@ def test_twenty_updates_of_martinez_differ_by_rounding(gpu):
     gaps = [max(abs(found[k] - exact[k]).max() for k in exact) for found in (host, ours)]
     print(f'largest gap to double precision: CPU {gaps[0]:.2g}, GPU {gaps[1]:.2g}')
     assert gaps[1] <= 4 * gaps[0]
+
+
+def test_a_loss_that_is_not_finite_is_found_when_it_is_read(gpu):
+    updater = make_updater('paper', gpu)
+    run(updater, 5)
+    before = state(updater.get_optimizer('gen').target)
+    updater.get_iterator('main').arrays[0][...] = np.nan
+    run(updater, 3)
+    assert_same_state(state(updater.get_optimizer('gen').target), before)
+    with pytest.raises(NonFiniteError, match='is nan at iteration 8'):
+        updater.report(8)
 
 
 def test_a_capture_that_fails_goes_on_eagerly(gpu, capsys):

@@ -246,7 +246,7 @@ def test_a_skeleton_without_shoulders_says_so_once(script, flat_data, tmp_path):
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.count('without the angle loss') == 1
-    assert log_without_times(tmp_path / 'run')[0]['gen/angle'] == 0
+    assert 'gen/angle' not in log_without_times(tmp_path / 'run')[0]
 
 
 def test_diverged_training_ends_with_one_line_and_keeps_the_last_good_snapshot(

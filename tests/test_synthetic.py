@@ -144,7 +144,6 @@ def test_every_heading_occurs(synthetic_splits):
 def test_people_satisfy_the_angle(synthetic_splits):
     data = synthetic_splits['train']
     pose = geometry.normalize(data.pose3d, H36M17.root)[0]
-    rows = functions.to_rows(pose[:, :, :2])
     for sign, low, high in ((1, 0.97, 1), (-1, 0, 0.05)):
-        sines = functions.sin_beta(rows, sign * pose[:, :, 2], H36M17.angle_joints).array
+        sines = functions.sin_beta(pose[:, :, :2], sign * pose[:, :, 2], H36M17.angle_joints)
         assert low <= (sines >= 0).mean() <= high

@@ -20,9 +20,11 @@ _MOST = 24  # reports of a step; each has a letter for its type
 
 
 def _add(n):
-    inputs = ', '.join(f'{letter} x{i}' for i, letter in zip(range(n), string.ascii_uppercase))
-    sums = ''.join(f'sums[{i}] += x{i}; ' for i in range(n))
-    return Elementwise(inputs, 'raw float64 sums', f'{sums}sums[{_MOST}] += 1', 'add_reports')
+    """Kernel that adds n numbers, each in a thread of its own, and counts."""
+    inputs = ', '.join(f'raw {t} x{k}' for k, t in zip(range(n), string.ascii_uppercase))
+    numbers = ' : '.join(f'i == {k} ? (double)x{k}[0]' for k in range(n))
+    text = f'sums[i < {n} ? i : {_MOST}] += {numbers} : 1.0'
+    return Elementwise(inputs, 'raw float64 sums', text, 'add_reports')
 
 
 class ReportMeans:
@@ -43,7 +45,7 @@ class ReportMeans:
         self._names = tuple(report)
         values = [chainer.as_array(value) for value in report.values()]
         if is_on_device(self._sums):
-            _add(len(values))(*values, self._sums)
+            _add(len(values))(*values, self._sums, size=len(values) + 1)
         else:
             self._sums[: len(values)] += np.array(values, np.float64)
             self._sums[_MOST] += 1

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -107,7 +108,7 @@ def test_a_rank_that_dies_ends_the_job(mpirun, tmp_path):
     os.kill(max(ranks_of_it), signal.SIGKILL)
     out, err = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert 'KILLED' in (out + err).upper() or 'TERMINATION' in (out + err).upper()
+    assert re.search('killed|termination|abort', out + err, re.IGNORECASE)  # by who saw it first
 
 
 def _script(pid):

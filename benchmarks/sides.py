@@ -93,7 +93,7 @@ class Bare(Side):
         self.wait, self.running = ours.wait, ours.running
         iterators = (ours.updater.get_iterator(name) for name in ('main', 'angles'))
         (real,), angle = (iterator.next() for iterator in iterators)
-        self._step, self._batch = ours.updater._step, (real, angle)
+        self._step, self._batch = ours.updater.recorded, (real, angle)
 
     def __call__(self):
         self._step(*self._batch)

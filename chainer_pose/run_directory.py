@@ -85,7 +85,9 @@ def claim(out: StrPath, new: bool) -> Iterator[None]:
 
 _LOCK = '.lock'
 # By `files.atomic_path`, and by Chainer's LogReport, in a folder of its own.
-_HALF_WRITTEN = re.compile(r'\.(snapshot_\d+|gen_\w+|options)-\w{8}\.(npz|json)|log\w{8}')
+_HALF_WRITTEN = re.compile(
+    r'\.(snapshot_\d+|gen_\w+|options|loss|accuracy|validation)-\w{8}\.(npz|json|png)|log\w{8}'
+)
 
 
 def create(out: StrPath, options: Mapping[str, Any], skeleton: Skeleton) -> None:
@@ -163,8 +165,8 @@ def load_snapshot(path: StrPath, trainer: chainer.training.Trainer) -> None:
     arrays = read_arrays(path)
     if 'updater/iteration' in arrays and 'updater/version' not in arrays:
         raise InputError(
-            f'{path}: expected a snapshot of this version, found one of before it, which cannot be '
-            f'resumed; generators (gen_N.npz) of before load'
+            f'{path}: expected a snapshot of this version, found an older one, which cannot be '
+            f"resumed; its run's generators (gen_N.npz) still load"
         )
     try:
         NpzDeserializer(arrays).load(trainer)

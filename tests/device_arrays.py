@@ -484,8 +484,8 @@ POST_MAP(_s);
     return _Kernel(in_params, out_params, name, source, reduces=True)
 
 
-def dot(a, b, transa=False, transb=False, out=None, beta=0.0):
-    """As `chainer_pose.utils.cublas.dot`: op(a) op(b) + beta out, of C-contiguous matrices."""
+def dot(a, b, transa=False, transb=False, out=None):
+    """As `chainer_pose.utils.cublas.dot`: op(a) op(b), of C-contiguous matrices."""
     for x in (a, b) if out is None else (a, b, out):
         if not isinstance(x, DeviceArray):
             raise Mixed(f'dot of {type(x).__name__}')
@@ -497,7 +497,7 @@ def dot(a, b, transa=False, transb=False, out=None, beta=0.0):
     right = b._host.T if transb else b._host
     shape = left.shape[0], right.shape[1]
     if out is None:
-        out, beta = DeviceArray._of(np.empty(shape, a.dtype)), 0
+        out = DeviceArray._of(np.empty(shape, a.dtype))
     # Of either cuBLAS would make something.
     if left.shape[1] != right.shape[0] or out.shape != shape:
         raise ValueError(f'dot of {left.shape} and {right.shape} into {out.shape}')
@@ -505,8 +505,7 @@ def dot(a, b, transa=False, transb=False, out=None, beta=0.0):
         raise ValueError('dot into one of its factors')
 
     def multiply(host=out._host):
-        product = left @ right
-        host[...] = product + a.dtype.type(beta) * host if beta else product
+        host[...] = left @ right
 
     multiply()
     _note(multiply)

@@ -6,10 +6,8 @@ from pathlib import Path
 import chainer
 import numpy as np
 import pytest
-from chainer.serializers import NpzDeserializer
 
-from chainer_pose import datasets, pose_file, run_directory
-from chainer_pose.training.angle_iterator import AngleIterator
+from chainer_pose import pose_file
 from chainer_pose.training.options import load_options
 from chainer_pose.training.trainer import make_trainer
 

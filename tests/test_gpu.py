@@ -70,7 +70,7 @@ def test_recorded_equals_eager_bit_for_bit(mode, gpu):
     for record in (True, False):
         updater = make_updater(mode, gpu, n_unit=64, record=record)
         run(updater, 100)
-        assert updater._step.is_recorded == record
+        assert updater.recorded.is_recorded == record
         if 'dis' in updater.get_all_optimizers():
             state(updater)  # reads how often each network was stepped
             assert 0 < updater.get_optimizer('dis').t < 100

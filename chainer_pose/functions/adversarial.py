@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import chainer
 import numpy as np
 
+from chainer_pose.functions.once_differentiable import OnceDifferentiable
 from chainer_pose.utils.devices import is_on_device
 from chainer_pose.utils.kernels import Elementwise, Reduction
 
@@ -47,7 +48,7 @@ def _sigmoid(y):
     return np.exp(-np.logaddexp(0, -y))
 
 
-class _GeneratorLoss(chainer.FunctionNode):
+class _GeneratorLoss(OnceDifferentiable):
     def forward(self, inputs):
         self.retain_inputs((0,))
         (fake,) = inputs
@@ -55,14 +56,14 @@ class _GeneratorLoss(chainer.FunctionNode):
             return (_generator_loss(fake, fake.size),)
         return (np.asarray(np.logaddexp(0, -fake).mean()),)
 
-    def backward(self, indexes, gys):
+    def gradients(self, indexes, gys):
         fake, g = self.get_retained_inputs()[0].array, gys[0].array
         if is_on_device(fake):
             return (chainer.Variable(_generator_grad(fake, g, fake.size)),)
         return (chainer.Variable(_sigmoid(-fake) * (-g / fake.dtype.type(fake.size))),)
 
 
-class _DiscriminatorLoss(chainer.FunctionNode):
+class _DiscriminatorLoss(OnceDifferentiable):
     def forward(self, inputs):
         self.retain_inputs((0, 1))
         real, fake = inputs
@@ -70,7 +71,7 @@ class _DiscriminatorLoss(chainer.FunctionNode):
             return (_discriminator_loss(real, fake, fake.size),)
         return (np.asarray(np.logaddexp(0, -real).mean() + np.logaddexp(0, fake).mean()),)
 
-    def backward(self, indexes, gys):
+    def gradients(self, indexes, gys):
         real, fake = (variable.array for variable in self.get_retained_inputs())
         g = gys[0].array
         if is_on_device(fake):
@@ -140,13 +141,13 @@ def accuracy(
     return np.float64(both), np.float64(real / batch), np.float64(fake / batch)
 
 
-class _Halves(chainer.FunctionNode):
+class _Halves(OnceDifferentiable):
     def forward(self, inputs):
         (y,) = inputs
         n = len(y) // 2
         return y[:n], y[n:]
 
-    def backward(self, indexes, gys):
+    def gradients(self, indexes, gys):
         given = next(g.array for g in gys if g is not None)
         n = len(given)
         xp = chainer.backend.get_array_module(given)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import chainer
 import numpy as np
 
+from chainer_pose.functions.once_differentiable import OnceDifferentiable
 from chainer_pose.utils.devices import is_on_device
 from chainer_pose.utils.kernels import Elementwise, Reduction
 
@@ -38,9 +39,9 @@ _loss_grad = Elementwise(
     const long long b = i / joints, j = i % joints;
     gz = 0;
     if (j == nose || j == neck || j == left || j == right) {
-        const T *p = &xy[2 * b * joints], *d = &z[b * joints];
-        const T vx = p[2 * nose] - p[2 * neck], wx = p[2 * left] - p[2 * right];
-        const T vz = d[nose] - d[neck], wz = d[left] - d[right];
+        const long long o = b * joints;
+        const T vx = xy[2 * (o + nose)] - xy[2 * (o + neck)], vz = z[o + nose] - z[o + neck];
+        const T wx = xy[2 * (o + left)] - xy[2 * (o + right)], wz = z[o + left] - z[o + right];
         const T vv = vx * vx + vz * vz, ww = wx * wx + wz * wz;
         const T length = sqrt(vv * ww + tiny), sine = (vx * wz - vz * wx) / length;
         if (sine < 0) {
@@ -55,7 +56,7 @@ _loss_grad = Elementwise(
 )
 
 
-class _AngleLoss(chainer.FunctionNode):
+class _AngleLoss(OnceDifferentiable):
     def __init__(self, real, joints):
         self.real, self.joints = real, tuple(map(int, joints))
 
@@ -67,7 +68,7 @@ class _AngleLoss(chainer.FunctionNode):
             return (_loss(*parts, _TINY, len(z)),)
         return (np.asarray(np.maximum(0, -self._sine(z)).mean()),)
 
-    def backward(self, indexes, gys):
+    def gradients(self, indexes, gys):
         z, g = self.get_retained_inputs()[0].array, gys[0].array
         if is_on_device(z):
             sizes = len(z), z.shape[1], *self.joints

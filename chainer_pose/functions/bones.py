@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import chainer
 import numpy as np
 
+from chainer_pose.functions.once_differentiable import OnceDifferentiable
 from chainer_pose.utils.devices import is_on_device
 from chainer_pose.utils.kernels import Elementwise
 
@@ -18,19 +19,18 @@ if TYPE_CHECKING:
 _TINY = 1e-8
 
 _BONE = """
-        const T dx = p[2 * child[k]] - p[2 * parent[k]];
-        const T dy = p[2 * child[k] + 1] - p[2 * parent[k] + 1];
-        const T dz = d[child[k]] - d[parent[k]];
+        const long long c = o + child[k], e = o + parent[k];
+        const T dx = xy[2 * c] - xy[2 * e], dy = xy[2 * c + 1] - xy[2 * e + 1], dz = z[c] - z[e];
         const T length = sqrt(dx * dx + dy * dy + dz * dz + tiny);
-        total += length;
 """
 _ratios = Elementwise(
     'raw T xy, raw T z, raw int64 child, raw int64 parent, int64 bones, int64 joints, T tiny',
     'T ratio',
     f"""
-    const T *p = &xy[2 * (i / bones) * joints], *d = &z[(i / bones) * joints];
+    const long long o = i / bones * joints;
     T total = 0, own = 0;
     for (long long k = 0; k < bones; k++) {{ {_BONE}
+        total += length;
         if (k == i % bones) own = length;
     }}
     ratio = own * bones / total;
@@ -43,9 +43,10 @@ _ratios_grad = Elementwise(
     'T gz',
     f"""
     const long long b = i / joints, j = i % joints;
-    const T *p = &xy[2 * b * joints], *d = &z[b * joints];
+    const long long o = b * joints;
     T total = 0, weighted = 0;
     for (long long k = 0; k < bones; k++) {{ {_BONE}
+        total += length;
         weighted += g[b * bones + k] * length;
     }}
     const T mean = weighted / total, scale = bones / total;
@@ -59,7 +60,7 @@ _ratios_grad = Elementwise(
 )
 
 
-class _BoneRatios(chainer.FunctionNode):
+class _BoneRatios(OnceDifferentiable):
     def __init__(self, real, children, parents):
         self.real, self.ends = real, (children, parents)
 
@@ -74,7 +75,7 @@ class _BoneRatios(chainer.FunctionNode):
         length, _ = self._bones(z)
         return (length * bones / length.sum(axis=1, keepdims=True),)
 
-    def backward(self, indexes, gys):
+    def gradients(self, indexes, gys):
         z, g = self.get_retained_inputs()[0].array, gys[0].array
         bones = len(self.ends[0])
         if is_on_device(z):

@@ -8,6 +8,7 @@ import chainer
 import chainer.functions as F
 import numpy as np
 
+from chainer_pose.functions.once_differentiable import OnceDifferentiable
 from chainer_pose.utils.devices import is_on_device
 from chainer_pose.utils.kernels import Elementwise
 
@@ -50,7 +51,7 @@ _rotate_grad = Elementwise(
 )
 
 
-class _Rotate(chainer.FunctionNode):
+class _Rotate(OnceDifferentiable):
     def __init__(self, angle):
         self.angle = angle
 
@@ -64,7 +65,7 @@ class _Rotate(chainer.FunctionNode):
         x, y, c, s, cp, sp, q, h = self._parts(xy, z, *pitch)
         return np.stack([c * x + s * q, y + sp * h], axis=2), z - cp * h
 
-    def backward(self, indexes, gys):
+    def gradients(self, indexes, gys):
         xy, z, *pitch = (variable.array for variable in self.get_retained_inputs())
         g_xy, g_z = (None if g is None else g.array for g in gys)
         xp = chainer.backend.get_array_module(z)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import chainer
 
+from chainer_pose.functions.once_differentiable import OnceDifferentiable
+
 if TYPE_CHECKING:
     from chainer import Variable
     from chainer.types import NdArray
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from chainer_pose.links.linear import Weight
 
 
-class PerPose(chainer.FunctionNode):
+class PerPose(OnceDifferentiable):
     """A network that looks at each pose by itself, with its gradients by pose.
 
     Logit i depends on pose i alone. So the gradients of any loss are those of the logits, times
@@ -38,7 +40,7 @@ class PerPose(chainer.FunctionNode):
         self._factors = [weight.factors.pop() for weight in self._weights]
         return (y.array,)
 
-    def backward(
+    def gradients(
         self, indexes: tuple[int, ...], gys: tuple[Variable, ...]
     ) -> tuple[Variable | None, ...]:
         gy = gys[0].array

@@ -52,8 +52,9 @@ class Adam(chainer.optimizers.Adam):
     On the CPU its numbers are those of `chainer.optimizers.Adam` with the hook
     `chainer.optimizer_hooks.WeightDecay`, bit for bit: the same operations in the same order,
     over blocks that stay in the cache. On a GPU a network's parameters, gradients and moments
-    are views of four flat arrays, made by `setup`, over which one kernel runs. Snapshots are the
-    same.
+    are views of four flat arrays, made by `setup`, over which one kernel runs; `t` is that of the
+    last snapshot, and of the other numbers only `alpha` may change once a step was recorded.
+    Snapshots are the same on both.
 
     Args:
         alpha: step size.
@@ -218,6 +219,9 @@ class _Rule(AdamRule):
         step = _step if param.dtype == np.float32 else _step_numpy
         for block, gradient in _blocks(param):
             step(*(array[block] for array in arrays), gradient, *constants)
+
+    def update_core_gpu(self, param):
+        raise RuntimeError('expected the link on its GPU before Adam is set up for it')
 
 
 def _blocks(param):

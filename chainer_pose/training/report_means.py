@@ -44,6 +44,8 @@ class ReportMeans:
         """Add a step's report, numbers of shape (); their names are always the same."""
         self._names = tuple(report)
         values = [chainer.as_array(value) for value in report.values()]
+        if len(values) > _MOST:
+            raise ValueError(f'expected at most {_MOST} reports, found {len(values)}')
         if is_on_device(self._sums):
             _add(len(values))(*values, self._sums, size=len(values) + 1)
         else:

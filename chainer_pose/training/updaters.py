@@ -15,7 +15,7 @@ from chainer_pose.errors import NonFiniteError
 from chainer_pose.training.regularizers import LiftedBatch
 from chainer_pose.training.report_means import ReportMeans
 from chainer_pose.utils import comm as comm_module
-from chainer_pose.utils.devices import is_on_device
+from chainer_pose.utils.devices import is_on_device, scalar_like
 from chainer_pose.utils.random_state import serialize_rng
 from chainer_pose.utils.recorded import Recorded
 
@@ -41,7 +41,12 @@ class RecordedUpdater(chainer.training.StandardUpdater):
         average: `MovingAverage` to be updated after each step.
         device: chainer device; None for the CPU.
         comm: ChainerMN communicator, as of the optimizers; steps then run eagerly.
-        record: False to run each step eagerly on a GPU, too.
+        record: False to run each step eagerly on a GPU, too; needed where a step draws random
+            numbers on the host.
+
+    Attributes:
+        recorded: the step as `utils.recorded.Recorded`. On a GPU it keeps the weights of losses
+            and the accuracy cap that it was recorded with.
     """
 
     # Names of reports by their unit: what to print and to plot.
@@ -62,7 +67,7 @@ class RecordedUpdater(chainer.training.StandardUpdater):
         self.average = average
         self.comm = comm
         self._means = ReportMeans(device or chainer.get_device('@numpy'))
-        self._step = Recorded(self._step_and_sum, enabled=record and comm is None)
+        self.recorded = Recorded(self._step_and_sum, enabled=record and comm is None)
 
     def step(self, *batch: NdArray) -> dict[str, Any]:
         """One step on arrays: dict of reports, numbers of shape ()."""
@@ -75,7 +80,7 @@ class RecordedUpdater(chainer.training.StandardUpdater):
 
     def run(self, *batch: NdArray) -> None:
         """Step, on a GPU as recorded; report at once on the CPU."""
-        self._step(*batch)
+        self.recorded(*batch)
         if self.comm is not None or not is_on_device(batch[0]):
             self.report(self.iteration + 1)
 
@@ -182,8 +187,7 @@ class PoseGANUpdater(RecordedUpdater):
             dict of what is reported.
         """
         gen, dis = self.gen.target, self.dis.target
-        pitch = None if self.pitch is None else self.pitch()
-        degrees = {} if self.pitch is None else {'camera/pitch': self.pitch.degrees}
+        pitch, degrees = self._camera()
         depth = gen(real)
         fake = functions.rotate_and_project(real, depth, angle, pitch)  # eq. (1)
         if self.rescale_fakes:
@@ -217,6 +221,13 @@ class PoseGANUpdater(RecordedUpdater):
             **degrees,
         }  # fmt: skip
 
+    def _camera(self):
+        """The pitch to turn about, and what is reported of it."""
+        if self.pitch is None:
+            return None, {}
+        self.pitch.cleargrads()
+        return self.pitch(), {'camera/pitch': self.pitch.degrees}
+
     def _accuracy(self, y_real, y_fake, *losses):
         """`functions.accuracy`, of all processes together."""
         found = functions.accuracy(y_real.array, y_fake.array, *(loss.array for loss in losses))
@@ -225,7 +236,7 @@ class PoseGANUpdater(RecordedUpdater):
         both = comm_module.mean(chainer.get_device('@numpy').send(found[0]), self.comm)
         # From whole numbers: how many processes there are must not move it across the cap.
         n = 2 * self.get_iterator('main').batch_size
-        return np.round(both * n) / n, *found[1:]
+        return scalar_like(y_real.array, np.round(both * n) / n, np.float64), *found[1:]
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         super().serialize(serializer)
@@ -272,8 +283,11 @@ class SupervisedUpdater(RecordedUpdater):
         """One step on poses and what they should be lifted to: dict of what is reported."""
         optimizer = self.get_optimizer('gen')
         loss = self._loss(optimizer.target, *batch, self._rng)
-        xp = chainer.backend.get_array_module(loss)
-        optimizer.update(loss, when=xp.isfinite(loss.array))
+        found = loss.array
+        if self.comm is not None:  # all of them step, or none
+            found = comm_module.mean(chainer.get_device('@numpy').send(found), self.comm)
+        xp = chainer.backend.get_array_module(found)
+        optimizer.update(loss, when=xp.isfinite(found))
         return {'gen/supervised': loss}
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:

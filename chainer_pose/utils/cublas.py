@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from chainer.backends import cuda
 
+from chainer_pose.errors import InputError
+
 if TYPE_CHECKING:
     from chainer.types import NdArray
 
@@ -25,9 +27,16 @@ def _library():
     try:
         return ctypes.CDLL(f'libcublas.so.{runtime}')
     except OSError:
+        pass
+    try:
         from cuda.pathfinder import load_nvidia_dynamic_lib
 
         return ctypes.CDLL(load_nvidia_dynamic_lib('cublas').abs_path)
+    except (ImportError, RuntimeError) as error:
+        raise InputError(
+            f'--gpu: expected libcublas.so.{runtime}, found none; install CuPy with its CUDA '
+            f'libraries by pip install .[cuda12] or .[cuda13]'
+        ) from error
 
 
 def _call(name, *arguments):
@@ -55,21 +64,24 @@ def dot(
     transa: bool = False,
     transb: bool = False,
     out: NdArray | None = None,
-    beta: float = 0.0,
 ) -> NdArray:
-    """op(a) op(b) + beta out, on the current stream.
+    """op(a) op(b), on the current stream.
 
     Args:
-        a, b: C-contiguous CuPy matrices of float32 or float64.
+        a, b: CuPy matrices, both of float32 or both of float64.
         transa, transb: whether op transposes them.
         out: C-contiguous matrix to write to; None for a new one.
-        beta: factor of what `out` holds.
     Returns:
         `out`.
     Raises:
-        RuntimeError: if cuBLAS reports an error.
+        InputError: if cuBLAS is missing.
+        RuntimeError: if it reports an error.
+        TypeError: for other types.
     """
     cupy = cuda.cupy
+    if a.dtype != b.dtype or a.dtype.char not in _GEMM:
+        raise TypeError(f'expected float32 or float64 matrices, found {a.dtype} and {b.dtype}')
+    a, b = cupy.ascontiguousarray(a), cupy.ascontiguousarray(b)
     k, m = a.shape if transa else a.shape[::-1]
     n = b.shape[0] if transb else b.shape[1]
     if out is None:
@@ -82,6 +94,6 @@ def dot(
         name, handle, int(transb), int(transa), n, m, k,
         ctypes.byref(number(1)), pointer(b.data.ptr), b.shape[1],
         pointer(a.data.ptr), a.shape[1],
-        ctypes.byref(number(beta)), pointer(out.data.ptr), n,
+        ctypes.byref(number(0)), pointer(out.data.ptr), n,
     )  # fmt: skip
     return out

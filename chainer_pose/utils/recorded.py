@@ -26,7 +26,7 @@ class Recorded:
     shapes are recorded anew.
 
     Args:
-        function: it takes arrays, and returns what the last call that ran it returned.
+        function: function of arrays. A replay returns the arrays of the recorded call.
         enabled: False to run it each time, for debugging.
     """
 
@@ -76,8 +76,12 @@ class Recorded:
                 try:
                     self._graph = self._capture()
                 except Exception as error:  # of the driver, of cuBLAS or of CuPy, each its own
-                    print(f'CUDA graph: expected to record the step, found: {error!s:.200}; '
-                          f'training goes on without', file=sys.stderr)  # fmt: skip
+                    found = ' '.join(str(error).split())
+                    print(
+                        f'CUDA graph: expected to record the step, found: {found:.200}; training '
+                        f'goes on without',
+                        file=sys.stderr,
+                    )
                     self._enabled = False
                 else:
                     self._graph.launch(self._stream)

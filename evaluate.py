@@ -197,7 +197,7 @@ def main(argv=None):
         reports,
         run_directory,
     )
-    from chainer_pose.links import Martinez
+    from chainer_pose.links import Martinez, ZeroDepth
     from chainer_pose.training import methods
     from chainer_pose.utils import devices
 
@@ -248,7 +248,7 @@ def main(argv=None):
         method=methods.of(trained),
         truth=data.truth,
     )
-    lifters = generator, None  # None is z = 0, nothing learned
+    lifters = generator, ZeroDepth()
     if options.protocol == 'pck':
         results = [evaluation.evaluate_pck(g, data, options.batchsize) for g in lifters]
         report = reports.pck(context, *results)

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             f'source: {train.source or "not stated"}\n'
             f'run directory: {out}'
         )
-        # Chainer's checks of types and shapes cost a tenth of a step.
+        # Chainer's checks of types and shapes cost a twentieth of a step.
         stack.enter_context(chainer.using_config('type_check', False))
         trainer = make_trainer(options, train, validation, device, comm)
         if options.resume is not None:

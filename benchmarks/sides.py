@@ -1,4 +1,4 @@
-"""The sides that step.py times: ours, the textbook's, ours of another commit."""
+"""The sides that step.py times: ours, plain Chainer's, ours of another commit."""
 
 import contextlib
 import subprocess

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""How many training steps a second: textbook Chainer, ours, PyTorch, ours of before?
+"""How many training steps a second: plain Chainer, ours, PyTorch, ours of before?
 
 One step is all of it: draw a batch, lift, turn, project, judge, both backward
 passes, the gate, both Adam updates with weight decay. The gate never closes here

@@ -17,7 +17,7 @@ from pathlib import Path
 import lifting
 import numpy as np
 
-from chainer_pose import datasets, evaluation, imputation, lifter, pose_file, run_directory
+from chainer_pose import datasets, evaluation, imputation, lifter, links, pose_file, run_directory
 from chainer_pose import skeleton as skeletons
 from chainer_pose.ready import DEFAULT, READY, ready_path
 
@@ -62,7 +62,7 @@ def measure(folder):
     for name, arrangement in DATA.values():
         data = pose_file.read(folder / f'{name}.h5', 'test')
         source = skeletons.named(arrangement)
-        flat = evaluation.lift_normalized(None, data.pose2d, source.root)[0]
+        flat = evaluation.lift_normalized(links.ZeroDepth(), data.pose2d, source.root)[0]
         print(row('z = 0', name, data, flat, source, None))
         for weights in READY:
             known = lifter.load_lifter(weights)

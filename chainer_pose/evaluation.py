@@ -12,13 +12,12 @@ import numpy as np
 from chainer_pose import datasets, geometry, metrics
 from chainer_pose.errors import InputError
 from chainer_pose.links import Martinez
-from chainer_pose.utils import comm as comm_module
 
 if TYPE_CHECKING:
-    import chainermn
-
-    from chainer_pose.links import Generator
+    from chainer_pose.links import Generator, ZeroDepth
     from chainer_pose.pose_file import PoseData
+
+    Lifting = Generator | Martinez | ZeroDepth
 
 
 def predict_depth(generator: Generator, pose: np.ndarray, batchsize: int = 4096) -> np.ndarray:
@@ -41,12 +40,12 @@ def predict_depth(generator: Generator, pose: np.ndarray, batchsize: int = 4096)
 
 
 def lift_normalized(
-    generator: Generator | None, pose2d: np.ndarray, root: int, batchsize: int = 4096
+    generator: Lifting, pose2d: np.ndarray, root: int, batchsize: int = 4096
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lift 2D poses as the generator sees them (section 3.3).
 
     Args:
-        generator: `links.Generator`; None for z = 0, nothing learned.
+        generator: `links.Generator`, `links.Martinez` or `links.ZeroDepth`.
         pose2d: (N, J, 2) float32, px.
         root: index of the root joint.
         batchsize: poses lifted at a time.
@@ -56,9 +55,7 @@ def lift_normalized(
         which to multiply for the image's scale.
     """
     xy, _, size = geometry.normalize(pose2d, root)
-    if generator is None:
-        depth: np.ndarray = np.zeros(xy.shape[:2], np.float32)
-    elif isinstance(generator, Martinez):
+    if isinstance(generator, Martinez):
         pose = generator.lift(pose2d, batchsize)
         own = geometry.scale(pose[:, :, :2], root)[:, None]
         depth = pose[:, :, 2] / np.where(own > 0, own, 1)
@@ -68,19 +65,18 @@ def lift_normalized(
 
 
 def lift(
-    generator: Generator | Martinez | None, data: PoseData, batchsize: int = 4096
+    generator: Lifting, data: PoseData, batchsize: int = 4096
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lift the poses of a data set and give them the truth's scale (section 4.1).
 
     x and y are the normalised input's, z is the generator's, and all are
     multiplied by the true pose's own size: the mean distance of the other
     joints from the root on the camera's xy-plane, as the authors' code does.
-    A scale-free method has no millimetres of its own. A `martinez.Martinez` has:
+    A scale-free method has no millimetres of its own. A `links.Martinez` has:
     its poses are taken as they are.
 
     Args:
-        generator: `links.Generator` or `martinez.Martinez`; None for z = 0,
-            nothing learned.
+        generator: `links.Generator`, `links.Martinez` or `links.ZeroDepth`.
         data: `pose_file.PoseData` with pose3d.
     Returns:
         (predicted, target): float32 arrays of shape (N, J, 3), mm. The target
@@ -189,33 +185,28 @@ class Result:
 
 
 def evaluate(
-    generator: Generator | Martinez | None,
+    generator: Lifting,
     data: PoseData,
     protocols: Sequence[str] = ('kudo',),
     batchsize: int = 4096,
-    comm: chainermn.CommunicatorBase | None = None,
 ) -> Result:
     """Errors of a generator on data with truth.
 
     Args:
-        generator: `links.Generator`; None for z = 0, nothing learned.
+        generator: `links.Generator`, `links.Martinez` or `links.ZeroDepth`.
         data: `pose_file.PoseData`.
         protocols: names from `PROTOCOLS`.
         batchsize: poses lifted at a time.
-        comm: ChainerMN communicator, each of whose processes measures a part.
     Returns:
-        `Result`, the same in all processes.
+        `Result`.
     Raises:
         InputError: if the data have no 3D in mm, or no pose that can be lifted.
     """
     usable = measurable(data)
-    rank, size = (0, 1) if comm is None else (comm.rank, comm.size)
-    first, end = (len(usable) * (rank + i) // size for i in (0, 1))
     parts = [
-        _errors(generator, usable.select(slice(at, min(at + _PART, end))), protocols, batchsize)
-        for at in range(first, end, _PART)
+        _errors(generator, usable.select(slice(at, at + _PART)), protocols, batchsize)
+        for at in range(0, len(usable), _PART)
     ]
-    parts = comm_module.gather(parts, comm)
     errors = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     better = errors.pop(_BETTER)
     return Result(
@@ -296,13 +287,11 @@ class PCKResult:
     scores: list
 
 
-def evaluate_pck(
-    generator: Generator | Martinez | None, data: PoseData, batchsize: int = 4096
-) -> PCKResult:
+def evaluate_pck(generator: Lifting, data: PoseData, batchsize: int = 4096) -> PCKResult:
     """PCK at 150 mm and AUC (Mehta et al. 2017), relative to the root.
 
     Args:
-        generator: `links.Generator`; None for z = 0, nothing learned.
+        generator: `links.Generator`, `links.Martinez` or `links.ZeroDepth`.
         data: `pose_file.PoseData` of the 17 joints of Human3.6M.
         batchsize: poses lifted at a time.
     Returns:

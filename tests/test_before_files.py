@@ -85,6 +85,6 @@ def test_a_seed_draws_what_it_drew():
 @pytest.mark.parametrize('mode', ['paper', 'plus'])
 def test_a_trainers_snapshot_is_refused_in_a_line(mode, tmp_path):
     run = shutil.copytree(mode, tmp_path / 'run')
-    message = r'run/snapshot_20\.npz: expected a snapshot of this version, found one of before it'
+    message = r'run/snapshot_20\.npz: expected a snapshot of this version, found an older one'
     with pytest.raises(InputError, match=rf'{message}.* cannot be resumed.*gen_N\.npz'):
         train.main(['--resume', str(run), '--iterations', '40'])

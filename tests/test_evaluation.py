@@ -38,14 +38,14 @@ def test_kudo_by_hand(trio):
     assert root.scores['kudo'].average == pytest.approx(50, abs=1e-3)
     # Moved to its root, the two others are 150 mm off instead.
     assert root.scores['mpjpe'].average == pytest.approx(100, abs=1e-3)
-    flat = evaluation.evaluate(None, trio)
+    flat = evaluation.evaluate(links.ZeroDepth(), trio)
     assert flat.scores['kudo'].average == pytest.approx((120 + 60) / 3, abs=1e-3)
 
 
 def test_inverted_better_by_hand(trio):
     assert evaluation.evaluate(Depths([0, 0.24, -0.12]), trio).inverted_better == 0
     assert evaluation.evaluate(Depths([0, -0.24, 0.12]), trio).inverted_better == 1
-    assert evaluation.evaluate(None, trio).inverted_better == 0
+    assert evaluation.evaluate(links.ZeroDepth(), trio).inverted_better == 0
 
 
 def test_lift_gives_the_input_its_true_size(trio):
@@ -100,23 +100,23 @@ def test_poses_with_missing_joints_are_counted_out(small_splits):
     data.valid = np.ones((50, 17), bool)
     data.valid[:5, 3] = False
     data.pose2d[:5, 3] = np.nan
-    result = evaluation.evaluate(None, data)
+    result = evaluation.evaluate(links.ZeroDepth(), data)
     assert (result.n_poses, result.n_left_out) == (45, 5)
     assert np.isfinite(result.scores['kudo'].average)
 
 
 def test_data_that_cannot_be_measured_on_are_refused(flat_data, trio):
     with pytest.raises(InputError, match='2D only'):
-        evaluation.evaluate(None, flat_data)
+        evaluation.evaluate(links.ZeroDepth(), flat_data)
     with pytest.raises(InputError, match='found none among 0'):
-        evaluation.evaluate(None, trio.select(np.zeros(0, int)))
+        evaluation.evaluate(links.ZeroDepth(), trio.select(np.zeros(0, int)))
 
 
 def test_z_zero_on_the_real_rig(shared_data):
     from chainer_pose import pose_file
 
     data = pose_file.read(shared_data / 'cmu_rig.h5', 'test')
-    score = evaluation.evaluate(None, data).scores['kudo']
+    score = evaluation.evaluate(links.ZeroDepth(), data).scores['kudo']
     assert score.average == pytest.approx(127.2, abs=0.1)
     assert list(score.actions) == [
         'basketball', 'jumping', 'running', 'soccer', 'walking', 'washwindow',
@@ -132,7 +132,7 @@ def test_pck_by_hand(small_splits):
     data.pose3d[0, names.index('LWrist'), 2] += 152  # over 150 mm
     data.pose3d[1, names.index('Spine'), 2] += 149  # under, and not among the 14
     data.columns = {'action': np.array([0, 0, 1, 1]), 'camera': np.array([0, 1, 1, 1])}
-    result = evaluation.evaluate_pck(None, data)
+    result = evaluation.evaluate_pck(links.ZeroDepth(), data)
     assert (result.n_poses, result.n_left_out) == (4, 0)
     at = {(score.by, score.name): score for score in result.scores}
     everything = at['all', 'all']
@@ -157,4 +157,4 @@ def test_pck_wants_the_17_joints(flat_data):
 
     flat_data.skeleton = MPII16
     with pytest.raises(InputError, match='--protocol pck: expected the 17 joints'):
-        evaluation.evaluate_pck(None, flat_data)
+        evaluation.evaluate_pck(links.ZeroDepth(), flat_data)

@@ -147,7 +147,7 @@ def test_ready_weights_lift_real_people(shared_data):
     data = pose_file.read(shared_data / 'cmu_rig.h5', 'test').select(slice(None, None, 20))
     protocols = ('mpjpe',)
     learned = evaluation.evaluate(lifter.load_lifter('cmu').generator, data, protocols)
-    flat = evaluation.evaluate(None, data, protocols)
+    flat = evaluation.evaluate(links.ZeroDepth(), data, protocols)
     assert learned.scores['mpjpe'].average < 0.66 * flat.scores['mpjpe'].average
 
 

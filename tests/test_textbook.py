@@ -25,7 +25,7 @@ ON_GPU = [
 
 
 def both(poses, cap, device):
-    """Our updater and the textbook's, on networks of the poses' dtype."""
+    """Our updater and plain Chainer's, on networks of the poses' dtype."""
     rng = np.random.default_rng(3)
     with chainer.using_config('dtype', poses.dtype):
         ours = {

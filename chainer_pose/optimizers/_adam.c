@@ -1,4 +1,4 @@
-/* A step of Adam in one pass over memory, where NumPy needs fourteen (optimizers.py).
+/* A step of Adam in one pass over memory, where NumPy needs fourteen (adam.py).
 
    The operations and their order are Chainer's, each rounded to float32, so that the
    numbers are NumPy's, bit for bit: setup.py must not let the compiler contract

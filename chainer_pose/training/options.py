@@ -69,7 +69,7 @@ _model = functools.partial(_option, 'model', method=True)
 # fmt: off
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions:
-    """What a training run is to do, named as in options.json; `train.py --help` explains it.
+    """Options of a training run, named as in options.json; `train.py --help` explains them.
 
     The defaults are the paper's setting, as its authors' code runs it.
     """
@@ -139,9 +139,9 @@ class TrainingOptions:
         resumable=True)
     evaluate_interval: int | None = _length(None, """iterations after which to measure the
         validation error and keep the best generator (default: an epoch, or a twentieth of
-        --iterations)""")
+        --iterations; at least a twelfth of the number of validation poses)""")
     draw_interval: int | None = _length(None, """iterations after which to draw poses and plots
-        (default: chosen from the length of the run)""", resumable=True)
+        (default: a fifth of the run; at least 4000, on a GPU 100000)""", resumable=True)
     log_interval: int | None = _length(None, """iterations over which logged, printed and plotted
         values are averaged (default: 1000, or a twentieth of a run shorter than 20,000)""")
 

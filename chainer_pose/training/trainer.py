@@ -81,7 +81,7 @@ def make_trainer(
     snapshot = _add_extensions(trainer, options, data, validation, device, comm)
 
     def save(trainer):
-        # Not twice: the new one would be no other.
+        # Skip it if this iteration is saved already.
         path = Path(trainer.out) / f'snapshot_{trainer.updater.iteration}.npz'
         if snapshot is not None and not path.exists():
             snapshot(trainer)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _TINY = 1e-8
 
-# About the vertical (0, cos p, sin p): of a joint, q is how far it lies behind that axis.
+# About the vertical (0, cos p, sin p), behind which a joint lies by q. For a pitch of 0, q is z and
+# h is s x + (1 - c) z: x' = c x + s z, y' = y as in eq. (1), and z' = c z - s x.
 _TURNED = """
     const T c = cos(angle[i / joints]), s = sin(angle[i / joints]);
     const T cp = cos(pitch), sp = sin(pitch), x = xy[2 * i], y = xy[2 * i + 1];

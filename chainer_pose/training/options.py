@@ -139,7 +139,8 @@ class TrainingOptions:
         resumable=True)
     evaluate_interval: int | None = _length(None, """iterations after which to measure the
         validation error and keep the best generator (default: an epoch, or a twentieth of
-        --iterations; at least a twelfth of the number of validation poses)""")
+        --iterations; at least a twelfth of the number of validation poses, a
+        multiple of the log's)""")
     draw_interval: int | None = _length(None, """iterations after which to draw poses and plots
         (default: a fifth of the run; at least 4000, on a GPU 100000)""", resumable=True)
     log_interval: int | None = _length(None, """iterations over which logged, printed and plotted

@@ -78,13 +78,15 @@ def make_trainer(
     updater = make(options, data, device, rng, comm)
     length = (options.iterations, 'iteration') if options.iterations else (options.epoch, 'epoch')
     trainer = chainer.training.Trainer(updater, length, out=options.out)
-    snapshot = _add_extensions(trainer, options, data, validation, device, comm)
+    snapshot, plots = _add_extensions(trainer, options, data, validation, device, comm)
 
     def save(trainer):
         # Skip it if this iteration is saved already.
         path = Path(trainer.out) / f'snapshot_{trainer.updater.iteration}.npz'
         if snapshot is not None and not path.exists():
             snapshot(trainer)
+        for plot in plots:  # a run that is stopped early may have drawn none yet
+            plot(trainer)
 
     trainer.extend(StopOnSignal(save, comm))
     return trainer
@@ -232,7 +234,8 @@ def _add_extensions(trainer, options, data, validation, device, comm):
     """Log, plots, validation, pictures and snapshots.
 
     Returns:
-        The extension that writes the trainer's snapshots; None in processes that write nothing.
+        (the extension that writes the trainer's snapshots, those that draw curves); None and none
+        in processes that write nothing.
     """
     updater = trainer.updater
     optimizer = updater.get_optimizer('gen')
@@ -250,7 +253,7 @@ def _add_extensions(trainer, options, data, validation, device, comm):
     if validation is not None and has_truth:
         trainer.extend(PoseEvaluator(gen, validation, comm=comm), trigger=every.evaluate)
     if comm is not None and comm.rank > 0:
-        return None
+        return None, []
     if validation is not None:
         trainer.extend(PosePlot(gen, validation), trigger=every.draw)
 
@@ -265,7 +268,7 @@ def _add_extensions(trainer, options, data, validation, device, comm):
         ),
         trigger=every.log,
     )
-    shares = updater.shares
+    plots, shares = [], updater.shares
     if shares:  # drawn apart, the accuracies on real and on fake tell more
         shares = ['dis/accuracy/real', 'dis/accuracy/fake', *shares[1:]]
     for name, label, keys in (
@@ -274,8 +277,8 @@ def _add_extensions(trainer, options, data, validation, device, comm):
         ('validation', 'error (kudo), mm', errors),
     ):
         if keys:
-            plot = LogPlot(keys, f'{name}.png', label)
-            trainer.extend(plot, trigger=every.draw, name=f'plot_{name}')
+            plots.append(LogPlot(keys, f'{name}.png', label))
+            trainer.extend(plots[-1], trigger=every.draw, name=f'plot_{name}')
     if terminal:
         trainer.extend(extensions.ProgressBar(update_interval=50))
     write_generator = functools.partial(
@@ -283,7 +286,7 @@ def _add_extensions(trainer, options, data, validation, device, comm):
         skeleton=data.skeleton,
         prior=imputation.Moments().add(datasets.training_poses(data)).prior(),
     )
-    return _add_snapshots(trainer, gen, write_generator, every, has_truth, options.keep)
+    return _add_snapshots(trainer, gen, write_generator, every, has_truth, options.keep), plots
 
 
 def _add_snapshots(trainer, gen, write_generator, every, has_truth, keep):

@@ -194,7 +194,7 @@ class PoseGANUpdater(RecordedUpdater):
             fake = functions.rescale(fake)
         y_real, y_fake = functions.halves(dis(F.concat([real, fake], axis=0)))
 
-        gen_loss = functions.generator_loss(y_fake)  # eq. (2)
+        gen_loss = functions.generator_loss(y_fake)  # eq. (2), non-saturating
         dis_loss = functions.discriminator_loss(y_real, y_fake)  # eq. (2)
         angle_loss = functions.angle_loss(real, depth, self.joints)  # eq. (3)
         total = gen_loss + self.angle_weight * angle_loss  # eq. (4)
@@ -203,13 +203,14 @@ class PoseGANUpdater(RecordedUpdater):
                  for each in self.regularizers for name, loss in each(batch).items()]  # fmt: skip
         total = sum((weight * loss for _, weight, loss in added), total)  # beyond the paper
 
+        # NaN if a loss is not finite, which closes the gate of section 4.2 for both.
         accuracy, real_accuracy, fake_accuracy = self._accuracy(y_real, y_fake, total, dis_loss)
-        train_gen = accuracy >= 1 - self.accuracy_cap  # the gate of section 4.2
+        train_gen = accuracy >= 1 - self.accuracy_cap
         train_dis = accuracy <= self.accuracy_cap
         self.gen.update(total, when=train_gen)
         if self._pitch_optimizer is not None:
             self._pitch_optimizer.update(when=train_gen)  # total has given its gradient, too
-        fake.unchain_backward()
+        fake.unchain_backward()  # the discriminator's loss goes back no further
         self.dis.update(dis_loss, when=train_dis)
         return {
             'gen/loss': gen_loss, 'dis/loss': dis_loss,

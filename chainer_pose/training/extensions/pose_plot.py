@@ -32,7 +32,6 @@ class PosePlot(chainer.training.Extension):
     def __call__(self, trainer: chainer.training.Trainer) -> None:
         folder = Path(trainer.out) / 'poses'
         folder.mkdir(exist_ok=True)
-        figure = visualizations.pose_sheet(
-            self.generator, self.data, title=f'iteration {trainer.updater.iteration}'
-        )
+        title = f'iteration {trainer.updater.iteration} (left is blue, right is red)'
+        figure = visualizations.pose_sheet(self.generator, self.data, title=title)
         figure.savefig(folder / f'{trainer.updater.iteration}.png')

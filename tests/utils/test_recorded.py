@@ -1,0 +1,107 @@
+"""When a function is run, recorded and replayed: on a make-believe CuPy that counts."""
+
+import contextlib
+import types
+
+import numpy as np
+import pytest
+from chainer.backends import cuda
+
+from chainer_pose.utils.recorded import Recorded
+
+
+class Array:
+    """A device's array, of which only the shape matters."""
+
+    dtype = np.dtype('f')
+
+    def __init__(self, n):
+        self.shape = (n,)
+
+    def copy(self):
+        return Array(*self.shape)
+
+
+class Stream:
+    """Counts its captures and the launches of what was captured; may fail to capture."""
+
+    def __init__(self, ptr=1, fails=False):
+        self.ptr, self.fails, self.captures, self.launches = ptr, fails, 0, 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def begin_capture(self):
+        self.captures += 1
+        if self.fails:
+            raise RuntimeError('an old\ndriver')
+
+    def end_capture(self):
+        return self
+
+    def launch(self, stream):
+        self.launches += 1
+
+
+@pytest.fixture
+def on(monkeypatch):
+    """Function that makes a stream the current one."""
+
+    def use(stream):
+        streams = types.SimpleNamespace(
+            get_current_stream=lambda: stream,
+            Stream=Stream,
+            MemoryPool=lambda: types.SimpleNamespace(malloc=None),
+            using_allocator=contextlib.nullcontext,
+        )
+        cupy = types.SimpleNamespace(cuda=streams, copyto=lambda to, array: None)
+        monkeypatch.setattr(cuda, 'cupy', cupy, raising=False)
+        return stream
+
+    return use
+
+
+def test_two_calls_run_the_third_is_recorded_and_then_replayed(on):
+    stream, runs = on(Stream()), []
+    function = Recorded(lambda x: runs.append(x.shape))
+    for calls, launches in ((1, 0), (2, 0), (3, 1), (3, 2), (3, 3)):
+        function(Array(4))
+        assert (len(runs), stream.launches) == (calls, launches)
+        assert function.is_recorded == (launches > 0)
+    function(Array(5))  # of another shape: all over again
+    assert not function.is_recorded
+    assert runs[3:] == [(5,)]
+    for _ in range(3):
+        function(Array(5))
+    assert (stream.captures, stream.launches) == (2, 5)
+
+
+def test_what_cannot_be_recorded_is_told_once_and_runs_each_time(on, capsys):
+    stream, runs = on(Stream(fails=True)), []
+    function = Recorded(lambda x: runs.append(x.shape))
+    for _ in range(6):
+        function(Array(4))
+    assert (len(runs), stream.captures, stream.launches) == (6, 1, 0)
+    err = capsys.readouterr().err
+    assert err.count('\n') == 1
+    assert 'expected to record the step, found: an old driver' in err
+
+
+def test_the_default_stream_gets_one_that_can_be_recorded(on):
+    default = on(Stream(ptr=0))
+    function = Recorded(lambda x: None)
+    for _ in range(4):
+        function(Array(4))
+    assert function.is_recorded
+    assert default.captures == default.launches == 0
+
+
+def test_without_a_device_or_if_it_is_not_wanted_it_is_the_function():
+    assert Recorded(lambda x: x + 1)(np.ones(1)) == 2
+    function = Recorded(lambda x: x.shape, enabled=False)
+    for _ in range(4):
+        assert function(Array(3)) == (3,)
+    assert not function.is_recorded

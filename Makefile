@@ -20,7 +20,7 @@ H36M_FILE ?= data/h36m.h5
 3DHP_FILE ?= data/mpi_inf_3dhp.h5
 TRAIN_OPTIONS ?= --epoch 50
 
-.PHONY: install demo table1 table2 pck test coverage tox lint format clean
+.PHONY: install demo table1 table2 pck test test-slow coverage tox lint format clean
 
 install: $(VENV)/.installed
 
@@ -70,7 +70,11 @@ pck: $(3DHP_FILE)
 	$(call reproduce,pck,$(3DHP_FILE),,--protocol pck)
 
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
+
+# What starts scripts, several processes or trains.
+test-slow: install
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 # Which lines of chainer_pose the tests run, those in other processes included.
 coverage: install

@@ -17,6 +17,8 @@ from chainer_pose import skeleton as skeletons
 from chainer_pose.errors import InputError
 from chainer_pose.sources import h36m_layouts, keypoints, matlab, plain_pickle
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize('name', fuzz.READERS)
 def test_a_damaged_file_is_read_or_refused(name, tmp_path):

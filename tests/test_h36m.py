@@ -13,6 +13,8 @@ from chainer_pose.skeleton import H36M17
 from chainer_pose.sources import h36m, h36m_layouts
 from chainer_pose.sources.h36m import Take
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 20
 
 

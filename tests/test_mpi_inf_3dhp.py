@@ -8,6 +8,8 @@ from chainer_pose.errors import InputError
 from chainer_pose.sources import mpi_inf_3dhp
 from chainer_pose.sources.mpi_inf_3dhp import ACTIVITIES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize('v73', [False, True])
 def test_training_joints_and_cameras(tmp_path, v73):

@@ -5,6 +5,8 @@ from chainer_pose import skeleton
 from chainer_pose.sources import quadruped
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 SKELETON = skeleton.get(ROOT / 'examples' / 'skeletons' / 'quadruped.json')
 
 

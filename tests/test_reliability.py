@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONS = ('--n-unit', '16', '--batchsize', '4', '--log-interval', '20',
            '--evaluate-interval', '40', '--snapshot-interval', '20')  # fmt: skip

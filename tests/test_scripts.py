@@ -10,6 +10,8 @@ import pytest
 
 from chainer_pose import pose_file, run_directory
 
+pytestmark = pytest.mark.slow
+
 # Measure at the end only, unless a test says otherwise.
 SMALL = ('--batchsize', 8, '--n-unit', 16, '--init-std', 0.1, '--log-interval', 1000,
          '--evaluate-interval', 1000)  # fmt: skip

@@ -15,6 +15,8 @@ from conftest import ROOT
 
 from chainer_pose import pose_file
 
+pytestmark = pytest.mark.slow
+
 LAYOUTS = ('baseline', 'videopose3d', 'archive')
 INTERVALS = ('--evaluate-interval', 200, '--log-interval', 200, '--snapshot-interval', 200)
 SMALL = ('--iterations', 200, '--n-unit', 64, '--init-std', 0.08, *INTERVALS)

@@ -116,6 +116,7 @@ def test_a_step_changes_weights_by_a_small_part_of_them(rng, small_splits):
             assert 0 < change < 0.05 * np.linalg.norm(old.array)
 
 
+@pytest.mark.slow
 def test_it_learns_its_training_data(rng, small_splits):
     data = small_splits['train']
     network = martinez.Martinez(17, 128, rng)

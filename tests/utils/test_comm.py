@@ -14,6 +14,8 @@ import pytest
 from chainer_pose.errors import InputError
 from chainer_pose.utils import comm
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
 MPIEXEC = shutil.which('mpiexec', path=PATH)

@@ -107,7 +107,8 @@ class LinearFunction(chainer.FunctionNode):
         x, W, b, *skip = inputs
         self.retain_inputs((0, 1))
         self.retain_outputs((0,))
-        product = cublas.dot(x, W, transb=True) if is_on_device(x) else x.dot(W.T)
+        # On two threads BLAS takes a quarter less time for W x' than for x W'.
+        product = cublas.dot(x, W, transb=True) if is_on_device(x) else W.dot(x.T).T
         return (leaky_relu(product, b, skip[0] if skip else None, self.slope),)
 
     def backward(
@@ -123,7 +124,7 @@ class LinearFunction(chainer.FunctionNode):
                 weight.factors.append((gy, factor, None))
         found: list[Variable | None] = [None] * len(self.inputs)
         if 0 in indexes:
-            found[0] = chainer.Variable(cublas.dot(gy, W) if is_on_device(gy) else gy.dot(W))
+            found[0] = chainer.Variable(cublas.dot(gy, W) if is_on_device(gy) else W.T.dot(gy.T).T)
         if 3 in indexes:
             found[3] = chainer.Variable(gy)
         return tuple(found[i] for i in indexes)

@@ -51,9 +51,6 @@ def arrays_of(updater):
 
 
 def set_state(updater, steps, i):
-    for optimizer in updater.get_all_optimizers().values():
-        for param in optimizer.target.params():
-            param.update_rule._init_states(param)
     arrays = arrays_of(updater)
     for name, array in arrays.items():
         array[...] = steps[name][i]

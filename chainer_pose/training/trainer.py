@@ -75,10 +75,11 @@ def make_trainer(
     """
     rng = random_state.streams(options.seed, STREAMS)
     make = _supervised_updater if options.mode == 'supervised' else _adversarial_updater
-    updater = make(options, data, device, rng, comm)
+    poses = datasets.training_poses(data)
+    updater = make(options, data, poses, device, rng, comm)
     length = (options.iterations, 'iteration') if options.iterations else (options.epoch, 'epoch')
     trainer = chainer.training.Trainer(updater, length, out=options.out)
-    snapshot, plots = _add_extensions(trainer, options, data, validation, device, comm)
+    snapshot, plots = _add_extensions(trainer, options, data, poses, validation, device, comm)
 
     def save(trainer):
         # Skip it if this iteration is saved already.
@@ -116,7 +117,7 @@ def _average(options, optimizer):
     return MovingAverage(optimizer, options.ema) if options.ema > 0 else None
 
 
-def _adversarial_updater(options, data, device, rng, comm):
+def _adversarial_updater(options, data, poses, device, rng, comm):
     skeleton = data.skeleton
     optimizers = {'gen': _generator_optimizer(options, skeleton, device, rng, comm)}
     discriminator = links.Discriminator(len(skeleton), options.n_unit, options.init_std, rng['dis'])
@@ -128,7 +129,7 @@ def _adversarial_updater(options, data, device, rng, comm):
         pitch.to_device(device)
         if learned:
             optimizers['pitch'] = Adam(PITCH_STEP_SIZE, options.beta1, comm=comm).setup(pitch)
-    main = _iterator((datasets.training_poses(data),), options, rng['shuffle'], device, comm)
+    main = _iterator((poses,), options, rng['shuffle'], device, comm)
     iterators = {
         'main': main,
         'angles': AngleIterator(main.batch_size, rng['angles'], device, comm),
@@ -179,7 +180,7 @@ def _labelled(options, data, rng):
     return datasets.choose_labelled(data, options.labelled, rng['labelled'])
 
 
-def _supervised_updater(options, data, device, rng, comm):
+def _supervised_updater(options, data, _, device, rng, comm):
     labelled = _labelled(options, data, rng)
     if options.model == 'martinez':
         arrays, loss = datasets.pixel_poses(labelled), martinez.loss
@@ -230,7 +231,7 @@ def _multiple(unit, least):
     return unit * math.ceil(least / unit)
 
 
-def _add_extensions(trainer, options, data, validation, device, comm):
+def _add_extensions(trainer, options, data, poses, validation, device, comm):
     """Log, plots, validation, pictures and snapshots.
 
     Returns:
@@ -284,7 +285,7 @@ def _add_extensions(trainer, options, data, validation, device, comm):
     write_generator = functools.partial(
         run_directory.write_generator,
         skeleton=data.skeleton,
-        prior=imputation.Moments().add(datasets.training_poses(data)).prior(),
+        prior=imputation.Moments().add(poses).prior(),
     )
     return _add_snapshots(trainer, gen, write_generator, every, has_truth, options.keep), plots
 

@@ -4,8 +4,8 @@
 import os
 from pathlib import Path
 
-from chainer_pose import cli, files
 from chainer_pose.errors import InputError
+from chainer_pose.utils import cli, files
 
 # Named here too, so that --help need not import Chainer; a test compares.
 PROTOCOLS = ('kudo', 'mpjpe', 'n-mpjpe', 'p-mpjpe')
@@ -147,7 +147,8 @@ def check_options(parser, options):
 
 def export(options, generator, weights, path, keypoints, data):
     """Lift all splits of a pose file into another; `data` is the one that is read."""
-    from chainer_pose import exports, pose_file
+    from chainer_pose.datasets import pose_file
+    from chainer_pose.inference import exports
 
     if os.path.abspath(options.export) == os.path.abspath(path):
         raise InputError(f'--export {options.export}: expected a new file, found the data set')
@@ -190,21 +191,18 @@ def main(argv=None):
     options = parser.parse_args(argv)
     check_options(parser, options)
 
-    from chainer_pose import (
-        datasets,
-        evaluation,
-        pose_file,
-        reports,
-        run_directory,
-    )
+    from chainer_pose import datasets
+    from chainer_pose.datasets import pose_file
+    from chainer_pose.evaluations import pck, protocols, reports
+    from chainer_pose.inference import weights as weights_file
     from chainer_pose.links import Martinez, ZeroDepth
-    from chainer_pose.training import methods
+    from chainer_pose.training import methods, run_directory
     from chainer_pose.utils import devices
 
     device = devices.get_device(options.gpu)
     device.use()
-    weights = run_directory.find_generator(options.snapshot, last=options.generator == 'last')
-    generator, skeleton, _ = run_directory.load_generator(weights)
+    weights = weights_file.find_generator(options.snapshot, last=options.generator == 'last')
+    generator, skeleton, _ = weights_file.load_generator(weights)
     # The network alone tells that much of a run that is not known.
     martinez = isinstance(generator, Martinez)
     trained = {'mode': 'supervised', 'model': 'martinez'} if martinez else {}
@@ -218,7 +216,7 @@ def main(argv=None):
     path = datasets.find(dataset)
     keypoints = options.keypoints or trained.get('keypoints', 'gt')
     data = pose_file.read(path, options.split, keypoints, options.truth)
-    run_directory.check_fit(weights, generator, skeleton, data)
+    weights_file.check_fit(weights, generator, skeleton, data)
     if options.table:
         reports.check_table(options.table, data, options.split, keypoints, trained.get('keypoints'))
     generator.to_device(device)
@@ -250,11 +248,11 @@ def main(argv=None):
     )
     lifters = generator, ZeroDepth()
     if options.protocol == 'pck':
-        results = [evaluation.evaluate_pck(g, data, options.batchsize) for g in lifters]
+        results = [pck.evaluate_pck(g, data, options.batchsize) for g in lifters]
         report = reports.pck(context, *results)
     else:
         names = PROTOCOLS if options.protocol == 'all' else (options.protocol,)
-        results = [evaluation.evaluate(g, data, names, options.batchsize) for g in lifters]
+        results = [protocols.evaluate(g, data, names, options.batchsize) for g in lifters]
         report = (
             reports.paper_table(options.table, context, data, *results)
             if options.table

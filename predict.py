@@ -5,9 +5,9 @@ import contextlib
 import os
 from pathlib import Path
 
-from chainer_pose import cli, files
 from chainer_pose.errors import InputError
-from chainer_pose.ready import DEFAULT, READY, ready_path
+from chainer_pose.inference.pretrained import DEFAULT, READY, ready_path
+from chainer_pose.utils import cli, files
 
 # Named here too, so that --help need not import NumPy; a test compares.
 FORMATS = ('openpose', 'coco', 'coco-results', 'alphapose', 'mmpose', 'csv', 'numpy', 'pose-file')
@@ -22,7 +22,7 @@ def make_parser():
         'Every person of every frame is lifted; 3D is written relative to the root joint, in\n'
         "the camera frame (x right, y down, z away) and in the input's pixels.",
         epilog='Weights that come with the package, and who may use them\n'
-        f'(chainer_pose/weights/MODEL_CARD.md):\n{licences}',
+        f'(chainer_pose/inference/pretrained/MODEL_CARD.md):\n{licences}',
     )
     group = parser.add_argument_group('weights')
     group.add_argument(
@@ -56,7 +56,7 @@ def make_parser():
         '--skeleton',
         metavar='NAME|FILE.json',
         help='the joints of --input (default: found out from the file, else those of the '
-        'weights); python -m chainer_pose.skeleton lists the names',
+        'weights); python -m chainer_pose.skeletons lists the names',
     )
     group.add_argument(
         '--min-confidence',
@@ -189,7 +189,7 @@ def check_options(parser, options):
 
 def lift(options, lifter, source, store):
     """Lift all of the input into the store; returns what looks doubtful."""
-    from chainer_pose.doubts import Doubts
+    from chainer_pose.datasets.keypoints.checks import Doubts
 
     doubts = Doubts(source.skeleton)
     with cli.Progress() as progress:
@@ -236,7 +236,8 @@ def _some(persons):
 
 def draw_figure(lifter, store, count):
     """Draw a contact sheet of people, evenly spread over the input."""
-    from chainer_pose import pose_file, visualizations
+    from chainer_pose import visualizations
+    from chainer_pose.datasets import pose_file
 
     lifted = store.lifted().nonzero()[0]
     chosen = lifted[visualizations.spread_indices(len(lifted), count)]
@@ -256,9 +257,12 @@ def main(argv=None):
     options = parser.parse_args(argv)
     check_options(parser, options)
 
-    from chainer_pose import animations, lifter, onnx_export, predictions, scaling
-    from chainer_pose import skeleton as skeletons
-    from chainer_pose.sources import keypoints
+    from chainer_pose import skeletons
+    from chainer_pose.datasets.keypoints import reader as keypoints
+    from chainer_pose.inference import lifter, predictions
+    from chainer_pose.inference import onnx as onnx_export
+    from chainer_pose.inference import scale as scaling
+    from chainer_pose.visualizations import animations
 
     if options.mp4:
         animations.require_ffmpeg()
@@ -336,7 +340,8 @@ def report(skeleton, done, warnings):
 
 def write(options, folder, lift_with, source, store, origin, chosen):
     """Write everything that was asked for, each file whole or not at all."""
-    from chainer_pose import animations, bvh, predictions
+    from chainer_pose.inference import bvh, predictions
+    from chainer_pose.visualizations import animations
 
     skeleton = lift_with.skeleton
     fps = options.fps or source.fps or 25.0

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from chainer_pose import cli, datasets, files, pose_file, run_directory
+from chainer_pose import datasets
+from chainer_pose.datasets import PoseData, pose_file
 from chainer_pose.errors import InputError
-from chainer_pose.pose_file import PoseData
+from chainer_pose.training import run_directory
 from chainer_pose.training.options import TrainingOptions, parse_options
 from chainer_pose.training.trainer import STREAMS, make_trainer
-from chainer_pose.utils import devices, random_state
+from chainer_pose.utils import cli, devices, files, random_state
 from chainer_pose.utils.comm import connect
 
 

@@ -84,7 +84,9 @@ def tabulate(runs, reports, rows, seeds):
 
 def draw(options, runs, reports, rows):
     """Write curves.png, labels.png and poses.png to --figures."""
-    from chainer_pose import pose_file, run_directory, visualizations
+    from chainer_pose import visualizations
+    from chainer_pose.datasets import pose_file
+    from chainer_pose.inference import weights as weights_file
 
     folder = Path(options.figures)
     folder.mkdir(parents=True, exist_ok=True)
@@ -129,7 +131,7 @@ def draw(options, runs, reports, rows):
     data = pose_file.read(options.dataset, 'test')
     last = f'gen_{options.iterations}.npz'
     generators = {
-        row: run_directory.load_generator(runs[cells[row][0]] / last).generator
+        row: weights_file.load_generator(runs[cells[row][0]] / last).generator
         for row in SHOWN
         if cells.get(row)
     }
@@ -141,7 +143,7 @@ def cost(options):
     """Time a step of each row, taking turns so that all see the same machine."""
     import chainer
 
-    from chainer_pose import pose_file
+    from chainer_pose.datasets import pose_file
     from chainer_pose.training.options import parse_options
     from chainer_pose.training.trainer import make_trainer
 

@@ -12,12 +12,12 @@ from pathlib import Path
 ROOT, GPU, *ARGUMENTS = sys.argv[1:]
 sys.path.insert(0, str(Path(ROOT).resolve()))
 
-import chainer_pose  # noqa: E402, I001 (before Chainer, which it adapts to NumPy)
+import chainer_pose  # noqa: E402, I001
 import chainer  # noqa: E402
 import numpy as np  # noqa: E402
 
 from chainer_pose import datasets  # noqa: E402
-from chainer_pose.sources import synthetic  # noqa: E402
+from chainer_pose.datasets.readers import synthetic  # noqa: E402
 
 EVERY = 1000  # steps after which train.py reads a GPU's reports
 

@@ -15,9 +15,10 @@ from lifting import ROOT, where
 from made_up import write_poses
 from prepare import measure
 
-from chainer_pose import links, run_directory
-from chainer_pose.skeleton import H36M17
-from chainer_pose.sources.h36m import PUBLISHED_FRAMES
+from chainer_pose import links
+from chainer_pose.datasets.readers.h36m import PUBLISHED_FRAMES
+from chainer_pose.inference import weights as weights_file
+from chainer_pose.skeletons import H36M17
 
 
 def main():
@@ -31,7 +32,7 @@ def main():
         write_poses(data, test=options.poses)
         generator = links.Generator(len(H36M17), rng=np.random.default_rng(0))
         arrays = {name.lstrip('/'): param.array for name, param in generator.namedparams()}
-        run_directory.write_generator(snapshot, arrays, H36M17)
+        weights_file.write_generator(snapshot, arrays, H36M17)
         print(f'| evaluate.py --protocol, {options.poses} poses | s | peak memory, MB |')
         print('| --- | ---: | ---: |')
         for protocol in options.protocols:

@@ -22,7 +22,8 @@ import numpy as np
 from lifting import ROOT, where
 from made_up import write_poses
 
-from chainer_pose import run_directory
+from chainer_pose.inference import weights as weights_file
+from chainer_pose.training import run_directory
 
 # A snapshot's bytes are on their way for a third of a second before its name is there.
 _SLOW = """
@@ -58,7 +59,7 @@ def newest(run):
 def digest(path):
     """SHA-256 of a generator's arrays."""
     sha = hashlib.sha256()
-    for key, array in sorted(run_directory.read_arrays(path).items()):
+    for key, array in sorted(weights_file.read_arrays(path).items()):
         sha.update(key.encode() + np.ascontiguousarray(array).tobytes())
     return sha.hexdigest()
 

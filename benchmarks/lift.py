@@ -16,8 +16,8 @@ import lifting
 import numpy as np
 from prepare import measure
 
-from chainer_pose import lifter
-from chainer_pose.skeleton import H36M17
+from chainer_pose.inference import lifter
+from chainer_pose.skeletons import H36M17
 
 
 def made_up(n, rng):

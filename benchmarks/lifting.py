@@ -11,8 +11,11 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
-from chainer_pose import geometry, metrics  # noqa: E402
-from chainer_pose import skeleton as skeletons  # noqa: E402
+from chainer_pose import (  # noqa: E402
+    geometry,
+    skeletons,
+)
+from chainer_pose.evaluations import metrics  # noqa: E402
 
 LIMBS = skeletons.get(ROOT / 'examples' / 'skeletons' / 'limbs12.json')
 _BONES = (('Hip', 'Knee'), ('Knee', 'Foot'), ('Shoulder', 'Elbow'), ('Elbow', 'Wrist'))

@@ -3,8 +3,8 @@
 import lifting  # noqa: F401 (puts the project on the path)
 import numpy as np
 
-from chainer_pose import pose_file
-from chainer_pose.sources import synthetic
+from chainer_pose.datasets import pose_file
+from chainer_pose.datasets.readers import synthetic
 
 
 def write_poses(path, seed=0, **poses):

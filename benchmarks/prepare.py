@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
 import numpy as np  # noqa: E402
 import trees  # noqa: E402
 
-from chainer_pose.sources import h36m  # noqa: E402
+from chainer_pose.datasets.readers import h36m  # noqa: E402
 
 WRITERS = {
     'baseline': lambda root, world: trees.write_baseline(root, world, ('StackedHourglass',)),

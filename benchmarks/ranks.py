@@ -16,7 +16,7 @@ from pathlib import Path
 from lifting import where
 from sides import Ours, arguments
 
-from chainer_pose.sources import synthetic
+from chainer_pose.datasets.readers import synthetic
 from chainer_pose.utils import comm as comm_module
 from chainer_pose.utils import devices
 

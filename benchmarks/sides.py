@@ -14,7 +14,7 @@ import chainer
 import numpy as np
 import textbook
 
-from chainer_pose import datasets
+from chainer_pose.training import arrays
 from chainer_pose.training.options import parse_options
 from chainer_pose.training.trainer import make_trainer
 
@@ -58,7 +58,7 @@ class Ours(Side):
 
     Args:
         arguments: train.py's.
-        data: `pose_file.PoseData`.
+        data: `datasets.PoseData`.
         device: chainer device, within whose `devices.using` all is done.
         comm: ChainerMN communicator or None.
     """
@@ -111,7 +111,7 @@ class Plain(Side):
             for name, link in ours.links.items()
         }
         self.updater = textbook.TextbookUpdater(
-            chainer.iterators.SerialIterator(datasets.training_poses(data), options.batchsize),
+            chainer.iterators.SerialIterator(arrays.training_poses(data), options.batchsize),
             optimizers,
             data.skeleton.angle_joints,
             np.random.default_rng(0),

@@ -13,7 +13,7 @@ import numpy as np
 from lifting import where
 from sides import Ours, arguments
 
-from chainer_pose.sources import synthetic
+from chainer_pose.datasets.readers import synthetic
 from chainer_pose.utils import devices
 
 

@@ -16,15 +16,18 @@ import lifting
 import numpy as np
 from runs import call, train
 
-from chainer_pose import evaluation, geometry, metrics, pose_file, run_directory
+from chainer_pose import geometry
+from chainer_pose.datasets import pose_file
+from chainer_pose.evaluations import metrics, protocols
+from chainer_pose.inference import weights as weights_file
 
 EXAMPLES = lifting.ROOT / 'examples' / 'skeletons'
 
 
 def lift(snapshot, data):
     """(predicted, target), mm, root-relative; z = 0 without a snapshot."""
-    generator = snapshot and run_directory.load_generator(snapshot).generator
-    predicted, target = evaluation.lift(generator, data)
+    generator = snapshot and weights_file.load_generator(snapshot).generator
+    predicted, target = protocols.lift(generator, data)
     return geometry.center(predicted, data.skeleton.root), target
 
 

@@ -26,7 +26,7 @@ from sides import Bare, Before, Ours, Plain, arguments
 import chainer  # after the package, which adapts NumPy to it
 import numpy as np
 
-from chainer_pose.sources import synthetic
+from chainer_pose.datasets.readers import synthetic
 from chainer_pose.training.options import PRESETS
 from chainer_pose.utils import devices
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from sides import Side
 
-from chainer_pose import datasets
+from chainer_pose.training import arrays
 
 
 class Torch(Side):
@@ -17,7 +17,7 @@ class Torch(Side):
 
     Args:
         ours: `sides.Ours`, from whose weights it begins.
-        data: `pose_file.PoseData`.
+        data: `datasets.PoseData`.
         **adam: more for `torch.optim.Adam`.
     """
 
@@ -28,7 +28,7 @@ class Torch(Side):
             self.place = torch.device('cuda', ours.device.device.id)
             torch.cuda.set_device(self.place)
         self.cap, self.joints = options.accuracy_cap, data.skeleton.angle_joints
-        self.poses = torch.from_numpy(datasets.training_poses(data)).to(self.place)
+        self.poses = torch.from_numpy(arrays.training_poses(data)).to(self.place)
         self.position = len(self.poses)
         self.real = self.poses[: options.batchsize].clone()
         self.angle = self.poses.new_empty(len(self.real), 1)

@@ -17,25 +17,30 @@ from pathlib import Path
 import lifting
 import numpy as np
 
-from chainer_pose import datasets, evaluation, imputation, lifter, links, pose_file, run_directory
-from chainer_pose import skeleton as skeletons
-from chainer_pose.ready import DEFAULT, READY, ready_path
+from chainer_pose import datasets, links, skeletons
+from chainer_pose.datasets import imputation, pose_file
+from chainer_pose.evaluations import protocols
+from chainer_pose.inference import lifter
+from chainer_pose.inference import weights as weights_file
+from chainer_pose.inference.pretrained import DEFAULT, READY, ready_path
+from chainer_pose.training import run_directory
+from chainer_pose.training.arrays import training_poses
 
 DATA = {'cmu': ('cmu_rig', 'cmu17'), 'mpii': ('mpii', 'mpii17')}
 
 
 def pack(run, name, skeleton):
-    """Write chainer_pose/weights/NAME.npz out of a run."""
+    """Write chainer_pose/inference/pretrained/NAME.npz out of a run."""
     import chainer
 
     log = json.loads((run / 'log').read_text())
     last = log[-1]['iteration']
     saved = {int(path.stem[4:]): path for path in run.glob('gen_[0-9]*.npz')}
     chosen = sorted(n for n in saved if n >= last / 2)
-    layers = [run_directory.load_generator(saved[n]).generator for n in chosen]
+    layers = [weights_file.load_generator(saved[n]).generator for n in chosen]
     options = run_directory.read_options(run)
     train = pose_file.read(datasets.find(options['dataset']), 'train', options['keypoints'])
-    prior = imputation.Moments().add(datasets.training_poses(train)).prior()
+    prior = imputation.Moments().add(training_poses(train)).prior()
     mean = layers[0]
     for path, parameter in mean.namedparams():
         stacked = [dict(other.namedparams())[path].array for other in layers]
@@ -46,7 +51,7 @@ def pack(run, name, skeleton):
     half = imputation.Prior(*(part.astype(np.float32) for part in prior))
     out = ready_path(name)
     out.parent.mkdir(exist_ok=True)
-    run_directory.write_generator(out, arrays, skeletons.get(skeleton), half)
+    weights_file.write_generator(out, arrays, skeletons.get(skeleton), half)
     print(f'{out}: mean of the generators after {", ".join(map(str, chosen))} iterations')
     print(f'{out.stat().st_size / 2**20:.2f} MiB')
 
@@ -62,14 +67,14 @@ def measure(folder):
     for name, arrangement in DATA.values():
         data = pose_file.read(folder / f'{name}.h5', 'test')
         source = skeletons.named(arrangement)
-        flat = evaluation.lift_normalized(links.ZeroDepth(), data.pose2d, source.root)[0]
+        flat = protocols.lift_normalized(links.ZeroDepth(), data.pose2d, source.root)[0]
         print(row('z = 0', name, data, flat, source, None))
         for weights in READY:
             known = lifter.load_lifter(weights)
             lifted = known.lift(data.pose2d, None, source)
             print(row(weights, name, data, lifted.pose3d, known.skeleton, lifted.sin_beta))
     data = pose_file.read(folder / 'cmu_rig.h5', 'test')
-    result = evaluation.evaluate(lifter.load_lifter('cmu').generator, data, evaluation.PROTOCOLS)
+    result = protocols.evaluate(lifter.load_lifter('cmu').generator, data, protocols.PROTOCOLS)
     figures = ', '.join(f'{name} {score.average:.1f}' for name, score in result.scores.items())
     print(f'\ncmu on all 17 joints of cmu_rig, mean over actions, mm: {figures}')
     print(f'default: {DEFAULT}')

@@ -30,7 +30,7 @@ def _fill_numpy_sctypes():
     # Gone in NumPy 2; chainer.types reads the scalar types from it.
     if hasattr(np, 'sctypes'):
         return
-    np.sctypes = {  # noqa: NPY201 (putting back what NumPy 2 removed)
+    np.sctypes = {  # noqa: NPY201
         'int': [np.int8, np.int16, np.int32, np.int64],
         'uint': [np.uint8, np.uint16, np.uint32, np.uint64],
         'float': [np.float16, np.float32, np.float64],

@@ -12,8 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from chainer_pose import cli, datasets, files, pose_file
-from chainer_pose.sources import centred
+from chainer_pose import datasets
+from chainer_pose.datasets import pose_file
+from chainer_pose.datasets.readers import centered
+from chainer_pose.utils import cli, files
 
 
 def make_parser():
@@ -46,7 +48,7 @@ def main(argv=None):
         parser.error('arguments --focal and --centre: expected both or neither, found one')
     path = datasets.find(options.dataset)
     splits = {
-        split: centred.turn_cameras(
+        split: centered.turn_cameras(
             pose_file.read(path, split, options.keypoints), options.focal, options.centre
         )
         for split in pose_file.splits_of(path)

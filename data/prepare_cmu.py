@@ -11,9 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from chainer_pose import cli, files, pose_file
+from chainer_pose.datasets import pose_file
+from chainer_pose.datasets.readers import cmu
 from chainer_pose.errors import InputError
-from chainer_pose.sources import cmu
+from chainer_pose.utils import cli, files
 
 
 def make_parser():

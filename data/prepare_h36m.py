@@ -12,8 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from chainer_pose import cli, files, pose_file
-from chainer_pose.sources import h36m, h36m_layouts
+from chainer_pose.datasets import pose_file
+from chainer_pose.datasets.readers import h36m, h36m_layouts
+from chainer_pose.utils import cli, files
 
 
 def make_parser():

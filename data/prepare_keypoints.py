@@ -11,10 +11,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from chainer_pose import cli, files, pose_file
-from chainer_pose import skeleton as skeletons
+from chainer_pose import skeletons
+from chainer_pose.datasets import pose_file
+from chainer_pose.datasets.keypoints import dataset as keypoint_dataset
+from chainer_pose.datasets.keypoints import reader as keypoints
 from chainer_pose.errors import InputError
-from chainer_pose.sources import keypoint_set, keypoints
+from chainer_pose.utils import cli, files
 
 
 def make_parser():
@@ -28,7 +30,7 @@ def make_parser():
     parser.add_argument(
         '--skeleton',
         metavar='NAME|FILE.json',
-        help='the joints (default: what the format says); python -m chainer_pose.skeleton '
+        help='the joints (default: what the format says); python -m chainer_pose.skeletons '
         'lists the names',
     )
     parser.add_argument('--out', required=True, metavar='FILE.h5', help='pose file to write')
@@ -100,7 +102,7 @@ def main(argv=None):
             inputs[split].append(source)
             print(f'{path}: {source.format}, joints of {known.name}')
     with files.writing('--out', options.out), cli.Progress() as progress:
-        counts, warnings = keypoint_set.convert(
+        counts, warnings = keypoint_dataset.convert(
             options.out,
             inputs,
             Path(options.out).stem,
@@ -129,7 +131,7 @@ def reduce_pose_file(parser, options, skeleton):
     if os.path.abspath(options.out) == os.path.abspath(options.input[0]):
         parser.error(f'argument --out: expected a new file, found the input {options.out}')
     with files.writing('--out', options.out):
-        keypoint_set.reduce(options.out, options.input[0], skeleton)
+        keypoint_dataset.reduce(options.out, options.input[0], skeleton)
     print(pose_file.describe(options.out))
 
 

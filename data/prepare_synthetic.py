@@ -6,9 +6,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from chainer_pose import cli, files, pose_file
-from chainer_pose import skeleton as skeletons
-from chainer_pose.sources import quadruped, synthetic
+from chainer_pose import skeletons
+from chainer_pose.datasets import pose_file
+from chainer_pose.datasets.readers import quadruped, synthetic
+from chainer_pose.utils import cli, files
 
 ROOT = Path(__file__).resolve().parent.parent
 

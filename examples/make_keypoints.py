@@ -14,8 +14,11 @@ sys.path.insert(0, str(HERE.parent))
 
 import numpy as np  # noqa: E402
 
-from chainer_pose.skeleton import H36M17, named  # noqa: E402
-from chainer_pose.sources import rig, synthetic  # noqa: E402
+from chainer_pose.datasets.readers import (  # noqa: E402
+    rig,
+    synthetic,
+)
+from chainer_pose.skeletons import H36M17, named  # noqa: E402
 
 COCO = named('coco17')
 PEOPLE = (('Walking', 11, (-700, -400)), ('Greeting', 11, (500, 500)))  # action, seed, place in mm

@@ -12,9 +12,9 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')  # two workers' threads wait for e
 import numpy as np
 import pytest
 
-from chainer_pose import pose_file
-from chainer_pose.skeleton import H36M17
-from chainer_pose.sources import synthetic
+from chainer_pose.datasets import pose_file
+from chainer_pose.datasets.readers import synthetic
+from chainer_pose.skeletons import H36M17
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get('CHAINER_POSE_SHARED', ROOT.parent / 'shared')) / 'data'

@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
+sys.path[:0] = [str(ROOT), str(ROOT / 'tests'), str(ROOT / 'tests/datasets/readers')]
 
 import numpy as np  # noqa: E402
 import test_cmu  # noqa: E402
@@ -25,17 +25,17 @@ import trees  # noqa: E402
 from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from chainer_pose import links, pose_file, run_directory  # noqa: E402
-from chainer_pose import skeleton as skeletons  # noqa: E402
-from chainer_pose.errors import InputError  # noqa: E402
-from chainer_pose.sources import (  # noqa: E402
-    cmu,
-    h36m_layouts,
-    keypoints,
-    mpi_inf_3dhp,
-    mpii,
-    plain_pickle,
+from chainer_pose import (  # noqa: E402
+    links,
+    skeletons,
 )
+from chainer_pose.datasets import pose_file  # noqa: E402
+from chainer_pose.datasets.keypoints import reader as keypoints  # noqa: E402
+from chainer_pose.datasets.readers import cmu, h36m_layouts, mpi_inf_3dhp, mpii  # noqa: E402
+from chainer_pose.errors import InputError  # noqa: E402
+from chainer_pose.inference import weights as weights_file  # noqa: E402
+from chainer_pose.training import run_directory  # noqa: E402
+from chainer_pose.utils import unpickle  # noqa: E402
 
 SECONDS, MEGABYTES = 5, 1000  # what one input may take, and all of a reader's together
 DATA = ROOT / 'tests' / 'data'
@@ -61,7 +61,7 @@ def _read_pose_file(path):
 def _generator(path):
     net = links.Generator(17, 8, rng=np.random.default_rng(0))
     arrays = {name.lstrip('/'): param.array for name, param in net.namedparams()}
-    run_directory.write_generator(path, arrays, skeletons.H36M17)
+    weights_file.write_generator(path, arrays, skeletons.H36M17)
 
 
 def _options(path):
@@ -108,8 +108,8 @@ def _cameras(path):
 # name: (file name, maker, reader)
 READERS = {
     'pose file': ('poses.h5', _pose_file, _read_pose_file),
-    'generator': ('gen_1.npz', _generator, run_directory.load_generator),
-    'arrays of a snapshot': ('snapshot_1.npz', _generator, run_directory.read_arrays),
+    'generator': ('gen_1.npz', _generator, weights_file.load_generator),
+    'arrays of a snapshot': ('snapshot_1.npz', _generator, weights_file.read_arrays),
     'options.json': ('options.json', _options, lambda p: run_directory.read_options(p.parent)),
     'skeleton': (
         'skeleton.json',
@@ -129,7 +129,7 @@ READERS = {
     'keypoints npz': ('keypoints.npz', _npz, _read_keypoints),
     'keypoints npy': ('keypoints.npy', _npy, _read_keypoints),
     'pickled npz': (
-        'data_3d.npz', _pickled, lambda path: plain_pickle.read(path, 'positions_3d'),
+        'data_3d.npz', _pickled, lambda path: unpickle.read(path, 'positions_3d'),
     ),
     'MPII .mat 5': (
         'mpii5.mat',

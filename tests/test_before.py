@@ -7,7 +7,7 @@ import chainer
 import numpy as np
 import pytest
 
-from chainer_pose import pose_file
+from chainer_pose.datasets import pose_file
 from chainer_pose.training.options import load_options
 from chainer_pose.training.trainer import make_trainer
 

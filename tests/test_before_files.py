@@ -11,9 +11,10 @@ import pytest
 import evaluate
 import predict
 import train
-from chainer_pose import datasets, run_directory
+from chainer_pose import datasets
 from chainer_pose.errors import InputError
-from chainer_pose.skeleton import H36M17
+from chainer_pose.inference import weights as weights_file
+from chainer_pose.skeletons import H36M17
 from chainer_pose.training.angle_iterator import AngleIterator
 from chainer_pose.training.trainer import STREAMS
 from chainer_pose.utils import random_state
@@ -45,7 +46,7 @@ def assert_close(found, expected):
 
 @pytest.mark.parametrize('path', BEFORE.glob('*/gen_20.npz'), ids=lambda path: path.parent.name)
 def test_generators_load(path):
-    generator, skeleton, prior = run_directory.load_generator(path)
+    generator, skeleton, prior = weights_file.load_generator(path)
     assert skeleton == H36M17
     assert prior is not None
     with np.load(path) as file:

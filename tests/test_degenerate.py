@@ -9,9 +9,11 @@ import pytest
 
 import evaluate
 import train
-from chainer_pose import evaluation, geometry, links, pose_file
-from chainer_pose.lifter import Lifter
-from chainer_pose.skeleton import H36M17
+from chainer_pose import geometry, links
+from chainer_pose.datasets import pose_file
+from chainer_pose.evaluations import protocols
+from chainer_pose.inference.lifter import Lifter
+from chainer_pose.skeletons import H36M17
 
 SHORT = ('--iterations', 5, '--n-unit', 8, '--log-interval', 5, '--evaluate-interval', 5)
 
@@ -79,7 +81,7 @@ def test_equal_joints_are_left_out_and_counted(few, train_on, generator):
         few('train', range(20), pose2d=collapse), few('test', range(10), pose2d=collapse)
     )
     assert report['n_poses'] == 9
-    result = evaluation.evaluate(generator, few('test', range(10), pose2d=collapse))
+    result = protocols.evaluate(generator, few('test', range(10), pose2d=collapse))
     assert (result.n_poses, result.n_left_out) == (9, 1)
     assert all(map(math.isfinite, numbers_of(log) + numbers_of(report)))
 
@@ -103,7 +105,7 @@ def test_equal_joints_are_not_lifted(few, generator):
 
 def test_a_truth_without_size_gives_finite_errors(few, generator):
     data = few('test', range(4), pose3d=collapse)
-    result = evaluation.evaluate(generator, data, tuple(evaluation.PROTOCOLS))
+    result = protocols.evaluate(generator, data, tuple(protocols.PROTOCOLS))
     assert result.n_poses == 4
     for score in result.scores.values():
         assert math.isfinite(score.average)
@@ -149,8 +151,8 @@ def test_training_without_face_or_shoulder_lines_is_finite(few, train_on):
 
 def test_a_last_part_of_one_pose_is_lifted_as_the_others(few, generator):
     data = few('test', range(9))
-    whole = evaluation.lift(generator, data)[0]
-    np.testing.assert_allclose(evaluation.lift(generator, data, batchsize=4)[0], whole, rtol=1e-5)
+    whole = protocols.lift(generator, data)[0]
+    np.testing.assert_allclose(protocols.lift(generator, data, batchsize=4)[0], whole, rtol=1e-5)
 
 
 def test_a_last_batch_of_one_is_filled_up(few, train_on):

@@ -12,8 +12,9 @@ import device_arrays
 import numpy as np
 import pytest
 
-from chainer_pose import functions, pose_file
-from chainer_pose.skeleton import H36M17
+from chainer_pose import functions
+from chainer_pose.datasets import pose_file
+from chainer_pose.skeletons import H36M17
 from chainer_pose.training import regularizers
 from chainer_pose.training.options import load_options
 from chainer_pose.training.trainer import make_trainer

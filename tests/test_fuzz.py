@@ -12,10 +12,14 @@ import h5py
 import numpy as np
 import pytest
 
-from chainer_pose import files, pose_file, run_directory
-from chainer_pose import skeleton as skeletons
+from chainer_pose import skeletons
+from chainer_pose.datasets import pose_file
+from chainer_pose.datasets.keypoints import reader as keypoints
+from chainer_pose.datasets.readers import h36m_layouts, matlab
 from chainer_pose.errors import InputError
-from chainer_pose.sources import h36m_layouts, keypoints, matlab, plain_pickle
+from chainer_pose.inference import weights as weights_file
+from chainer_pose.training import run_directory
+from chainer_pose.utils import files, unpickle
 
 pytestmark = pytest.mark.slow
 
@@ -188,11 +192,11 @@ def test_json_to_choke_on(tmp_path, text):
 def test_metadata_to_choke_on(tmp_path):
     path = tmp_path / 'gen_1.npz'
     fuzz._generator(path)
-    arrays = run_directory.read_arrays(path)
+    arrays = weights_file.read_arrays(path)
     arrays['metadata'] = np.array('[' * 100000)
-    run_directory.write_arrays(path, arrays)
+    weights_file.write_arrays(path, arrays)
     with pytest.raises(InputError, match='metadata'):
-        run_directory.load_generator(path)
+        weights_file.load_generator(path)
 
 
 def test_a_pickle_of_lists_of_the_same_lists(tmp_path):
@@ -201,7 +205,7 @@ def test_a_pickle_of_lists_of_the_same_lists(tmp_path):
         nested = [nested] * 50
     path = tmp_path / 'x.npz'
     np.savez_compressed(path, positions_3d=np.array({'a': nested}, dtype=object))
-    assert fuzz.outcome(lambda p: plain_pickle.read(p, 'positions_3d'), path) == 'answer'
+    assert fuzz.outcome(lambda p: unpickle.read(p, 'positions_3d'), path) == 'answer'
 
 
 def test_a_refusal_is_one_short_line(tmp_path):
@@ -229,4 +233,4 @@ def test_a_pickle_that_would_fill_the_memory_is_not_unpacked(tmp_path):
     with zipfile.ZipFile(tmp_path / 'x.npz', 'w', zipfile.ZIP_DEFLATED) as archive:
         archive.writestr('positions_3d.npy', bytes(2**28))
     with pytest.raises(InputError, match='bytes packed into few'):
-        plain_pickle.read(tmp_path / 'x.npz', 'positions_3d')
+        unpickle.read(tmp_path / 'x.npz', 'positions_3d')

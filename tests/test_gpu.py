@@ -13,8 +13,10 @@ from chainer.backends import cuda
 from chainer.serializers import DictionarySerializer, NpzDeserializer
 from test_before import BEFORE, MODES, NOTHING_BUT_ROUNDING, arrays_of
 
-from chainer_pose import datasets, evaluation, geometry, links, pose_file
+from chainer_pose import datasets, geometry, links
+from chainer_pose.datasets import pose_file
 from chainer_pose.errors import NonFiniteError
+from chainer_pose.evaluations import protocols
 from chainer_pose.training.extensions import PoseEvaluator
 from chainer_pose.training.options import load_options
 from chainer_pose.training.trainer import make_trainer
@@ -164,7 +166,7 @@ def test_a_graph_follows_its_inputs_and_their_shapes(gpu):
 def test_evaluation_on_the_gpu_is_the_cpus(gpu):
     data = pose_file.read(BEFORE / 'poses.h5', 'test')
     generator = links.Generator(17, 64, 0.1, np.random.default_rng(0))
-    expected = evaluation.evaluate(generator, data).scores['kudo']
+    expected = protocols.evaluate(generator, data).scores['kudo']
     generator.to_device(gpu)
     observation = {}
     with chainer.Reporter().scope(observation):

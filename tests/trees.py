@@ -10,7 +10,7 @@ import json
 import h5py
 import numpy as np
 
-from chainer_pose.sources import h36m, rig, synthetic
+from chainer_pose.datasets.readers import h36m, rig, synthetic
 
 RAW_S1 = {'Photo': 'TakingPhoto', 'WalkDog': 'WalkingDog'}
 # As 3d-pose-baseline names Stacked Hourglass's joints, to the 17 without Neck/Nose.

@@ -5,12 +5,7 @@ from the camera. Each equation is one node of Chainer's graph, with a NumPy form
 kernel each way.
 """
 
-from chainer_pose.functions.adversarial import (
-    accuracy,
-    discriminator_loss,
-    generator_loss,
-    halves,
-)
+from chainer_pose.functions.adversarial import accuracy, discriminator_loss, generator_loss, halves
 from chainer_pose.functions.angle_loss import angle_loss, sin_beta
 from chainer_pose.functions.bones import bone_ratios
 from chainer_pose.functions.mean_squared_error import mean_squared_error

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chainer import Variable
     from chainer.types import NdArray
 
-    from chainer_pose.skeleton import AngleJoints
+    from chainer_pose.skeletons import AngleJoints
 
 
 _TINY = 1e-8  # |v|^2 |w|^2 is about 1e-2 on normalised poses

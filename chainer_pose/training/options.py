@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chainer_pose import cli, run_directory
 from chainer_pose.errors import InputError
-from chainer_pose.utils import comm
+from chainer_pose.training import run_directory
+from chainer_pose.utils import cli, comm
 
 # What --preset stands for.
 PRESETS: dict[str, dict[str, Any]] = {

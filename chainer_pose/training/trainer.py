@@ -14,11 +14,14 @@ import numpy as np
 from chainer.training import extensions, triggers
 from chainer.training.extensions import snapshot_writers
 
-from chainer_pose import datasets, imputation, links, run_directory
+from chainer_pose import datasets, links
+from chainer_pose.datasets import imputation
+from chainer_pose.inference import weights as weights_file
 from chainer_pose.links import martinez
 from chainer_pose.optimizers import Adam, ZeroRoot
 from chainer_pose.training import regularizers
 from chainer_pose.training.angle_iterator import AngleIterator
+from chainer_pose.training.arrays import labelled_poses, pixel_poses, training_poses
 from chainer_pose.training.extensions import (
     LogPlot,
     PoseEvaluator,
@@ -34,8 +37,8 @@ from chainer_pose.utils import random_state
 if TYPE_CHECKING:
     import chainermn
 
+    from chainer_pose.datasets import PoseData
     from chainer_pose.links import Generator
-    from chainer_pose.pose_file import PoseData
     from chainer_pose.training.options import TrainingOptions
     from chainer_pose.training.regularizers import Regularizer
 
@@ -64,8 +67,8 @@ def make_trainer(
 
     Args:
         options: `TrainingOptions`.
-        data: `pose_file.PoseData` to learn from.
-        validation: `pose_file.PoseData` to measure on, or None.
+        data: `datasets.PoseData` to learn from.
+        validation: `datasets.PoseData` to measure on, or None.
         device: chainer device.
         comm: ChainerMN communicator whose processes train together; None for one process.
     Returns:
@@ -75,7 +78,7 @@ def make_trainer(
     """
     rng = random_state.streams(options.seed, STREAMS)
     make = _supervised_updater if options.mode == 'supervised' else _adversarial_updater
-    poses = datasets.training_poses(data)
+    poses = training_poses(data)
     updater = make(options, data, poses, device, rng, comm)
     length = (options.iterations, 'iteration') if options.iterations else (options.epoch, 'epoch')
     trainer = chainer.training.Trainer(updater, length, out=options.out)
@@ -135,7 +138,7 @@ def _adversarial_updater(options, data, poses, device, rng, comm):
         'angles': AngleIterator(main.batch_size, rng['angles'], device, comm),
     }
     if options.mode == 'semi-supervised':
-        arrays = datasets.labelled_poses(_labelled(options, data, rng))
+        arrays = labelled_poses(_labelled(options, data, rng))
         iterators['labelled'] = _iterator(arrays, options, rng['shuffle_labelled'], device, comm)
     return PoseGANUpdater(
         iterators,
@@ -183,12 +186,12 @@ def _labelled(options, data, rng):
 def _supervised_updater(options, data, _, device, rng, comm):
     labelled = _labelled(options, data, rng)
     if options.model == 'martinez':
-        arrays, loss = datasets.pixel_poses(labelled), martinez.loss
+        arrays, loss = pixel_poses(labelled), martinez.loss
         network = links.Martinez(len(data.skeleton), options.n_unit, rng['gen'])
         network.standardize(*arrays)
         optimizer = _adam(options, network, device, comm)
     else:
-        arrays, loss = datasets.labelled_poses(labelled), labelled_loss
+        arrays, loss = labelled_poses(labelled), labelled_loss
         optimizer = _generator_optimizer(options, data.skeleton, device, rng, comm)
     return SupervisedUpdater(
         _iterator(arrays, options, rng['shuffle'], device, comm),
@@ -283,7 +286,7 @@ def _add_extensions(trainer, options, data, poses, validation, device, comm):
     if terminal:
         trainer.extend(extensions.ProgressBar(update_interval=50))
     write_generator = functools.partial(
-        run_directory.write_generator,
+        weights_file.write_generator,
         skeleton=data.skeleton,
         prior=imputation.Moments().add(poses).prior(),
     )
@@ -312,7 +315,7 @@ def _add_snapshots(trainer, gen, write_generator, every, has_truth, keep):
     # Last of all, so that it holds the state of all the others.
     snapshot = extensions.snapshot(
         filename='snapshot_{.updater.iteration}.npz',
-        writer=_Writer(run_directory.write_arrays),
+        writer=_Writer(weights_file.write_arrays),
         n_retains=keep,
     )
     trainer.extend(snapshot, trigger=every.save, name='snapshot', priority=-200)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from chainer.types import NdArray
 
     from chainer_pose.links import CameraPitch, Generator
-    from chainer_pose.skeleton import AngleJoints
+    from chainer_pose.skeletons import AngleJoints
     from chainer_pose.training.moving_average import MovingAverage
     from chainer_pose.training.regularizers import Regularizer
 

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from chainer import gradient_check
 
-from chainer_pose import functions, geometry, pose_file
-from chainer_pose.skeleton import H36M17, AngleJoints
+from chainer_pose import functions, geometry
+from chainer_pose.datasets import pose_file
+from chainer_pose.skeletons import H36M17, AngleJoints
 
 JOINTS = AngleJoints(nose=0, neck=1, left_shoulder=2, right_shoulder=3)
 

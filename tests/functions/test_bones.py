@@ -4,7 +4,7 @@ import numpy as np
 from chainer import gradient_check
 
 from chainer_pose import functions
-from chainer_pose.skeleton import H36M17
+from chainer_pose.skeletons import H36M17
 
 CHILDREN, PARENTS = np.array(H36M17.bones).T
 

@@ -3,24 +3,19 @@ import numpy as np
 import pytest
 from chainer import gradient_check
 
-from chainer_pose import (
-    datasets,
-    evaluation,
-    links,
-    load_lifter,
-    metrics,
-    optimizers,
-    run_directory,
-)
+from chainer_pose import datasets, links, load_lifter, optimizers
 from chainer_pose.errors import InputError
+from chainer_pose.evaluations import metrics, protocols
+from chainer_pose.inference import weights as weights_file
 from chainer_pose.links import martinez
+from chainer_pose.training import arrays
 from chainer_pose.training.updaters import SupervisedUpdater
 
 
 @pytest.fixture
 def network(rng, small_splits):
     network = martinez.Martinez(17, 16, rng)
-    network.standardize(*datasets.pixel_poses(small_splits['train']))
+    network.standardize(*arrays.pixel_poses(small_splits['train']))
     return network
 
 
@@ -45,7 +40,7 @@ def test_five_layers_in_two_residual_blocks(network, rng):
 
 
 def test_input_and_output_are_standardised(network, small_splits):
-    for name, pose in zip(('in', 'out'), datasets.pixel_poses(small_splits['train'])):
+    for name, pose in zip(('in', 'out'), arrays.pixel_poses(small_splits['train'])):
         part = pose.reshape(len(pose), -1)
         mean, std = getattr(network, f'{name}_mean'), getattr(network, f'{name}_std')
         np.testing.assert_allclose(mean, part.mean(axis=0), rtol=1e-4, atol=1e-2)
@@ -71,7 +66,7 @@ def test_units_are_dropped_by_the_given_stream_only(network, rng):
 
 
 def train(network, data, rng, iterations):
-    poses = datasets.pixel_poses(data)
+    poses = arrays.pixel_poses(data)
     network.standardize(*poses)
     iterator, adam = datasets.PoseIterator(poses, 64, rng), optimizers.Adam(1e-3, 0.9)
     updater = SupervisedUpdater(
@@ -121,21 +116,21 @@ def test_it_learns_its_training_data(rng, small_splits):
     data = small_splits['train']
     network = martinez.Martinez(17, 128, rng)
     train(network, data, rng, 1000)
-    flat = evaluation.evaluate(links.ZeroDepth(), data).scores['kudo'].average
-    assert evaluation.evaluate(network, data).scores['kudo'].average < 0.7 * flat
+    flat = protocols.evaluate(links.ZeroDepth(), data).scores['kudo'].average
+    assert protocols.evaluate(network, data).scores['kudo'].average < 0.7 * flat
 
 
 def test_its_millimetres_are_its_own(network, small_splits):
     """No protocol gives it the truth's scale: kudo and mpjpe measure it as it is."""
     data = small_splits['test']
-    predicted, target = evaluation.lift(network, data)
+    predicted, target = protocols.lift(network, data)
     np.testing.assert_allclose(predicted, network.lift(data.pose2d))
     np.testing.assert_allclose(predicted, network.lift(data.pose2d, batchsize=7), atol=1e-2)
-    expected = evaluation.by_action(metrics.mpjpe(predicted, target), data).average
-    scores = evaluation.evaluate(network, data, ('kudo', 'mpjpe')).scores
+    expected = protocols.by_action(metrics.mpjpe(predicted, target), data).average
+    scores = protocols.evaluate(network, data, ('kudo', 'mpjpe')).scores
     assert scores['kudo'].average == pytest.approx(expected)
     assert scores['mpjpe'].average == pytest.approx(expected, rel=1e-3)
-    pose, _ = evaluation.lift_normalized(network, data.pose2d, 0)  # what the pictures show
+    pose, _ = protocols.lift_normalized(network, data.pose2d, 0)  # what the pictures show
     assert np.abs(pose[:, 0]).max() < 1e-5
 
 
@@ -143,13 +138,13 @@ def test_its_file_rebuilds_it_and_lifts_no_strangers(network, small_splits, tmp_
     data, path = small_splits['test'], tmp_path / 'gen_5.npz'
     stored = {}
     network.serialize(chainer.serializers.DictionarySerializer(stored))
-    run_directory.write_generator(path, stored, data.skeleton)
-    again = run_directory.load_generator(path)
+    weights_file.write_generator(path, stored, data.skeleton)
+    again = weights_file.load_generator(path)
     np.testing.assert_array_equal(again.generator.lift(data.pose2d), network.lift(data.pose2d))
-    run_directory.check_fit(path, *again[:2], data)
+    weights_file.check_fit(path, *again[:2], data)
     with pytest.raises(InputError, match=r'gen_5.npz: expected a generator, which lifts'):
         load_lifter(path)
     stored['b1/linear/W'] = stored['b1/linear/W'][:, :3]
-    run_directory.write_generator(path, stored, data.skeleton)
+    weights_file.write_generator(path, stored, data.skeleton)
     with pytest.raises(InputError, match=r'expected b1/linear/W of floats of shape \(16, 16\)'):
-        run_directory.load_generator(path)
+        weights_file.load_generator(path)

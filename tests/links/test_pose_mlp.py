@@ -46,7 +46,7 @@ def test_initial_weights_are_gaussian_and_biases_zero(rng):
 
 
 def global_state():
-    return np.random.get_state()[1].copy()  # noqa: NPY002 (that is what is watched)
+    return np.random.get_state()[1].copy()  # noqa: NPY002
 
 
 def test_weights_come_from_the_given_stream():

@@ -3,7 +3,9 @@ import types
 import chainer
 import pytest
 
-from chainer_pose import datasets, evaluation, links
+from chainer_pose import links
+from chainer_pose.evaluations import protocols
+from chainer_pose.training import arrays
 from chainer_pose.training.extensions import LogPlot, PoseEvaluator, PosePlot
 from chainer_pose.training.triggers import EveryAndLast
 
@@ -12,7 +14,7 @@ from chainer_pose.training.triggers import EveryAndLast
 def generator(request, rng, small_splits):
     generator = request.param(17, 16, rng=rng)
     if isinstance(generator, links.Martinez):
-        generator.standardize(*datasets.pixel_poses(small_splits['train']))
+        generator.standardize(*arrays.pixel_poses(small_splits['train']))
     return generator
 
 
@@ -29,7 +31,7 @@ def test_the_evaluator_reports_the_average_and_every_action(generator, small_spl
     observation = {}
     with chainer.Reporter().scope(observation):
         PoseEvaluator(generator, data, batchsize=50)(trainer_at(1))
-    score = evaluation.evaluate(generator, data).scores['kudo']
+    score = protocols.evaluate(generator, data).scores['kudo']
     assert observation.pop('validation/mpjpe') == pytest.approx(score.average, rel=1e-6)
     expected = {f'validation/mpjpe/{name}': error for name, error in score.actions.items()}
     assert observation == pytest.approx(expected, rel=1e-6)

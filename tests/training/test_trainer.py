@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from chainer_pose import run_directory
+from chainer_pose.inference import weights as weights_file
 from chainer_pose.training import trainer as trainers
 from chainer_pose.training.options import parse_options
 from chainer_pose.utils import devices
@@ -90,8 +90,8 @@ def test_the_run_measures_the_average(script, small_file, tmp_path):
         '--ema', 0.9, '--snapshot-interval', 3, '--evaluate-interval', 6, '--log-interval', 6,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
-    snapshot = run_directory.read_arrays(run / 'snapshot_6.npz')
-    written = run_directory.read_arrays(run / 'gen_6.npz')
+    snapshot = weights_file.read_arrays(run / 'snapshot_6.npz')
+    written = weights_file.read_arrays(run / 'gen_6.npz')
     key = 'updater/model:gen/l2/W'
     assert (written['l2/W'] != snapshot[key]).any()
     average = next(k for k in snapshot if k.endswith('average/l2/W'))

@@ -7,7 +7,7 @@ import pytest
 from chainer_pose import datasets, functions, links
 from chainer_pose.errors import NonFiniteError
 from chainer_pose.optimizers import Adam
-from chainer_pose.skeleton import AngleJoints
+from chainer_pose.skeletons import AngleJoints
 from chainer_pose.training import regularizers
 from chainer_pose.training.angle_iterator import AngleIterator
 from chainer_pose.training.updaters import PoseGANUpdater, SupervisedUpdater, labelled_loss

@@ -8,7 +8,7 @@ from pathlib import Path
 import chainer
 from matplotlib.figure import Figure
 
-from chainer_pose.files import atomic_path
+from chainer_pose.utils.files import atomic_path
 
 
 class LogPlot(chainer.training.Extension):

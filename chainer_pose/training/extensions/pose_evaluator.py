@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import chainer
 import numpy as np
 
-from chainer_pose import evaluation
+from chainer_pose.evaluations import protocols
 from chainer_pose.links import Martinez
 from chainer_pose.utils import comm as comm_module
 
 if TYPE_CHECKING:
     import chainermn
 
+    from chainer_pose.datasets import PoseData
     from chainer_pose.links import Generator
-    from chainer_pose.pose_file import PoseData
 
 
 class PoseEvaluator(chainer.training.Extension):
@@ -23,7 +23,7 @@ class PoseEvaluator(chainer.training.Extension):
 
     Args:
         generator: `links.Generator` or `links.Martinez`.
-        data: `pose_file.PoseData` with pose3d.
+        data: `datasets.PoseData` with pose3d.
         batchsize: poses lifted at a time.
         comm: ChainerMN communicator, each of whose processes measures a part.
 
@@ -44,7 +44,7 @@ class PoseEvaluator(chainer.training.Extension):
         comm: chainermn.CommunicatorBase | None = None,
     ) -> None:
         self._generator = generator
-        self._data = evaluation.measurable(data)
+        self._data = protocols.measurable(data)
         self._comm = comm
         rank, size = (0, 1) if comm is None else (comm.rank, comm.size)
         first, end = (len(self._data) * (rank + i) // size for i in (0, 1))
@@ -54,13 +54,13 @@ class PoseEvaluator(chainer.training.Extension):
         ]
         if not isinstance(generator, Martinez):  # sent once, to be measured where it lifts
             self._batches = [
-                tuple(map(generator.device.send, evaluation.normalized(batch)))
+                tuple(map(generator.device.send, protocols.normalized(batch)))
                 for batch in self._batches
             ]
 
     def __call__(self, trainer: chainer.training.Trainer) -> None:
         errors = comm_module.gather([self._errors(batch) for batch in self._batches], self._comm)
-        score = evaluation.by_action(np.concatenate(errors), self._data)
+        score = protocols.by_action(np.concatenate(errors), self._data)
         chainer.report(
             {
                 'validation/mpjpe': score.average,
@@ -70,13 +70,13 @@ class PoseEvaluator(chainer.training.Extension):
 
     def _errors(self, batch):
         if isinstance(self._generator, Martinez):
-            return evaluation.PROTOCOLS['kudo'](
-                *evaluation.lift(self._generator, batch), batch.skeleton.root
+            return protocols.PROTOCOLS['kudo'](
+                *protocols.lift(self._generator, batch), batch.skeleton.root
             )
         xy, size, target = batch
         with chainer.using_config('train', False), chainer.no_backprop_mode():
             depth = self._generator(xy).array
         xp = chainer.backend.get_array_module(depth)
         predicted = xp.concatenate([xy, depth[:, :, None]], axis=2) * size
-        error = evaluation.PROTOCOLS['kudo'](predicted, target, 0)
+        error = protocols.PROTOCOLS['kudo'](predicted, target, 0)
         return chainer.get_device('@numpy').send(error)

@@ -10,8 +10,8 @@ import chainer
 from chainer_pose import visualizations
 
 if TYPE_CHECKING:
+    from chainer_pose.datasets import PoseData
     from chainer_pose.links import Generator, Martinez
-    from chainer_pose.pose_file import PoseData
 
 
 class PosePlot(chainer.training.Extension):
@@ -19,7 +19,7 @@ class PosePlot(chainer.training.Extension):
 
     Args:
         generator: `links.Generator`.
-        data: `pose_file.PoseData`, of which five poses, evenly spread, are drawn.
+        data: `datasets.PoseData`, of which five poses, evenly spread, are drawn.
     """
 
     trigger = 1, 'epoch'

@@ -33,8 +33,9 @@ import train
 import chainer
 from chainer.serializers import DictionarySerializer
 
-from chainer_pose import datasets, martinez, pose_file, random_state, terms, trainers, updaters
-from chainer_pose.sources import synthetic
+from chainer_pose import datasets, martinez, random_state, terms, trainers, updaters
+from chainer_pose.datasets import pose_file
+from chainer_pose.datasets.readers import synthetic
 
 SEED, STEPS, BATCHSIZE, BATCHES = 3, 20, 16, 64
 COMMON = {

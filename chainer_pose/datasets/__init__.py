@@ -1,0 +1,18 @@
+"""Data sets: poses in memory, in files and in batches."""
+
+from chainer_pose.datasets.pose_data import PoseData, select_joints
+from chainer_pose.datasets.pose_iterator import PoseIterator
+from chainer_pose.datasets.registry import DATA_DIRECTORY, find
+from chainer_pose.datasets.splits import choose_labelled, hold_out, require_usable, usable
+
+__all__ = [
+    'DATA_DIRECTORY',
+    'PoseData',
+    'PoseIterator',
+    'choose_labelled',
+    'find',
+    'hold_out',
+    'require_usable',
+    'select_joints',
+    'usable',
+]

@@ -1,0 +1,1 @@
+"""Detectors' keypoints, in any of their formats."""

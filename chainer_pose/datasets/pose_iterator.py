@@ -1,0 +1,97 @@
+"""Shuffled batches of poses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import chainer
+import numpy as np
+
+from chainer_pose.utils import comm as comm_module
+from chainer_pose.utils.random_state import serialize_rng
+
+if TYPE_CHECKING:
+    import chainermn
+    from chainer.types import NdArray
+
+
+class PoseIterator(chainer.dataset.Iterator):
+    """Shuffled batches of poses: tuples of arrays on the poses' device.
+
+    Every pose is drawn once an epoch; a batch at the end of one is filled up
+    from the next, so that all batches have the same size.
+
+    Args:
+        arrays: tuple of arrays of length N, NumPy or CuPy: poses, and what belongs to each.
+        batchsize: poses a batch; may exceed N.
+        rng: numpy.random.Generator that shuffles; the same in all processes.
+        comm: ChainerMN communicator; of a batch of all processes together each gets its part.
+    """
+
+    def __init__(
+        self,
+        arrays: tuple[NdArray, ...],
+        batchsize: int,
+        rng: np.random.Generator,
+        comm: chainermn.CommunicatorBase | None = None,
+    ) -> None:
+        self.arrays = arrays
+        self.batch_size = batchsize * (1 if comm is None else comm.size)
+        self._comm = comm
+        self._rng = rng
+        self.epoch = 0
+        self.is_new_epoch = False
+        self._previous_epoch_detail = -1.0
+        self._position = 0
+        self._shuffle()
+
+    def _shuffle(self):
+        self._order = self._rng.permutation(len(self.arrays[0]))
+        self._send_order()
+
+    def _send_order(self):
+        # Once an epoch, where the poses are: a GPU would be sent each batch's indices.
+        self._sent_order = chainer.backend.get_array_module(self.arrays[0]).asarray(self._order)
+
+    def __next__(self) -> tuple[NdArray, ...]:
+        self._previous_epoch_detail = self.epoch_detail
+        epoch = self.epoch
+        drawn = []
+        missing = self.batch_size
+        while missing:
+            part = self._sent_order[self._position : self._position + missing]
+            drawn.append(part)
+            missing -= len(part)
+            self._position += len(part)
+            if self._position == len(self._order):
+                self.epoch += 1
+                self._position = 0
+                self._shuffle()
+        self.is_new_epoch = self.epoch > epoch
+        if len(drawn) > 1:
+            drawn = [chainer.backend.get_array_module(self.arrays[0]).concatenate(drawn)]
+        own = comm_module.own_part(drawn[0], self._comm)
+        return tuple(array[own] for array in self.arrays)
+
+    next = __next__
+
+    @property
+    def epoch_detail(self) -> float:
+        """Epochs done, with the fraction of the one under way."""
+        return self.epoch + self._position / len(self._order)
+
+    @property
+    def previous_epoch_detail(self) -> float | None:
+        """`epoch_detail` before the last batch; None before the first."""
+        return None if self._previous_epoch_detail < 0 else self._previous_epoch_detail
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        self.epoch = serializer('epoch', self.epoch)
+        self.is_new_epoch = bool(serializer('is_new_epoch', self.is_new_epoch))
+        self._previous_epoch_detail = serializer(
+            'previous_epoch_detail', self._previous_epoch_detail
+        )
+        self._position = serializer('position', self._position)
+        serializer('order', self._order)
+        self._send_order()
+        serialize_rng(serializer, 'shuffle', self._rng)

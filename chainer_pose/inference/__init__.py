@@ -1,0 +1,1 @@
+"""A generator's file, and what is lifted with it."""

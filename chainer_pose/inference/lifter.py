@@ -1,0 +1,209 @@
+"""From 2D poses of anyone's detector to 3D, with trained weights.
+
+::
+
+    from chainer_pose import load_lifter
+    lifter = load_lifter('results/mine')     # or 'mpii', 'cmu', a gen_N.npz
+    pose3d = lifter(pose2d)                  # (N, J, 2) px to (N, J, 3) px
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from chainer_pose import functions, geometry, skeletons
+from chainer_pose.datasets import imputation
+from chainer_pose.errors import InputError
+from chainer_pose.evaluations import protocols
+from chainer_pose.inference import weights as weights_file
+from chainer_pose.inference.pretrained import DEFAULT, READY, ready_path
+from chainer_pose.links import Martinez
+from chainer_pose.skeletons import conversions
+from chainer_pose.utils import devices
+
+if TYPE_CHECKING:
+    from chainer_pose.datasets.imputation import Prior
+    from chainer_pose.links import Generator
+    from chainer_pose.skeletons import Skeleton
+    from chainer_pose.utils.files import StrPath
+
+
+class Lifted(NamedTuple):
+    """Poses with their depth.
+
+    Attributes:
+        pose2d: (N, J, 2) float32, px, of the weights' joints; NaN where a
+            joint is missing and could not be filled in.
+        pose3d: (N, J, 3) float32, in the camera frame relative to the root
+            joint, px: x right, y down, z away; NaN for a pose not lifted.
+        filled: (N, J) bool, joints of pose2d that were filled in, not seen.
+        sin_beta: (N,) float32, the criterion of the angle loss (eq. 3): at
+            least 0 where the face looks away from the back; NaN for a pose not
+            lifted, or a body without the joints.
+    """
+
+    pose2d: np.ndarray
+    pose3d: np.ndarray
+    filled: np.ndarray
+    sin_beta: np.ndarray
+
+    @property
+    def lifted(self) -> np.ndarray:
+        """(N,) bool, which poses were lifted: enough joints seen, and some size."""
+        return np.isfinite(self.pose3d).all(axis=(1, 2))
+
+
+class Lifter:
+    """Lifts 2D poses; made by `load_lifter`.
+
+    Attributes:
+        generator: `links.Generator`.
+        skeleton: `skeletons.Skeleton` of the joints that it lifts.
+        prior: `imputation.Prior`, by which missing joints are filled; None if
+            the weights have none, and poses with a joint missing stay unlifted.
+        weights: path of the weights.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        skeleton: Skeleton,
+        prior: Prior | None = None,
+        weights: StrPath | None = None,
+    ) -> None:
+        self.generator = generator
+        self.skeleton = skeleton
+        self.prior = prior
+        self.weights = weights
+
+    def __call__(
+        self,
+        pose2d: np.ndarray,
+        there: np.ndarray | None = None,
+        skeleton: Skeleton | str | None = None,
+    ) -> np.ndarray:
+        """Lift poses.
+
+        Args:
+            pose2d: (N, J, 2) array, px, x right and y down; or (J, 2), one
+                pose. The joints are those of `skeleton`; means of others may
+                be left out. NaN marks a joint that was not seen.
+            there: (N, J) or (J,) bool array, which joints were seen; all that
+                are not NaN by default.
+            skeleton: `Skeleton` or its name, if not that of the weights.
+        Returns:
+            (N, J, 3) or (J, 3) float32 array: the weights' joints in the
+            camera frame relative to the root, in the pixels of the input; z is
+            positive away from the camera. A pose with too few joints, or whose
+            joints coincide, is NaN.
+        Raises:
+            ValueError: if a shape does not fit, or a coordinate is infinite.
+            InputError: if the skeleton's joints do not tell the weights'.
+        """
+        pose2d = np.asarray(pose2d)
+        single = pose2d.ndim == 2
+        if single:
+            pose2d = pose2d[None]
+            there = None if there is None else np.asarray(there)[None]
+        pose3d = self.lift(pose2d, there, skeleton).pose3d
+        return pose3d[0] if single else pose3d
+
+    def lift(
+        self,
+        pose2d: np.ndarray,
+        there: np.ndarray | None = None,
+        skeleton: Skeleton | str | None = None,
+        batchsize: int = 4096,
+    ) -> Lifted:
+        """Lift poses and tell what was filled in and which way they face.
+
+        Args and raises: as `__call__`, of (N, J, 2) poses; batchsize is how many
+            are lifted at a time.
+        Returns:
+            `Lifted`.
+        """
+        source = self.skeleton if skeleton is None else skeleton
+        if isinstance(source, str):
+            source = skeletons.get(source)
+        pose2d = np.asarray(pose2d, np.float32)
+        if pose2d.ndim != 3 or pose2d.shape[1:] not in _shapes(source):
+            raise ValueError(
+                f'expected poses of shape (N, {len(source.detected)}, 2) for {source.name}, '
+                f'got {pose2d.shape}'
+            )
+        seen = ~np.isnan(pose2d).any(axis=2)
+        if there is not None:
+            there = np.asarray(there, bool)
+            if there.shape != seen.shape:
+                raise ValueError(f'expected there of shape {seen.shape}, got {there.shape}')
+            seen &= there
+        if np.isinf(pose2d[seen]).any():
+            raise ValueError('expected finite coordinates, got an infinite one')
+        pose2d, seen = conversions.convert(*source.complete(pose2d, seen), source, self.skeleton)
+        filled = np.zeros_like(seen)
+        if self.prior is not None:
+            pose2d, filled = imputation.fill(self.prior, pose2d, seen)
+        return self._lift(pose2d.astype(np.float32), filled, batchsize)
+
+    def _lift(self, pose2d, filled, batchsize):
+        root, joints = self.skeleton.root, self.skeleton.angle_joints
+        there = np.isfinite(pose2d).all(axis=(1, 2))
+        there[there] = geometry.scale(pose2d[there], root) > 0
+        pose3d = np.full((*pose2d.shape[:2], 3), np.nan, np.float32)
+        sin_beta = np.full(len(pose2d), np.nan, np.float32)
+        if there.any():
+            pose, size = protocols.lift_normalized(self.generator, pose2d[there], root, batchsize)
+            pose3d[there] = geometry.center(pose, root) * size
+            if joints is not None:
+                sin_beta[there] = functions.sin_beta(pose[:, :, :2], pose[:, :, 2], joints)
+        return Lifted(pose2d, pose3d, filled, sin_beta)
+
+
+def _shapes(skeleton):
+    return (len(skeleton), 2), (len(skeleton.detected), 2)
+
+
+def load_lifter(
+    path: StrPath = DEFAULT,
+    skeleton: Skeleton | str | None = None,
+    last: bool = False,
+    gpu: int = -1,
+) -> Lifter:
+    """Load trained weights.
+
+    Args:
+        path: a run directory (its gen_best.npz, else its last gen_N.npz), a
+            generator file, or the name of weights that come with the package.
+        skeleton: `Skeleton` or its name, of weights whose file does not say.
+        last: of a run directory, take the last even where there is a best.
+        gpu: CUDA device to lift on, -1 for the CPU.
+    Returns:
+        `Lifter`.
+    Raises:
+        InputError: naming the file, what was expected and what was found.
+    """
+    device = devices.get_device(gpu)
+    named = str(path) in READY and not Path(path).exists()
+    path = ready_path(str(path)) if named else weights_file.find_generator(path, last)
+    generator, known, prior = weights_file.load_generator(path)
+    if isinstance(skeleton, str):
+        skeleton = skeletons.get(skeleton)
+    if known is None:
+        if skeleton is None:
+            raise InputError(f'{path}: expected weights that name their joints, found none')
+        known = skeleton
+    if len(known) != generator.n_joints:
+        raise InputError(
+            f'{path}: expected weights for the {len(known)} joints of {known.name}, found '
+            f'{generator.n_joints}'
+        )
+    if isinstance(generator, Martinez):
+        raise InputError(
+            f'{path}: expected a generator, which lifts the poses of any camera, found a network '
+            f'of Martinez et al., which lifts those of the cameras it has seen'
+        )
+    generator.to_device(device)
+    return Lifter(generator, known, prior, path)

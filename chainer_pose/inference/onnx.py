@@ -1,0 +1,93 @@
+"""The generator as an ONNX model, for where there is no Chainer.
+
+Input ``rows``: float32 (batch, 2J), 2D poses normalised as in section 3.3 (x and
+y of the root joint subtracted, then divided by the mean distance of the other
+joints from it), interleaved x1 y1 x2 y2. Output ``depth``: float32 (batch, J), z
+of each joint in the same unit, positive away from the camera; subtract the
+root's, multiply by the size divided by, and z stands beside x and y in pixels.
+The model's metadata name joints, root and normalisation.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import TYPE_CHECKING
+
+import chainer.functions as F
+import numpy as np
+
+from chainer_pose import _compat
+from chainer_pose.errors import InputError
+from chainer_pose.inference import weights as weights_file
+from chainer_pose.links import Generator
+from chainer_pose.utils.files import atomic_path
+
+if TYPE_CHECKING:
+    from chainer import Variable
+
+    from chainer_pose.inference.lifter import Lifter
+    from chainer_pose.utils.files import StrPath
+
+
+class _Plain(Generator):
+    """A generator by Chainer's own functions, since the exporter knows functions by name."""
+
+    def forward(self, rows: Variable) -> Variable:
+        h1 = F.leaky_relu(F.linear(rows, self.l1.W, self.l1.b))
+        h2 = F.leaky_relu(F.linear(h1, self.l2.W, self.l2.b))
+        h3 = F.leaky_relu(F.linear(h2, self.l3.W, self.l3.b) + h1)
+        return F.linear(h3, self.l4.W, self.l4.b)
+
+
+def export(path: StrPath, lifter: Lifter) -> None:
+    """Write an ONNX model (opset 9) with a dynamic batch.
+
+    Args:
+        path: where to.
+        lifter: `lifter.Lifter`.
+    Raises:
+        InputError: if the package onnx is missing.
+        OSError: if the file cannot be written.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise InputError(
+            f"--onnx {path}: expected the package onnx, found none; pip install '.[onnx]'"
+        ) from error
+    _compat.fill_onnx_mapping()
+    import onnx_chainer
+
+    skeleton = lifter.skeleton
+    generator = _Plain(len(skeleton), lifter.generator.l1.W.shape[0])
+    generator.copyparams(lifter.generator)
+    rows = np.zeros((2, 2 * len(skeleton)), np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # onnx_chainer's own, of newer opsets
+        model = onnx_chainer.export(
+            generator,
+            rows,
+            input_shapes=('batch', rows.shape[1]),
+            input_names=['rows'],
+            output_names=['depth'],
+            opset_version=9,
+        )
+    model.ir_version = 4  # what opset 9 came with: onnx writes its newest, runtimes lag behind
+    # Weights among the inputs would count as changeable, and not be optimised.
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    onnx.helper.set_model_props(
+        model,
+        {
+            'joints': json.dumps(skeleton.names),
+            'root': skeleton.names[skeleton.root],
+            'normalization': weights_file.NORMALIZATION,
+            'axes': 'x right, y down, z away from the camera',
+        },
+    )
+    onnx.checker.check_model(model)
+    with atomic_path(path) as temporary:
+        onnx.save(model, temporary)

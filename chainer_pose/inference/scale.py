@@ -1,0 +1,87 @@
+"""Millimetres for lifted poses, by one length that is known."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chainer_pose.errors import InputError
+from chainer_pose.skeletons.proportions import HEIGHT
+
+if TYPE_CHECKING:
+    from chainer_pose.skeletons import Skeleton
+
+
+_LEG_AND_TRUNK = HEIGHT['shoulder'] - HEIGHT['ankle']
+_LEG = {'Hip': ('Hip',), 'Knee': ('Knee',), 'Ankle': ('Ankle', 'Foot')}
+
+
+def by_height(skeleton: Skeleton, height: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Scale by the height of the person.
+
+    The legs from hip to ankle (the mean of both) and the trunk from the middle
+    of the hips to that of the shoulders, as lifted, are 0.779 of the height
+    (Drillis and Contini 1966). Each pose gets a factor of its own, since people
+    come nearer and go away.
+
+    Args:
+        skeleton: `skeletons.Skeleton` with hips, knees, ankles and shoulders.
+        height: mm.
+    Returns:
+        function from (N, J, 3) px poses to (N,) mm a pixel.
+    Raises:
+        InputError: if the skeleton lacks these joints.
+    """
+    legs = [
+        [_find(skeleton, [side + name for name in names]) for names in _LEG.values()]
+        for side in 'LR'
+    ]
+    shoulders = [_find(skeleton, [side + 'Shoulder']) for side in 'LR']
+
+    def factor(pose3d):
+        lengths = [
+            _distance(pose3d[:, upper], pose3d[:, lower])
+            for leg in legs
+            for upper, lower in itertools.pairwise(leg)
+        ]
+        hips = [leg[0] for leg in legs]
+        trunk = _distance(pose3d[:, hips].mean(axis=1), pose3d[:, shoulders].mean(axis=1))
+        return _divide(height * _LEG_AND_TRUNK, sum(lengths) / 2 + trunk)
+
+    return factor
+
+
+def by_bone(
+    skeleton: Skeleton, start: str, end: str, length: float
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Scale by the length of one bone, or the distance of any two joints.
+
+    Args:
+        skeleton: `skeletons.Skeleton`.
+        start, end: names of joints.
+        length: mm.
+    Returns and raises: as `by_height`.
+    """
+    a, b = _find(skeleton, [start], '--bone-length'), _find(skeleton, [end], '--bone-length')
+    return lambda pose3d: _divide(length, _distance(pose3d[:, a], pose3d[:, b]))
+
+
+def _find(skeleton, names, option='--height'):
+    for name in names:
+        if name in skeleton.names:
+            return skeleton.index(name)
+    raise InputError(
+        f'{option}: expected the joint {" or ".join(names)}, found none of that name in '
+        f'{skeleton.name}'
+    )
+
+
+def _distance(a, b):
+    return np.sqrt(((a - b) ** 2).sum(axis=-1))
+
+
+def _divide(mm, px):
+    return np.where(px > 0, mm / np.where(px > 0, px, 1), np.nan)

@@ -1,0 +1,25 @@
+"""Skeletons: named joints and their bones, as data."""
+
+from chainer_pose.skeletons.conversions import convert
+from chainer_pose.skeletons.skeleton import (
+    H36M17,
+    MPII16,
+    AngleJoints,
+    Skeleton,
+    get,
+    load,
+    named,
+    names,
+)
+
+__all__ = [
+    'H36M17',
+    'MPII16',
+    'AngleJoints',
+    'Skeleton',
+    'convert',
+    'get',
+    'load',
+    'named',
+    'names',
+]

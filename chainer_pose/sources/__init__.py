@@ -1,1 +1,0 @@
-"""Readers of foreign layouts, and the synthetic source: each yields `PoseData`."""

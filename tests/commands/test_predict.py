@@ -1,0 +1,296 @@
+"""predict.py and data/prepare_keypoints.py on the small files of every format."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import predict
+from chainer_pose import datasets, skeletons
+from chainer_pose.datasets import pose_file
+from chainer_pose.datasets.keypoints import reader as keypoints
+from chainer_pose.errors import InputError
+from tests.conftest import ROOT
+
+DATA = ROOT / 'tests' / 'data'
+EXAMPLE = ROOT / 'examples' / 'keypoints.json'
+COCO = skeletons.named('coco17')
+# Each with what tells its joints, where the file does not.
+INPUTS = {
+    'openpose': (), 'openpose18.json': (), 'coco.json': (), 'coco_results.json': (),
+    'alphapose.json': (), 'mmpose_image.json': (), 'mmpose_video.json': (),
+    'mmpose_list.json': (), 'poses.csv': (), 'plain.csv': ('--skeleton', 'coco17'),
+}  # fmt: skip
+
+
+def lift(tmp_path, path, *more):
+    """Run predict.py in this process and load what it wrote."""
+    out = tmp_path / 'out'
+    predict.main(['--input', str(path), '--out', str(out), '--write', 'npz', *map(str, more)])
+    with np.load(out / 'poses.npz') as file:
+        return dict(file)
+
+
+@pytest.fixture(scope='module')
+def reference():
+    from chainer_pose import load_lifter
+
+    batch = next(keypoints.open_input(DATA / 'poses.csv').batches())
+    return load_lifter()(batch.pose2d, batch.there(0.3), 'coco17')
+
+
+@pytest.mark.parametrize('name', INPUTS)
+def test_every_format_gives_the_same_3d(tmp_path, reference, name):
+    found = lift(tmp_path, DATA / name, *INPUTS[name])
+    np.testing.assert_allclose(found['pose3d'], reference[: len(found['pose3d'])], atol=0.01)
+    assert len(found['pose3d']) in (2, 3)
+
+
+def test_arrays_and_pose_files_too(tmp_path, reference):
+    batch = next(keypoints.open_input(DATA / 'poses.csv').batches())
+    there = batch.there(0.3)
+    triples = np.concatenate([np.nan_to_num(batch.pose2d), there[:, :, None]], axis=2)
+    np.save(tmp_path / 'a.npy', triples)
+    np.savez(tmp_path / 'a.npz', triples)
+    pose2d, seen = COCO.complete(batch.pose2d, there)
+    data = pose_file.PoseData('a', COCO, pose2d, valid=seen)
+    pose_file.write(tmp_path / 'a.h5', {'test': data})
+    for name, more in (
+        ('a.npy', ['--skeleton', 'coco17']),
+        ('a.npz', ['--skeleton', 'coco17']),
+        ('a.h5', []),
+    ):
+        found = lift(tmp_path, tmp_path / name, *more)
+        np.testing.assert_allclose(found['pose3d'], reference, atol=0.01)
+
+
+@pytest.mark.parametrize('name', ['openpose', 'coco.json', 'poses.csv'])
+def test_a_fault_at_the_end_leaves_nothing_behind(tmp_path, name):
+    if name == 'openpose':
+        shutil.copytree(DATA / name, tmp_path / name)
+        broken = sorted((tmp_path / name).iterdir())[-1]
+    else:
+        broken = shutil.copy(DATA / name, tmp_path / name)
+    broken.write_text(broken.read_text()[:-50])
+    before = sorted(tmp_path.rglob('*'))
+    with pytest.raises(InputError, match=name):
+        lift(tmp_path, tmp_path / name)
+    assert sorted(tmp_path.rglob('*')) == before
+
+
+def test_a_broken_file_ends_the_script_with_one_line(tmp_path, refusal):
+    (tmp_path / 'a.json').write_text('{"people": [')
+    line = refusal('predict.py', '--input', tmp_path / 'a.json', '--out', tmp_path / 'out')
+    assert line.startswith(f'predict.py: {tmp_path / "a.json"}: expected JSON')
+    assert not (tmp_path / 'out').exists()
+
+
+def test_the_example_of_the_readme(script, tmp_path):
+    """The script itself, with all it can write but mp4."""
+    out = tmp_path / 'out'
+    finished = script(
+        'predict.py', '--input', EXAMPLE, '--out', out, '--height', 1720, '--figure', 2,
+        '--gif', 'turn', '--bvh', '--person', 1, '--onnx', tmp_path / 'g.onnx',
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr == ''
+    assert '60 of 60 people lifted' in finished.stdout
+    assert 'joints filled in: LFoot 5' in finished.stdout
+    assert 'lifted (100.0 %) have sin b >= 0 (eq. 3)' in finished.stdout
+    names = {'poses.json', 'poses.csv', 'poses.npz', 'figure.png', 'motion.gif', 'motion.bvh'}
+    assert {path.name for path in out.iterdir()} == names
+    found = json.loads((out / 'poses.json').read_text())
+    assert found['scale'] == 'height 1720 mm'
+    assert found['input_skeleton'] == 'coco17'
+    heads = [pose['pose3d_mm'][10][1] for pose in found['poses']]
+    feet = [pose['pose3d_mm'][3][1] for pose in found['poses']]
+    assert max(heads) < min(feet)  # y points down
+    assert 900 < np.mean(feet) - np.mean(heads) < 1900
+    assert 'Frames: 30' in (out / 'motion.bvh').read_text()
+    assert (tmp_path / 'g.onnx').stat().st_size > 1e6
+
+
+def test_a_second_call_replaces_the_files(tmp_path):
+    lift(tmp_path, DATA / 'coco.json')
+    found = lift(tmp_path, DATA / 'openpose18.json')
+    assert found['frame'].tolist() == ['openpose18'] * 2
+
+
+def test_missing_joints_are_filled_and_marked(tmp_path, capsys):
+    text = (DATA / 'coco_results.json').read_text().replace('438, 566, 0.82', '9999, 9999, 0.1')
+    (tmp_path / 'a.json').write_text(text)
+    found = lift(tmp_path, tmp_path / 'a.json')
+    foot = found['joint_names'].tolist().index('LFoot')
+    assert np.argwhere(found['filled']).tolist() == [[0, foot]]
+    assert np.abs(found['pose2d'][0, foot] - (438, 566)).max() < 150
+    assert 'joints filled in: LFoot 1' in capsys.readouterr().out
+    used = lift(tmp_path, tmp_path / 'a.json', '--min-confidence', 0.1)
+    assert not used['filled'].any()
+    assert used['pose2d'][0, foot].tolist() == [9999, 9999]
+
+
+def test_people_with_too_few_joints_are_left_out_or_refused(tmp_path, capsys):
+    entries = json.loads((DATA / 'coco_results.json').read_text())
+    entries[1]['keypoints'][15:] = [0] * 36
+    (tmp_path / 'a.json').write_text(json.dumps(entries))
+    found = lift(tmp_path, tmp_path / 'a.json')
+    assert np.isnan(found['pose3d'][1]).all()
+    assert '2 of 3 people lifted; 1 with too few joints seen left out' in capsys.readouterr().out
+    (tmp_path / 'b.json').write_text(json.dumps(entries[1:2]))
+    with pytest.raises(InputError, match='half of their joints seen, or more, found none among 1'):
+        lift(tmp_path, tmp_path / 'b.json')
+
+
+def test_warnings_go_to_standard_error(tmp_path, capsys):
+    batch = next(keypoints.open_input(DATA / 'poses.csv').batches())
+    np.save(tmp_path / 'a.npy', np.nan_to_num(batch.pose2d) / 640 * [1, -1])
+    lift(tmp_path, tmp_path / 'a.npy')
+    assert 'nothing tells which joints these are' in capsys.readouterr().err
+    lift(tmp_path, tmp_path / 'a.npy', '--skeleton', 'coco17')
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(':')[1].strip() for line in lines] == ['warning', 'warning']
+    assert 'normalised' in lines[0]
+    assert 'y seems to point up' in lines[1]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ([], 'argument --input: expected keypoints, found none'),
+        (['--input', 'x', '--snapshot', 'a', '--weights', 'cmu'], '--weights: expected it without'),
+        (['--input', 'x', '--height', '0'], '--height: expected a number and more than 0'),
+        (['--input', 'x', '--height', '1', '--bone-length', 'a:b=1'], 'found both'),
+        (['--input', 'x', '--bone-length', 'LHip=4'], 'expected JOINT:JOINT=MM'),
+        (['--input', 'x', '--bone-length', 'a:b=-4'], 'expected a number'),
+        (['--input', 'x', '--fps', '3'], '--fps: expected --gif, --mp4 or --bvh too'),
+        (['--input', 'x', '--format', 'xml'], 'invalid choice'),
+    ],
+)
+def test_options_that_contradict_are_refused(capsys, arguments, message):
+    with pytest.raises(SystemExit) as caught:
+        predict.main(arguments)
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count('\n') == 1
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--input', 'absent.json'], 'absent.json: expected keypoints'),
+        (['--input', EXAMPLE, '--snapshot', 'absent.npz'], 'absent.npz: expected an npz file'),
+        (['--input', EXAMPLE, '--bvh'], '--bvh: expected --person to choose one'),
+        (['--input', EXAMPLE, '--gif', '--person', '9'], '--person 9: expected one of'),
+        (['--input', EXAMPLE, '--bone-length', 'Hip:Tail=4'], 'expected the joint Tail'),
+        (['--input', EXAMPLE, '--skeleton', 'openpose18'], 'the 18 joints of openpose18, found 17'),
+        (['--input', EXAMPLE, '--format', 'openpose'], 'expected the key people'),
+    ],
+)
+def test_what_cannot_be_done_is_refused(tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        predict.main([*map(str, arguments), '--out', str(tmp_path / 'out')])
+    assert not (tmp_path / 'out').exists()
+
+
+def test_help_names_the_licences_and_the_formats(capsys):
+    with pytest.raises(SystemExit):
+        predict.main(['--help'])
+    shown = capsys.readouterr().out
+    assert 'for research' in shown
+    assert 'free for any use' in shown
+    assert predict.FORMATS == keypoints.FORMATS
+    from chainer_pose.inference import predictions
+
+    assert tuple(predictions.WRITERS) == predict.OUTPUTS
+
+
+def test_a_run_on_coco_keeps_the_face(script, refusal, tmp_path):
+    """Keypoints to a pose file, a run on it, and a prediction with that run."""
+    file, run = tmp_path / 'mine.h5', tmp_path / 'run'
+    done = script(
+        'data/prepare_keypoints.py', EXAMPLE, '--skeleton', 'coco17', '--impute', '--out', file
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    data = pose_file.read(file, 'train')
+    assert data.skeleton == COCO
+    assert data.filled.any()
+    assert not (data.filled & data.valid).any()
+    assert datasets.usable(data).all()
+    parts = [pose_file.read(file, split) for split in ('train', 'test')]
+    assert sum(map(len, parts)) == 60
+    assert set(parts[0].columns['frame']).isdisjoint(parts[1].columns['frame'])
+
+    trained = script(
+        'train.py', '--dataset', file, '--out', run, '--iterations', 10, '--n-unit', 16,
+        '--batchsize', 8, '--evaluate-interval', 10, '--log-interval', 10,
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    found = lift(tmp_path, EXAMPLE, '--snapshot', run)
+    assert found['joint_names'].tolist() == list(COCO.names)
+    assert found['pose3d'].shape == (60, 19, 3)
+    ears = [COCO.index('LEar'), COCO.index('REar')]
+    assert np.isfinite(found['pose3d'][:, ears]).all()
+    # What it was trained on does not fit other joints.
+    line = refusal('evaluate.py', '--snapshot', run, '--dataset', 'synthetic')
+    assert 'expected weights for the 17 joints' in line
+
+
+def prepare(*arguments):
+    import runpy
+    import sys
+
+    before = list(sys.path)
+    try:
+        main = runpy.run_path(str(ROOT / 'data' / 'prepare_keypoints.py'))['main']
+    finally:
+        sys.path[:] = before
+    main([*map(str, arguments)])
+
+
+def test_without_impute_training_leaves_partial_people_out(tmp_path, capsys):
+    prepare(EXAMPLE, '--out', tmp_path / 'a.h5', '--test', DATA / 'coco.json', '--licence', 'MIT')
+    data = pose_file.read(tmp_path / 'a.h5', 'train')
+    assert data.licence == 'MIT'
+    whole = datasets.usable(data)
+    assert 0 < whole.sum() < len(data) == 60
+    assert not data.filled.any()
+    assert np.isnan(data.pose2d[~data.valid]).all()
+    assert len(pose_file.read(tmp_path / 'a.h5', 'test')) == 3
+    assert f'train: {whole.sum()} people with every joint' in capsys.readouterr().out
+
+
+def test_joints_of_a_pose_file_with_their_truth(tmp_path, small_file):
+    limbs = ROOT / 'examples' / 'skeletons' / 'limbs12.json'
+    prepare(small_file, '--skeleton', limbs, '--out', tmp_path / 'a.h5')
+    data, whole = (pose_file.read(path, 'test') for path in (tmp_path / 'a.h5', small_file))
+    assert data.skeleton == skeletons.get(limbs)
+    assert data.names == whole.names
+    wrist = data.skeleton.index('LWrist'), whole.skeleton.index('LWrist')
+    np.testing.assert_array_equal(data.pose3d[:, wrist[0]], whole.pose3d[:, wrist[1]])
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ([DATA / 'coco.json', '--impute'], '--impute: expected 19 people or more .* found 2'),
+        ([DATA / 'coco.json', DATA / 'openpose18.json'], 'the joints of coco17, as before, found'),
+        ([DATA / 'plain.csv'], 'expected --skeleton'),
+        ([DATA / 'coco.json', '--min-confidence', 2], 'every joint of coco17 to learn from'),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused(tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        prepare(*arguments, '--out', tmp_path / 'a.h5')
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ('more', 'message'),
+    [([], '--skeleton: expected the joints to take'), (['--impute'], 'expected one pose file')],
+)
+def test_a_pose_file_takes_its_own_options(tmp_path, small_file, capsys, more, message):
+    with pytest.raises(SystemExit):
+        prepare(small_file, *more, '--out', tmp_path / 'a.h5')
+    assert message in capsys.readouterr().err

@@ -1,0 +1,299 @@
+import numpy as np
+import pytest
+
+from chainer_pose.datasets.readers import cmu
+from chainer_pose.errors import InputError
+from chainer_pose.skeletons import H36M17
+
+JOINT = {name: index for index, name in enumerate(H36M17.names)}
+
+# A body of straight lines, in units of 25.4 mm: its length 1 is one inch.
+BONES = {
+    'lhipjoint': ('root', '1 0 0', 4, '0 0 0', ''),
+    'lfemur': ('lhipjoint', '0 -1 0', 16, '0 0 0', 'rx ry rz'),
+    'ltibia': ('lfemur', '0 -1 0', 16, '0 0 0', 'rx'),
+    'rhipjoint': ('root', '-1 0 0', 4, '0 0 0', ''),
+    'rfemur': ('rhipjoint', '0 -1 0', 16, '0 0 20', 'rx ry rz'),
+    'rtibia': ('rfemur', '0 -1 0', 16, '0 0 0', 'rx'),
+    'lowerback': ('root', '0 1 0', 4, '0 0 0', 'rx ry rz'),
+    'upperback': ('lowerback', '0 1 0', 4, '0 0 0', ''),
+    'thorax': ('upperback', '0 1 0', 4, '0 0 0', ''),
+    'lowerneck': ('thorax', '0 1 0', 2, '0 0 0', ''),
+    'upperneck': ('lowerneck', '0 1 0', 2, '0 0 0', ''),
+    'head': ('upperneck', '0 1 0', 6, '0 0 0', 'rx ry rz'),
+    'lclavicle': ('thorax', '1 0 0', 6, '0 0 0', ''),
+    'lhumerus': ('lclavicle', '1 0 0', 12, '0 0 90', 'rx ry rz'),
+    'lradius': ('lhumerus', '1 0 0', 10, '0 0 0', ''),
+    'rclavicle': ('thorax', '-1 0 0', 6, '0 0 0', ''),
+    'rhumerus': ('rclavicle', '-1 0 0', 12, '0 0 0', 'rx ry rz'),
+    'rradius': ('rhumerus', '-1 0 0', 10, '0 0 0', ''),
+}
+
+
+def asf(bones=BONES):
+    lines = ['# comment', ':version 1.10', ':units', '  length 1.0', '  angle deg', ':root',
+             '  order TX TY TZ RX RY RZ', ':bonedata']  # fmt: skip
+    for name, (_, direction, length, axis, dof) in bones.items():
+        lines += ['begin', ' id 1', f' name {name}', f' direction {direction}',
+                  f' length {length}', f' axis {axis}  XYZ']  # fmt: skip
+        if dof:
+            lines += [f' dof {dof}', ' limits (-160.0 20.0)', '        (-70.0 70.0)']
+        lines.append('end')
+    lines += [':hierarchy', '  begin']
+    parents = dict.fromkeys(bone[0] for bone in bones.values())
+    lines += [f'    {p} {" ".join(n for n, b in bones.items() if b[0] == p)}' for p in parents]
+    return '\n'.join([*lines, '  end', ''])
+
+
+def amc(frames):
+    turning = [name for name, bone in BONES.items() if bone[4]]
+    lines = ['#!OML:ASF', ':FULLY-SPECIFIED', ':DEGREES']
+    for number, frame in enumerate(frames, start=1):
+        lines += [str(number), f'root {frame.get("root", "0 0 0 0 0 0")}']
+        for name in turning:
+            zeros = ' '.join('0' for _ in BONES[name][4].split())
+            lines.append(f'{name} {frame.get(name, zeros)}')
+    return '\n'.join([*lines, ''])
+
+
+@pytest.fixture
+def clips(tmp_path):
+    def make(frames=({},), subject='07', clip='01', skeleton=None, motion=None):
+        folder = tmp_path / 'subjects' / subject
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f'{subject}.asf').write_text(asf() if skeleton is None else skeleton)
+        (folder / f'{subject}_{clip}.amc').write_text(amc(frames) if motion is None else motion)
+        return tmp_path
+
+    return make
+
+
+def joints(root, subject='07', clip='01'):
+    """World positions by joint name, in inches."""
+    (asf_path, motions) = cmu.find_clips(root)[subject]
+    bones, unit = cmu.read_asf(asf_path)
+    motion = cmu.read_amc(next(m for m in motions if m.stem == f'{subject}_{clip}'), bones)
+    world = cmu.h36m_joints(*cmu.forward_kinematics(bones, unit, motion))
+    return [{name: pose[JOINT[name]] / 25.4 for name in H36M17.names} for pose in world]
+
+
+def test_the_bind_pose_by_hand(clips):
+    at = joints(clips([{'root': '1 36 2 0 0 0'}]))[0]
+    # CMU's x is our left (y), its y up (z), its z forward (x).
+    np.testing.assert_allclose(at['Hip'], [2, 1, 36])
+    np.testing.assert_allclose(at['LHip'], [2, 5, 36])
+    np.testing.assert_allclose(at['RFoot'], [2, -3, 4])
+    np.testing.assert_allclose(at['Spine'], [2, 1, 44])
+    np.testing.assert_allclose(at['Thorax'], [2, 1, 48])
+    np.testing.assert_allclose(at['Head'], [2, 1, 58])
+    np.testing.assert_allclose(at['LWrist'], [2, 1 + 28, 48])
+    np.testing.assert_allclose(at['RShoulder'], [2, 1 - 6, 48])
+    nose = [2 + 100 / 25.4, 1, 52 + 50 / 25.4]
+    np.testing.assert_allclose(at['Neck/Nose'], nose)
+
+
+def test_a_frame_by_hand(clips):
+    frame = {
+        'root': '0 36 0 0 90 0',  # a quarter turn about up: forward becomes left
+        'lfemur': '-90 0 0',  # the thigh swings from down to forward
+        'ltibia': '90',  # the shank hangs down from it
+        'rfemur': '0 0 30',
+        'lhumerus': '0 0 -90',  # about z in any frame turned about z: from left to down
+        'head': '0 90 0',
+    }
+    at = joints(clips([frame]))[0]
+
+    def turned(x, y, z):  # what the root's turn does, by hand
+        return [-y, x, z]
+
+    np.testing.assert_allclose(at['LHip'], turned(0, 4, 36), atol=1e-9)
+    np.testing.assert_allclose(at['LKnee'], turned(16, 4, 36), atol=1e-9)
+    np.testing.assert_allclose(at['LFoot'], turned(16, 4, 20), atol=1e-9)
+    np.testing.assert_allclose(at['LShoulder'], turned(0, 6, 48), atol=1e-9)
+    np.testing.assert_allclose(at['LWrist'], turned(0, 6, 26), atol=1e-9)
+    # 30 degrees about CMU's z takes the right leg to its left.
+    np.testing.assert_allclose(at['RFoot'], turned(0, -4 + 16, 36 - 16 * np.sqrt(3)), atol=1e-9)
+    nose = turned(0, 100 / 25.4, 52 + 50 / 25.4)
+    np.testing.assert_allclose(at['Neck/Nose'], nose, atol=1e-9)
+
+
+def test_the_axis_frame_matters(clips):
+    # A turn about x in a frame turned by 20 degrees about z is one about
+    # (cos 20, sin 20, 0): by hand, with Rodrigues' formula on (0, -16, 0).
+    at = joints(clips([{'rfemur': '90 0 0'}]))[0]
+    k, v = np.array([np.cos(np.radians(20)), np.sin(np.radians(20)), 0]), np.array([0, -16, 0])
+    x, y, z = np.cross(k, v) + k * (k @ v)
+    np.testing.assert_allclose(at['RKnee'] - at['RHip'], [z, x, y], atol=1e-9)
+
+
+def test_rotations_are_z_after_y_after_x():
+    def about(axis, degrees):
+        angles = np.zeros(3)
+        angles[axis] = degrees
+        return cmu.rotation(angles)
+
+    np.testing.assert_allclose(about(0, 90) @ [0, 1, 0], [0, 0, 1], atol=1e-12)
+    np.testing.assert_allclose(about(1, 90) @ [0, 0, 1], [1, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(about(2, 90) @ [1, 0, 0], [0, 1, 0], atol=1e-12)
+    np.testing.assert_allclose(
+        cmu.rotation(np.array([10, 20, 30])), about(2, 30) @ about(1, 20) @ about(0, 10)
+    )
+
+
+def test_the_unit_of_length(clips):
+    bones, unit = cmu.read_asf(
+        cmu.find_clips(clips(skeleton=asf().replace('1.0', '0.45')))['07'][0]
+    )
+    assert unit == pytest.approx(56.44, abs=0.01)
+    np.testing.assert_allclose(bones['lfemur'].offset, [0, -16 * 25.4 / 0.45, 0])
+
+
+def test_step_and_columns(clips):
+    root = clips([{'root': f'{i} 36 0 0 0 0'} for i in range(10)])
+    clips(subject='08')
+    data = cmu.convert(
+        root, ['08'], step=4, headings=[0, 90], actions={'07_01': 'walk', '08_01': 'sit'}
+    )
+    train = data['train']
+    assert len(train) == 3 * 2 * 4
+    assert train.fps == 30
+    assert sorted(set(train.columns['frame'])) == [0, 4, 8]
+    assert list(np.bincount(train.columns['clip'])) == [12, 12]
+    assert train.names['action'] == ['sit', 'walk']
+    assert set(train.columns['action']) == {1}
+    assert [train.names['subject'][s] for s in set(data['test'].columns['subject'])] == ['08']
+
+
+def test_the_last_fifth_of_the_subjects_tests_by_default(clips):
+    root = clips()
+    assert list(cmu.convert(root)) == ['train']  # one subject leaves none to test
+    for subject in ('08', '09'):
+        clips(subject=subject)
+    splits = cmu.convert(root)
+    named = {
+        split: {data.names['subject'][s] for s in data.columns['subject']}
+        for split, data in splits.items()
+    }
+    assert named == {'train': {'07', '08'}, 'test': {'09'}}
+
+
+def test_headings_turn_and_the_middle_is_centred(clips):
+    root = clips([{'root': '100 36 0 0 0 0'}, {'root': '102 36 0 0 0 0'}])
+    turned = cmu.convert(root, [], 1, [0, 180])['train']
+    first = turned.select(turned.columns['camera'] == 0)
+    assert len(first) == 4
+    # A half turn about the mean: the first frame lands where the second was.
+    np.testing.assert_allclose(first.pose3d[0, 0], first.pose3d[3, 0], atol=1e-2)
+    np.testing.assert_allclose(
+        first.pose3d[0, JOINT['LFoot']], first.pose3d[3, JOINT['RFoot']], atol=1e-2
+    )
+
+
+def test_random_headings_follow_the_seed(clips):
+    root = clips()
+    poses = [cmu.convert(root, [], seed=s)['train'].pose2d for s in (0, 0, 1)]
+    np.testing.assert_array_equal(poses[0], poses[1])
+    assert (poses[0] != poses[2]).any()
+
+
+def test_frames_too_far_from_the_middle_are_left_out(clips):
+    root = clips([{'root': f'{x} 36 0 0 0 0'} for x in (0, 0, 0, 200)])
+    lines = []
+    data = cmu.convert(root, [], 1, [0], progress=lines.append)['train']
+    assert len(data) == 3 * 4
+    assert '1 left out' in lines[0]
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'message'),
+    [
+        (':hierarchy', ':other', 'expected a section :hierarchy'),
+        ('length 1.0', 'length 0', 'unit length above 0'),
+        ('angle deg', 'angle rad', 'angles in deg, found rad'),
+        ('direction 0 -1 0', 'direction 0 -1', 'lfemur direction: expected 3 finite numbers'),
+        ('length 16', 'length x', 'lfemur length: expected 1 finite numbers'),
+        ('axis 0 0 0  XYZ', 'axis 0 0 0  ZYX', 'expected order XYZ, found ZYX'),
+        ('dof rx', 'dof tx', 'expected some of rx ry rz'),
+        ('name lradius', 'name other', 'known bones, parents first, found lradius'),
+        (' name lhipjoint\n', '', 'a name for every bone'),
+        ('thorax lowerneck lclavicle rclavicle', 'thorax lowerneck lclavicle', 'bones of CMU'),
+    ],
+)
+def test_skeletons_that_cannot_be_read(clips, old, new, message):
+    assert old in asf()
+    text = asf().replace(old, new)
+    if new == 'thorax lowerneck lclavicle':
+        text = text.replace('rclavicle rhumerus', '').replace('rhumerus rradius', '')
+    root = clips(skeleton=text)
+    with pytest.raises(InputError, match=message) as caught:
+        cmu.convert(root, [])
+    assert '07.asf' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'message'),
+    [
+        (':DEGREES', ':RADIANS', 'expected :DEGREES'),
+        ('ltibia 0', 'ltibia', r'frame 1, ltibia: expected 1 finite numbers, found \[\]'),
+        ('ltibia 0', 'ltibia 1 2', 'frame 1, ltibia'),
+        ('ltibia 0', 'ltibia nan', 'frame 1, ltibia'),
+        ('ltibia 0', 'tail 0', "frame 1: expected a bone that turns, found 'tail'"),
+        ('ltibia 0\n', '', r'frame 1, ltibia: expected 1 finite numbers, found \[\]'),
+    ],
+)
+def test_motions_that_cannot_be_read(clips, old, new, message):
+    assert old in amc([{}])
+    root = clips(motion=amc([{}]).replace(old, new, 1))
+    with pytest.raises(InputError, match=message) as caught:
+        cmu.convert(root, [])
+    assert '07_01.amc' in str(caught.value)
+
+
+def test_an_empty_motion(clips):
+    with pytest.raises(InputError, match='expected frames, found none'):
+        cmu.convert(clips(motion=':DEGREES\n'), [])
+
+
+def test_what_is_missing_is_named(clips, tmp_path):
+    with pytest.raises(InputError, match='found none'):
+        cmu.find_clips(tmp_path / 'nowhere')
+    with pytest.raises(InputError, match=r'found no \.asf; they are at mocap'):
+        cmu.find_clips(tmp_path)
+    root = clips()
+    with pytest.raises(InputError, match='--test-subjects 99: expected some of 07'):
+        cmu.convert(root, ['99'])
+    with pytest.raises(InputError, match='--actions: expected a row for 07_01'):
+        cmu.convert(root, [], actions={})
+    (root / 'subjects' / '07' / '07_01.amc').unlink()
+    with pytest.raises(InputError, match='expected motions 07_MM'):
+        cmu.find_clips(root)
+
+
+def test_real_clips(shared_data):
+    from chainer_pose import functions, geometry
+
+    clips = cmu.find_clips(shared_data / 'cmu_asfamc')
+    assert list(clips) == ['02', '03']
+    limbs = [
+        (c, p) for c, p in H36M17.bones
+        if H36M17.sides[c] != 'centre' and 'Shoulder' not in H36M17.names[c]
+    ] + [(JOINT['LShoulder'], JOINT['Thorax']), (JOINT['RShoulder'], JOINT['Thorax'])]  # fmt: skip
+    for asf_path, motions in clips.values():
+        bones, unit = cmu.read_asf(asf_path)
+        for path in motions:
+            ends, turns = cmu.forward_kinematics(bones, unit, cmu.read_amc(path, bones))
+            for name, bone in bones.items():
+                length = np.linalg.norm(ends[name] - ends[bone.parent], axis=1)
+                assert np.ptp(length) < 0.1
+                assert length.mean() == pytest.approx(np.linalg.norm(bone.offset), abs=0.1)
+            world = cmu.h36m_joints(ends, turns)
+            for child, parent in limbs:
+                assert np.ptp(np.linalg.norm(world[:, child] - world[:, parent], axis=1)) < 0.1
+            # Metric and the right way up; subject 03 climbs over things.
+            assert 1400 < np.median(world[:, JOINT['Head'], 2]) < 1900
+            if path.stem.startswith('02'):
+                assert 30 < np.median(world[:, :, 2].min(axis=1)) < 140
+    data = cmu.convert(shared_data / 'cmu_asfamc', ['03'])
+    pose = geometry.normalize(data['train'].pose3d, H36M17.root)[0]
+    sines = functions.sin_beta(pose[:, :, :2], pose[:, :, 2], H36M17.angle_joints)
+    assert (sines >= 0).mean() > 0.97

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+import trees
+
+from chainer_pose.datasets.readers import resection, rig
+from chainer_pose.errors import InputError
+
+
+@pytest.fixture
+def room(rng):
+    """Points where people are in the laboratory, world mm."""
+    return rng.uniform([-1500, -1500, 0], [1500, 1500, 1900], (2000, 3))
+
+
+@pytest.mark.parametrize('camera', rig.four_cameras(), ids=lambda camera: camera.name)
+@pytest.mark.parametrize('project', [trees.project, trees.project_videopose3d])
+def test_the_camera_is_found_to_a_thousandth_of_a_millimetre(camera, project, room):
+    pixels = project(camera, room).astype(np.float32)
+    found = resection.resect(room.astype(np.float32), pixels, camera.name)
+    np.testing.assert_allclose(found.T, camera.T, atol=1e-3)
+    np.testing.assert_allclose(found.f, camera.f, atol=1e-3)
+    np.testing.assert_allclose(found.c, camera.c, atol=1e-3)
+    np.testing.assert_allclose(found.k, camera.k, atol=1e-4)
+    # p1 and p2 in 3d-pose-baseline's order, though VideoPose3D lists p2 first.
+    np.testing.assert_allclose(found.p, camera.p, atol=1e-6)
+    seen, expected = found.world_to_camera(room), camera.world_to_camera(room)
+    np.testing.assert_allclose(seen, expected, atol=2e-3)
+
+
+def test_pixels_of_something_else_are_refused(room, rng):
+    camera = rig.four_cameras()[0]
+    pixels = trees.project(camera, room)
+    with pytest.raises(InputError, match=r'difference of .* px'):
+        resection.resect(room, pixels + rng.normal(0, 2, pixels.shape), 'a')
+    with pytest.raises(InputError, match=r'mirror image|difference'):
+        resection.resect(room, pixels * [-1, 1], 'a')
+
+
+def test_too_few_or_too_flat_points_are_refused(room):
+    camera = rig.four_cameras()[0]
+    for points in (room[:5], room * [1, 1, 0]):
+        with pytest.raises(InputError, match='span a room'):
+            resection.resect(points, trees.project(camera, points), 'a')
+    near = room[:12] * 0.02 + [0, 0, 1000]
+    with pytest.raises(InputError, match=r'enough to find the camera|difference'):
+        resection.resect(near, trees.project(camera, near).astype(np.float32), 'a')

@@ -1,0 +1,171 @@
+import chainer
+import numpy as np
+import pytest
+
+from chainer_pose import datasets, geometry
+from chainer_pose.errors import InputError
+from chainer_pose.training import arrays
+
+
+def iterator(n=10, batchsize=4, seed=3):
+    arrays = np.arange(n, dtype='f'), -np.arange(n)[:, None]
+    return datasets.PoseIterator(arrays, batchsize, np.random.default_rng(seed))
+
+
+def numbers(it, batches=1):
+    return np.concatenate([it.next()[0] for _ in range(batches)])
+
+
+def test_every_pose_is_drawn_once_an_epoch():
+    drawn = numbers(iterator(), 5)
+    assert sorted(drawn[:10]) == list(range(10))
+    assert sorted(drawn[10:]) == list(range(10))
+    assert list(drawn[:10]) != list(drawn[10:])
+
+
+def test_epochs_are_counted_as_chainer_counts_them():
+    ours = iterator()
+    theirs = chainer.iterators.SerialIterator(list(range(10)), 4)
+    for _ in range(12):
+        assert len(ours.next()[0]) == len(theirs.next())
+        for name in ('epoch', 'is_new_epoch', 'epoch_detail', 'previous_epoch_detail'):
+            assert getattr(ours, name) == getattr(theirs, name), name
+
+
+def test_batches_are_tuples_of_what_belongs_together():
+    first, second = iterator().next()
+    assert (first.shape, second.shape) == ((4,), (4, 1))
+    np.testing.assert_array_equal(first, -second[:, 0])
+
+
+def test_a_batch_larger_than_the_data_repeats_them():
+    it = iterator(n=3, batchsize=8)
+    drawn = numbers(it)
+    assert [list(drawn).count(i) >= 2 for i in range(3)] == [True] * 3
+    assert len(drawn) == 8
+    assert it.epoch == 2
+
+
+def test_one_pose():
+    np.testing.assert_array_equal(numbers(iterator(n=1, batchsize=2)), [0, 0])
+
+
+def test_an_iterator_goes_on_where_it_was_saved():
+    it = iterator()
+    for _ in range(3):
+        it.next()
+    saved = chainer.serializers.npz.serialize(it)
+    expected = numbers(it, 9)
+    other = iterator(seed=99)
+    chainer.serializers.NpzDeserializer(saved).load(other)
+    np.testing.assert_array_equal(numbers(other, 9), expected)
+    assert other.epoch_detail == it.epoch_detail
+
+
+def test_training_poses_are_normalised(small_splits):
+    data = small_splits['train']
+    poses = arrays.training_poses(data)
+    assert poses.shape == (len(data), 17, 2)
+    assert poses.dtype == np.float32
+    assert not poses[:, data.skeleton.root].any()
+    np.testing.assert_allclose(geometry.scale(poses, data.skeleton.root), 1, rtol=1e-5)
+
+
+def test_poses_with_missing_joints_or_without_size_are_left_out(flat_data):
+    flat_data.valid = np.ones((12, 17), bool)
+    flat_data.valid[2, 16] = False
+    flat_data.pose2d[7] = 100
+    usable = datasets.usable(flat_data)
+    assert list(np.flatnonzero(~usable)) == [2, 7]
+    assert len(arrays.training_poses(flat_data)) == 10
+
+
+def test_filled_joints_count_as_there(flat_data):
+    flat_data.valid = np.ones((12, 17), bool)
+    flat_data.valid[:, 9] = False
+    assert not datasets.usable(flat_data).any()
+    flat_data.filled = ~flat_data.valid
+    flat_data.filled[4, 9] = False
+    assert list(np.flatnonzero(~datasets.usable(flat_data))) == [4]
+
+
+def test_no_usable_pose_is_refused(flat_data):
+    flat_data.valid = np.zeros((12, 17), bool)
+    with pytest.raises(InputError, match='found none among 12'):
+        arrays.training_poses(flat_data)
+
+
+def test_hold_out_takes_whole_clips(small_splits, rng):
+    data = small_splits['train']
+    kept, held = datasets.hold_out(data, 0.1, rng)
+    assert len(kept) + len(held) == len(data)
+    assert not set(kept.columns['clip']) & set(held.columns['clip'])
+    clips = len(set(data.columns['clip']))
+    assert len(set(held.columns['clip'])) == round(0.1 * clips)
+    assert len(set(datasets.hold_out(data, 1e-6, rng)[1].columns['clip'])) == 1
+
+
+def test_hold_out_needs_clips(flat_data, rng):
+    with pytest.raises(InputError, match=r'--holdout 0\.1: expected flat .* found 0'):
+        datasets.hold_out(flat_data, 0.1, rng)
+    flat_data.columns = {'clip': np.zeros(12, int)}
+    with pytest.raises(InputError, match='found 1'):
+        datasets.hold_out(flat_data, 0.1, rng)
+
+
+def test_find_a_path_and_a_name(tmp_path, monkeypatch):
+    assert datasets.find('some/where.h5').name == 'where.h5'
+    monkeypatch.setenv('CHAINER_POSE_DATA', str(tmp_path))
+    (tmp_path / 'mine.h5').touch()
+    assert datasets.find('mine') == tmp_path / 'mine.h5'
+    with pytest.raises(InputError, match=r'--dataset yours: .*yours\.h5') as caught:
+        datasets.find('yours')
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_synthetic_is_made_when_needed(tmp_path, monkeypatch):
+    monkeypatch.setenv('CHAINER_POSE_DATA', str(tmp_path / 'new'))
+    monkeypatch.setattr('chainer_pose.datasets.registry.DATA_DIRECTORY', tmp_path / 'other')
+    path = datasets.find('synthetic')
+    assert path == tmp_path / 'new' / 'synthetic.h5'
+    made = path.stat().st_mtime_ns
+    assert datasets.find('synthetic').stat().st_mtime_ns == made
+
+
+def test_labelled_poses_give_back_the_truth_under_the_papers_protocol(small_splits):
+    """Lifted by these depths, only x and y of the perspective view are off."""
+    data = small_splits['test']
+    pose, depth = arrays.labelled_poses(data)
+    np.testing.assert_array_equal(pose, arrays.training_poses(data))
+    size = geometry.scale(data.pose3d[:, :, :2], 0)
+    centred = geometry.center(data.pose3d, 0)
+    np.testing.assert_allclose(depth * size[:, None], centred[:, :, 2], atol=0.1)
+
+
+def test_pixel_poses_are_as_measured_about_the_root(small_splits):
+    data = small_splits['test']
+    pose2d, pose3d = arrays.pixel_poses(data)
+    np.testing.assert_array_equal(pose2d, data.pose2d)
+    np.testing.assert_allclose(pose3d, data.pose3d - data.pose3d[:, :1], atol=1e-3)
+
+
+@pytest.mark.parametrize('read', [arrays.labelled_poses, arrays.pixel_poses])
+def test_labels_need_3d(flat_data, read):
+    with pytest.raises(InputError, match='flat: expected pose3d to learn from, found 2D only'):
+        read(flat_data)
+
+
+@pytest.mark.parametrize('fraction', [0.001, 0.1, 0.5, 1.0])
+def test_labelled_poses_come_clip_after_clip(small_splits, rng, fraction):
+    data = small_splits['train']
+    chosen = datasets.choose_labelled(data, fraction, rng)
+    assert len(chosen) == max(1, round(fraction * len(data)))
+    clips, counts = np.unique(chosen.columns['clip'], return_counts=True)
+    of_all = dict(zip(*np.unique(data.columns['clip'], return_counts=True)))
+    assert sum(count < of_all[clip] for clip, count in zip(clips, counts)) <= 1
+    again = datasets.choose_labelled(data, fraction, np.random.default_rng(7))
+    np.testing.assert_array_equal(again.pose2d, chosen.pose2d)
+
+
+def test_labelled_poses_without_clips(flat_data, rng):
+    assert len(datasets.choose_labelled(flat_data, 0.5, rng)) == 6

@@ -1,0 +1,161 @@
+import chainer
+import numpy as np
+import pytest
+
+from chainer_pose import geometry, links
+from chainer_pose.datasets import PoseData
+from chainer_pose.errors import InputError
+from chainer_pose.evaluations import pck, protocols
+from chainer_pose.skeletons import Skeleton
+
+TRIO = Skeleton('trio', ('Hip', 'Head', 'Hand'), (-1, 0, 1))
+# Root at (100, 50, 4000); the others 300 right and 400 down, and 0 right, 500 up.
+TRUTH = np.array([[[100, 50, 4000], [400, 450, 4120], [100, -450, 3940]]], 'f')
+
+
+class Depths(chainer.Link):
+    """A generator that says what it is told."""
+
+    def __init__(self, depth):
+        super().__init__()
+        self.depth = np.asarray(depth, 'f')
+
+    def forward(self, pose):
+        return chainer.Variable(np.tile(self.depth, (len(pose), 1)))
+
+
+@pytest.fixture
+def trio():
+    # The orthographic view, at a tenth of a pixel a millimetre.
+    return PoseData('trio', TRIO, TRUTH[:, :, :2] / 10, TRUTH)
+
+
+def test_kudo_by_hand(trio):
+    # The pose's size is 500 mm, so true depths 120 and -60 mm are .24 and -.12.
+    perfect = protocols.evaluate(Depths([0, 0.24, -0.12]), trio)
+    assert perfect.scores['kudo'].average == pytest.approx(0, abs=1e-3)
+    # A root that is 0.3 too deep counts: 150 mm over three joints.
+    root = protocols.evaluate(Depths([0.3, 0.24, -0.12]), trio, protocols.PROTOCOLS)
+    assert root.scores['kudo'].average == pytest.approx(50, abs=1e-3)
+    # Moved to its root, the two others are 150 mm off instead.
+    assert root.scores['mpjpe'].average == pytest.approx(100, abs=1e-3)
+    flat = protocols.evaluate(links.ZeroDepth(), trio)
+    assert flat.scores['kudo'].average == pytest.approx((120 + 60) / 3, abs=1e-3)
+
+
+def test_inverted_better_by_hand(trio):
+    assert protocols.evaluate(Depths([0, 0.24, -0.12]), trio).inverted_better == 0
+    assert protocols.evaluate(Depths([0, -0.24, 0.12]), trio).inverted_better == 1
+    assert protocols.evaluate(links.ZeroDepth(), trio).inverted_better == 0
+
+
+def test_lift_gives_the_input_its_true_size(trio):
+    predicted, target = protocols.lift(Depths([0, 0, 0]), trio)
+    np.testing.assert_allclose(predicted[0], [[0, 0, 0], [300, 400, 0], [0, -500, 0]], atol=1e-3)
+    np.testing.assert_allclose(target[0, 1], [300, 400, 120])
+
+
+def test_actions_average_alike_whatever_their_frames(trio):
+    data = trio.select(np.zeros(4, int))
+    data.columns = {'action': np.array([2, 0, 0, 0])}
+    data.names = {'action': ['sit', 'unseen', 'run']}
+    score = protocols.by_action(np.array([10.0, 1, 2, 3]), data)
+    assert score.actions == {'sit': 2.0, 'run': 10.0}  # the file's order, no empty action
+    assert score.average == 6
+    assert score.frame_average == 4
+
+
+def test_without_actions_all_is_one(trio):
+    assert protocols.by_action(np.array([4.0]), trio).actions == {'all': 4.0}
+
+
+@pytest.mark.parametrize('batchsize', [1, 7, 120])
+def test_the_batch_size_changes_nothing(small_splits, batchsize, rng):
+    data = small_splits['test']
+    generator = links.Generator(17, 32, 0.2, rng)
+    whole = protocols.evaluate(generator, data, protocols.PROTOCOLS, len(data))
+    parts = protocols.evaluate(generator, data, protocols.PROTOCOLS, batchsize)
+    for name, score in whole.scores.items():
+        assert parts.scores[name].average == pytest.approx(score.average, rel=1e-5)
+
+
+def test_a_mirrored_truth_is_a_bad_lift(small_splits):
+    data = small_splits['test']
+    root = data.skeleton.root
+    pose = geometry.center(data.pose3d, root)
+    inverted = pose * np.array([1, 1, -1], 'f')
+    error = {n: p(inverted, pose, root).mean() for n, p in protocols.PROTOCOLS.items()}
+    assert min(error.values()) > 50
+
+
+def test_every_protocol_has_a_note():
+    import evaluate
+    from chainer_pose.evaluations import reports
+
+    assert tuple(protocols.PROTOCOLS) == tuple(protocols.PROTOCOL_NOTES) == evaluate.PROTOCOLS
+    assert tuple(reports.FORMATS) == evaluate.FORMATS
+
+
+def test_poses_with_missing_joints_are_counted_out(small_splits):
+    data = small_splits['test'].select(np.arange(50))
+    data.valid = np.ones((50, 17), bool)
+    data.valid[:5, 3] = False
+    data.pose2d[:5, 3] = np.nan
+    result = protocols.evaluate(links.ZeroDepth(), data)
+    assert (result.n_poses, result.n_left_out) == (45, 5)
+    assert np.isfinite(result.scores['kudo'].average)
+
+
+def test_data_that_cannot_be_measured_on_are_refused(flat_data, trio):
+    with pytest.raises(InputError, match='2D only'):
+        protocols.evaluate(links.ZeroDepth(), flat_data)
+    with pytest.raises(InputError, match='found none among 0'):
+        protocols.evaluate(links.ZeroDepth(), trio.select(np.zeros(0, int)))
+
+
+def test_z_zero_on_the_real_rig(shared_data):
+    from chainer_pose.datasets import pose_file
+
+    data = pose_file.read(shared_data / 'cmu_rig.h5', 'test')
+    score = protocols.evaluate(links.ZeroDepth(), data).scores['kudo']
+    assert score.average == pytest.approx(127.2, abs=0.1)
+    assert list(score.actions) == [
+        'basketball', 'jumping', 'running', 'soccer', 'walking', 'washwindow',
+    ]  # fmt: skip
+
+
+def test_pck_by_hand(small_splits):
+    """z = 0 for poses with all joints in the root's plane is right; one moved joint is counted."""
+    data = small_splits['test'].select(np.arange(4))
+    data.pose2d[:] = [[0.0, 0.0], *[[100.0, 50.0]] * 16]
+    data.pose3d = np.concatenate([data.pose2d, np.full((4, 17, 1), 3000)], axis=2).astype('f')
+    names = data.skeleton.names
+    data.pose3d[0, names.index('LWrist'), 2] += 152  # over 150 mm
+    data.pose3d[1, names.index('Spine'), 2] += 149  # under, and not among the 14
+    data.columns = {'action': np.array([0, 0, 1, 1]), 'camera': np.array([0, 1, 1, 1])}
+    result = pck.evaluate_pck(links.ZeroDepth(), data)
+    assert (result.n_poses, result.n_left_out) == (4, 0)
+    at = {(score.by, score.name): score for score in result.scores}
+    everything = at['all', 'all']
+    assert everything.n_poses == 4
+    assert everything.pck14 == pytest.approx(100 * (1 - 1 / (4 * 14)))
+    assert everything.pck17 == pytest.approx(100 * (1 - 1 / (4 * 17)))
+    # No joint is nearer than 0 mm: of 31 thresholds 30 count the right ones, one the Spine.
+    assert everything.auc14 == pytest.approx(100 * 30 / 31 * (1 - 1 / (4 * 14)))
+    assert everything.auc17 == pytest.approx(100 * (66 * 30 + 1) / (4 * 17 * 31))
+    first, second = data.names['action'][:2]
+    assert at['action', first].pck14 == pytest.approx(100 * (1 - 1 / 28))
+    assert at['action', second].pck14 == 100
+    assert at['camera', data.names['camera'][1]].n_poses == 3
+    assert at['joint', 'LWrist'].pck17 == at['joint', 'LWrist'].pck14 == 75
+    assert at['joint', 'Spine'].pck14 is None
+    assert at['joint', 'Spine'].pck17 == 100
+    assert sum(score.by == 'joint' for score in result.scores) == 17
+
+
+def test_pck_wants_the_17_joints(flat_data):
+    from chainer_pose.skeletons import MPII16
+
+    flat_data.skeleton = MPII16
+    with pytest.raises(InputError, match='--protocol pck: expected the 17 joints'):
+        pck.evaluate_pck(links.ZeroDepth(), flat_data)

@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+
+from chainer_pose import skeletons
+from chainer_pose.datasets import PoseData, select_joints
+from chainer_pose.errors import InputError
+from chainer_pose.skeletons import H36M17, MPII16, Skeleton, conversions
+from tests.conftest import ROOT
+
+COCO, MPII17, CMU17 = map(skeletons.named, ('coco17', 'mpii17', 'cmu17'))
+
+
+def upright(known):
+    """A person in pixels by the names of the joints, and which were seen."""
+    places = {
+        'Nose': (100, 40), 'LEye': (104, 36), 'REye': (96, 36), 'LEar': (108, 38),
+        'REar': (92, 38), 'HeadTop': (100, 10), 'Head': (100, 10), 'UpperNeck': (100, 58),
+        'Shoulder': (20, 70), 'Elbow': (28, 110), 'Wrist': (30, 150), 'Hip': (14, 160),
+        'Knee': (15, 220), 'Ankle': (15, 280), 'Foot': (15, 280), 'Pelvis': (100, 160),
+        'Neck': (100, 70), 'MidHip': (100, 160), 'Thorax': (100, 70),
+    }  # fmt: skip
+    pose = np.zeros((1, len(known), 2))
+    for j, name in enumerate(known.names):
+        if name in places and name != 'Hip':
+            pose[0, j] = places[name]
+        elif name[1:] in places:
+            x, y = places[name[1:]]
+            pose[0, j] = 100 + (x if name[0] == 'L' else -x), y
+    detected = list(known.detected)
+    return known.complete(pose[:, detected], np.ones((1, len(detected)), bool))
+
+
+def at(pose, known):
+    return {name: pose[0, j].tolist() for j, name in enumerate(known.names)}
+
+
+def test_coco_to_human36m_by_hand():
+    pose, there = conversions.convert(*upright(COCO), COCO, H36M17)
+    assert there.all()
+    found = at(pose, H36M17)
+    assert found['Hip'] == [100, 160]
+    assert found['Thorax'] == [100, 70]
+    assert found['Spine'] == [100, 115]
+    assert found['Neck/Nose'] == [100, 40]
+    # From the shoulders (70) over the ears (38) to the top: .182 / .118 as far.
+    assert found['Head'] == pytest.approx([100, 70 - 32 * 0.182 / 0.118])
+    assert found['LFoot'] == [115, 280]
+    assert found['RWrist'] == [70, 150]
+
+
+@pytest.mark.parametrize('name', ['openpose18', 'openpose_body25'])
+@pytest.mark.parametrize('target', ['h36m17', 'mpii17', 'cmu17'])
+def test_every_detector_gives_the_same_person(name, target):
+    target = skeletons.named(target)
+    expected, _ = conversions.convert(*upright(COCO), COCO, target)
+    source = skeletons.named(name)
+    found, there = conversions.convert(*upright(source), source, target)
+    assert there.all()
+    np.testing.assert_allclose(found, expected)
+
+
+def test_without_ears_the_eyes_tell_then_the_nose():
+    pose, there = upright(COCO)
+    tops = []
+    for missing in ((), ('LEar',), ('LEar', 'REye')):
+        seen = there.copy()
+        seen[0, [COCO.index(name) for name in missing]] = False
+        found, known = conversions.convert(pose, seen, COCO, H36M17)
+        assert known.all()
+        tops.append(at(found, H36M17)['Head'][1])
+    faces = [38, 36, 40]
+    assert tops == pytest.approx([70 - (70 - face) * 0.182 / 0.118 for face in faces])
+    seen = there.copy()
+    seen[0, :5] = False  # the whole face
+    _, known = conversions.convert(pose, seen, COCO, H36M17)
+    assert [H36M17.names[j] for j in np.flatnonzero(~known[0])] == ['Neck/Nose', 'Head']
+
+
+def test_a_missing_limb_stays_missing():
+    pose, there = upright(COCO)
+    there[0, COCO.index('LHip')] = False
+    _, known = conversions.convert(*COCO.complete(pose, there), COCO, H36M17)
+    missing = {H36M17.names[j] for j in np.flatnonzero(~known[0])}
+    assert missing == {'LHip', 'Hip', 'Spine'}
+
+
+def test_mpiis_joints_in_human36ms_order():
+    pose, _ = conversions.convert(*upright(MPII16), MPII16, MPII17)
+    found = at(pose, MPII17)
+    assert found['Spine'] == [100, 70]
+    assert found['Thorax'] == [100, 58]
+    assert found['Head'] == [100, 10]
+    assert found['Neck/Nose'] == [100, 34]
+
+
+def test_the_arrangements_differ_and_other_skeletons_of_their_joints_are_left_alone(rng):
+    pose, there = rng.normal(size=(3, 17, 2)), np.ones((3, 17), bool)
+    other = Skeleton('mine', H36M17.names, H36M17.parents)
+    for source, target in ((other, CMU17), (CMU17, other), (CMU17, CMU17)):
+        assert conversions.convert(pose, there, source, target)[0] is pose
+    moved, _ = conversions.convert(pose, there, CMU17, MPII17)
+    limbs = [H36M17.index(side + name) for side in 'LR' for name in ('Knee', 'Wrist', 'Hip')]
+    np.testing.assert_array_equal(moved[:, limbs], pose[:, limbs])
+    hips = pose[:, [H36M17.index('LHip'), H36M17.index('RHip')]].mean(axis=1)
+    np.testing.assert_allclose(moved[:, H36M17.root], hips)
+    assert not np.allclose(moved[:, H36M17.index('Spine')], pose[:, H36M17.index('Spine')])
+
+
+def test_a_detectors_joints_to_anothers_take_the_means_anew():
+    body25 = skeletons.named('openpose_body25')
+    pose, there = conversions.convert(*upright(body25), body25, COCO)
+    assert there.all()
+    np.testing.assert_allclose(pose, upright(COCO)[0])
+
+
+def test_an_animal_tells_nothing_of_a_person():
+    quadruped = skeletons.get(ROOT / 'examples' / 'skeletons' / 'quadruped.json')
+    pose = np.zeros((1, len(quadruped), 2))
+    there = np.ones(pose.shape[:2], bool)
+    with pytest.raises(InputError, match='quadruped: expected joints that tell those of h36m17'):
+        conversions.convert(pose, there, quadruped, H36M17)
+
+
+def test_select_joints_takes_2d_and_3d_by_name(rng):
+    limbs = skeletons.get(ROOT / 'examples' / 'skeletons' / 'limbs12.json')
+    pose2d = rng.normal(size=(4, 17, 2)).astype('f')
+    pose3d = rng.normal(size=(4, 17, 3)).astype('f')
+    valid, filled = np.ones((4, 17), bool), np.zeros((4, 17), bool)
+    valid[1, H36M17.index('LHip')] = valid[2, H36M17.index('Head')] = False
+    filled[1, H36M17.index('LHip')] = True
+    data = PoseData('d', H36M17, pose2d, pose3d, valid, filled)
+    chosen = select_joints(data, limbs)
+    assert chosen.skeleton == limbs
+    knee = limbs.index('RKnee'), H36M17.index('RKnee')
+    np.testing.assert_array_equal(chosen.pose2d[:, knee[0]], pose2d[:, knee[1]])
+    np.testing.assert_array_equal(chosen.pose3d[:, knee[0]], pose3d[:, knee[1]])
+    hips = [H36M17.index('LHip'), H36M17.index('RHip')]
+    np.testing.assert_allclose(
+        chosen.pose3d[:, limbs.root], pose3d[:, hips].mean(axis=1), rtol=1e-6
+    )
+    # A mean of a joint that was filled in was not seen either, but is there.
+    assert {limbs.names[j] for j in np.flatnonzero(~chosen.valid[1])} == {'LHip', 'Hip'}
+    assert {limbs.names[j] for j in np.flatnonzero(chosen.filled[1])} == {'LHip', 'Hip'}
+    assert chosen.valid[2].all()
+    with pytest.raises(InputError, match="found no 'Nose'"):
+        select_joints(data, COCO)

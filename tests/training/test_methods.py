@@ -1,0 +1,73 @@
+"""The names of methods, and the paper's values."""
+
+import dataclasses
+
+import pytest
+
+from chainer_pose.evaluations import reports
+from chainer_pose.training import methods
+from chainer_pose.training.options import MODELS, PRESETS, parse_options
+
+PAPER = {
+    'mode': 'unsupervised',
+    'model': 'kudo',
+    'labelled': 1.0,
+    'depth_weight': 10.0,
+    'camera_pitch': 0.0,
+    'consistency': [0.0, 0.0],
+    'bone_weight': 0.0,
+    'ema': 0.0,
+    'zero_root': False,
+    'batchsize': 16,
+    'alpha': 2e-4,
+    'beta1': 0.5,
+    'weight_decay': 1e-5,
+    'accuracy_cap': 0.9,
+    'rescale_fakes': False,
+    'angle_weight': 1.0,
+    'n_unit': 1024,
+    'init_std': 0.02,
+}
+
+
+def test_the_default_is_the_paper():
+    assert methods.PAPER == PAPER
+    assert list(methods.PAPER) == list(PAPER)  # in this order options are named
+    for names in (*PRESETS.values(), *MODELS.values()):
+        assert set(names) <= set(PAPER)
+    options = parse_options([]).to_json()
+    assert methods.of(options) == ('Ours', 'w/o 3D dataset', 'Ours (paper)', '')
+    assert methods.of({'seed': 3}).options == ''  # of a run before an option was there
+
+
+@pytest.mark.parametrize(
+    ('given', 'named'),
+    [
+        (['--preset', 'plus', '--ema', '0'],
+         '--camera-pitch learn --consistency 10 1 --bone-weight 100 --zero-root'),
+        (['--mode', 'supervised', '--model', 'martinez', '--n-unit', '64'],
+         '--mode supervised --model martinez --n-unit 64'),
+        (['--angle-weight', '0', '--alpha', '1e-5'], '--alpha 1e-05 --angle-weight 0'),
+    ],
+)  # fmt: skip
+def test_the_options_named_give_the_same_run(given, named):
+    options = parse_options(given)
+    assert methods.of(options.to_json()).options == named
+    again = parse_options(named.split())
+    assert dataclasses.replace(again, preset=options.preset) == options
+
+
+@pytest.mark.parametrize('damage', [[], {}, None, 5])
+def test_options_of_no_sense_are_named_all_the_same(damage):
+    for key in methods.PAPER:
+        assert f'--{key.replace("_", "-")}' in methods.of({key: damage}).options
+
+
+def test_each_method_is_beside_a_row_of_the_paper():
+    for number in (1, 2):
+        assert {methods.OURS, methods.MARTINEZ} <= {
+            row['method'] for row in reports.published(number)
+        }
+        assert {row['supervision'] for row in reports.published(number)} <= set(
+            methods.SUPERVISIONS
+        )

@@ -1,0 +1,100 @@
+"""The options of training: the command line, options.json, --resume."""
+
+import dataclasses
+import json
+
+import pytest
+
+from chainer_pose.errors import InputError
+from chainer_pose.skeletons import H36M17
+from chainer_pose.training import options, run_directory
+from chainer_pose.training.options import load_options, parse_options
+
+
+def write(run, **stored):
+    """Write an options.json by hand."""
+    (run / 'options.json').write_text(json.dumps({'options': stored}))
+
+
+@pytest.mark.parametrize(
+    ('typed', 'expected'),
+    [
+        ([], {'ema': 0.0, 'batchsize': 16}),
+        (['--preset', 'plus'], {'ema': 0.999, 'zero_root': True, 'consistency': [10.0, 1.0]}),
+        (['--preset', 'plus', '--ema', '0', '--no-zero-root'],
+         {'ema': 0.0, 'zero_root': False, 'bone_weight': 100.0}),
+        (['--mode', 'supervised', '--model', 'martinez', '--alpha', '1'],
+         {'batchsize': 64, 'alpha': 1.0, 'weight_decay': 0.0}),
+    ],
+)  # fmt: skip
+def test_typed_goes_before_preset_before_model_before_default(typed, expected):
+    parsed = parse_options(typed)
+    assert {name: getattr(parsed, name) for name in expected} == expected
+
+
+def test_a_preset_goes_before_a_model(monkeypatch):
+    monkeypatch.setitem(options.PRESETS, 'plus', {'alpha': 7.0})
+    typed = ['--mode', 'supervised', '--model', 'martinez', '--preset', 'plus']
+    assert (parse_options(typed).alpha, parse_options(typed).batchsize) == (7.0, 64)
+
+
+def test_round_trip_through_options_json(tmp_path):
+    parsed = parse_options(['--preset', 'plus', '--out', 'x', '--iterations', '9', '--no-record'])
+    parsed = dataclasses.replace(parsed, ranks=2)
+    run_directory.create(tmp_path, parsed.to_json(), H36M17)
+    assert load_options(tmp_path) == dataclasses.replace(parsed, out='')
+
+
+def test_an_old_options_json(tmp_path):
+    # An option of another version, none of the later ones, and two that contradict each other.
+    write(tmp_path, prefetch=3, alpha=0.1, epoch=7, mode='supervised', bone_weight=1)
+    loaded = load_options(tmp_path)
+    assert (loaded.alpha, loaded.epoch, loaded.bone_weight) == (0.1, 7, 1)
+    assert (loaded.draw_interval, loaded.record, loaded.ema) == (None, True, 0.0)
+    assert parse_options(['--resume', str(tmp_path)]).mode == 'supervised'
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        ('alpha', 'fast'), ('alpha', '0.1'), ('alpha', None), ('alpha', float('nan')),
+        ('batchsize', 2.5), ('batchsize', True), ('batchsize', 0), ('seed', [3]), ('keep', {}),
+        ('mode', 'sleep'), ('model', ['kudo']), ('dataset', {}), ('dataset', None),
+        ('consistency', [1]), ('consistency', 1), ('consistency', [1, 'x']),
+        ('camera_pitch', 'down'), ('zero_root', 1), ('zero_root', None), ('record', 'yes'),
+        ('ranks', 'two'), ('ranks', 0), ('communicator', 'mpi'),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_in_options_json(tmp_path, name, value):
+    write(tmp_path, **{name: value})
+    flag = f'--{name.replace("_", "-")}'
+    with pytest.raises(InputError, match=f'options.json: expected a value of {flag}, found'):
+        load_options(tmp_path)
+
+
+def test_resume(tmp_path):
+    write(tmp_path, alpha=0.1, iterations=40)
+    resumed = parse_options(['--out', str(tmp_path), '--resume'])
+    assert (resumed.out, resumed.resume, resumed.alpha) == (str(tmp_path), str(tmp_path), 0.1)
+    snapshot = str(tmp_path / 'snapshot_9.npz')
+    same = ['--resume', snapshot, '--alpha', '0.1', '--ema', '0']
+    new = ['--iterations', '50', '--epoch', '2', '--keep', '3', '--gpu', '1', '--no-record',
+           '--draw-interval', '4']  # fmt: skip
+    assert parse_options([*same, *new]) == dataclasses.replace(
+        resumed, resume=snapshot, iterations=50, epoch=2, keep=3, gpu=1, record=False,
+        draw_interval=4,
+    )  # fmt: skip
+    for typed, message in (
+        (['--alpha', '0.2'], '--alpha 0.2: expected 0.1, as the run'),
+        (['--ema', '0.9'], '--ema 0.9: expected 0.0'),  # a default that the file lacks
+        (['--preset', 'plus'], '--preset plus: expected paper'),
+    ):
+        with pytest.raises(InputError, match=message):
+            parse_options(['--resume', str(tmp_path), *typed])
+
+
+def test_help_lists_every_field():
+    text = ' '.join(options.make_parser().format_help().split())
+    for name in options.DEFAULTS.to_json().keys() - {'ranks'} | {'out', 'resume'}:
+        assert f' --{name.replace("_", "-")}' in text.split(' options: ')[1]
+    assert '%(' not in text

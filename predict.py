@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from chainer_pose.errors import InputError
-from chainer_pose.inference.pretrained import DEFAULT, READY, ready_path
+from chainer_pose.inference.pretrained import DEFAULT, PRETRAINED, pretrained_path
 from chainer_pose.utils import cli, files
 
 # Named here too, so that --help need not import NumPy; a test compares.
@@ -15,7 +15,7 @@ OUTPUTS = ('json', 'csv', 'npz')
 
 
 def make_parser():
-    licences = '\n'.join(f'  {name}: {text}' for name, text in READY.items())
+    licences = '\n'.join(f'  {name}: {text}' for name, text in PRETRAINED.items())
     parser = cli.Parser(
         prog='predict.py',
         description=__doc__ + '\n\n'
@@ -32,7 +32,7 @@ def make_parser():
     )
     group.add_argument(
         '--weights',
-        choices=tuple(READY),
+        choices=tuple(PRETRAINED),
         help=f'weights that come with the package (default, without --snapshot: {DEFAULT})',
     )
     group.add_argument(
@@ -189,16 +189,16 @@ def check_options(parser, options):
 
 def lift(options, lifter, source, store):
     """Lift all of the input into the store; returns what looks doubtful."""
-    from chainer_pose.datasets.keypoints.checks import Doubts
+    from chainer_pose.datasets.keypoints.checks import Checks
 
-    doubts = Doubts(source.skeleton)
+    doubts = Checks(source.skeleton)
     with cli.Progress() as progress:
         for batch in source.batches():
-            pose2d, there = source.skeleton.complete(
-                batch.pose2d, batch.there(options.min_confidence)
+            pose2d, visible = source.skeleton.add_virtual_joints(
+                batch.pose2d, batch.visible(options.min_confidence)
             )
-            doubts.add(pose2d, there)
-            lifted = lifter.lift(pose2d, there, source.skeleton, options.batchsize)
+            doubts.add(pose2d, visible)
+            lifted = lifter.lift(pose2d, visible, source.skeleton, options.batchsize)
             store.append(batch.frame, batch.person, lifted)
             progress(batch.done, source.total, f'{len(store)} people')
     assumed = [
@@ -267,7 +267,7 @@ def main(argv=None):
     if options.mp4:
         animations.require_ffmpeg()
     skeleton = skeletons.get(options.skeleton) if options.skeleton else None
-    weights = options.snapshot or ready_path(options.weights or DEFAULT)
+    weights = options.snapshot or pretrained_path(options.weights or DEFAULT)
     lift_with = lifter.load_lifter(weights, skeleton, options.generator == 'last', options.gpu)
     if options.onnx:
         with files.writing('--onnx', options.onnx):
@@ -322,9 +322,9 @@ def report(skeleton, done, warnings):
         f'{done["lifted"]} of {done["people"]} people lifted'
         + (f'; {left_out} with too few joints seen left out' if left_out else '')
     )
-    if done['filled']:
-        filled = ', '.join(f'{name} {n}' for name, n in done['filled'].items())
-        print(f'joints filled in: {filled}')
+    if done['imputed']:
+        imputed = ', '.join(f'{name} {n}' for name, n in done['imputed'].items())
+        print(f'joints filled in: {imputed}')
     if done['facing'] is None:
         print(
             f'depth sign: not checked, {skeleton.name} has no joints of the angle loss; each '

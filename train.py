@@ -33,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         stack.enter_context(devices.using(device))
         path = datasets.find(options.dataset)
         train, validation = load(options, path)
-        n_train = np.count_nonzero(datasets.require_usable(train))
-        if train.skeleton.angle_joints is None and options.angle_weight > 0:
+        n_train = np.count_nonzero(datasets.require_complete(train))
+        if train.skeleton.face_joints is None and options.angle_weight > 0:
             say(
                 f'{train.skeleton.name} has no nose, neck and two shoulders: training without '
                 f'the angle loss; poses may come out inverted in depth (section 3.4)'
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             out = comm.bcast_obj(out if rank == 0 else None)
         options = dataclasses.replace(options, out=out, ranks=size)
         if rank == 0:  # the others write nothing
-            stack.enter_context(run_directory.claim(out, new=options.resume is None))
+            stack.enter_context(run_directory.lock(out, new=options.resume is None))
         begin_or_check(options, path, train, rank)
         say(
             f'{path}: {n_train} poses of {len(train.skeleton)} joints to learn from, '
@@ -91,7 +91,7 @@ def load(options: TrainingOptions, path: Path) -> tuple[PoseData, PoseData | Non
         train, validation = datasets.hold_out(train, options.holdout, rng)
     elif 'test' in pose_file.splits_of(path):
         validation = pose_file.read(path, 'test', options.keypoints)
-    if validation is not None and not datasets.usable(validation).any():
+    if validation is not None and not datasets.complete(validation).any():
         validation = None
     if options.mode != 'unsupervised' and train.pose3d is None:
         raise InputError(
@@ -106,7 +106,7 @@ def begin_or_check(options: TrainingOptions, path: Path, train: PoseData, rank: 
     if options.resume is None:
         if rank == 0:
             stored = {**options.to_json(), 'dataset_sha256': digest}
-            run_directory.create(options.out, stored, train.skeleton)
+            run_directory.write_options(options.out, stored, train.skeleton)
         return
     began = run_directory.read_options(options.out).get('dataset_sha256', digest)
     if began != digest:

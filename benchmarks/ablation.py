@@ -191,11 +191,11 @@ def main():
         for seed, row in itertools.product(options.seeds, options.rows)
     }
 
-    centred = Path(options.out) / f'{Path(options.dataset).stem}-centred.h5'
-    if any(row.startswith(CENTRED) for row in options.rows) and not centred.exists():
-        centred.parent.mkdir(parents=True, exist_ok=True)
-        call('data/prepare_centred.py', '--dataset', options.dataset, '--out', centred)
-    dataset = {row: centred if row.startswith(CENTRED) else options.dataset for row in ROWS}
+    centered = Path(options.out) / f'{Path(options.dataset).stem}-centred.h5'
+    if any(row.startswith(CENTRED) for row in options.rows) and not centered.exists():
+        centered.parent.mkdir(parents=True, exist_ok=True)
+        call('data/prepare_centered.py', '--dataset', options.dataset, '--out', centered)
+    dataset = {row: centered if row.startswith(CENTRED) else options.dataset for row in ROWS}
 
     def trained(cell):
         row, seed = cell

@@ -42,7 +42,7 @@ def _cpuinfo():
 def limbs(pose, skeleton):
     """The 12 limb joints, with the middles of the hips and of the shoulders: (N, 14, D)."""
     index = [skeleton.index(LIMBS.names[j]) for j in LIMBS.detected]
-    return LIMBS.complete(pose[:, index], np.ones((len(pose), len(index)), bool))[0]
+    return LIMBS.add_virtual_joints(pose[:, index], np.ones((len(pose), len(index)), bool))[0]
 
 
 def limb_errors(predicted, target):
@@ -86,8 +86,8 @@ def side_spread(pose3d, skeleton):
             )
             for side in 'LR'
         )
-        there = (left > 0) & (right > 0)  # flat, a limb may point at the camera
-        spreads.append(np.std(np.log(left[there] / right[there])))
+        visible = (left > 0) & (right > 0)  # flat, a limb may point at the camera
+        spreads.append(np.std(np.log(left[visible] / right[visible])))
     return float(np.mean(spreads))
 
 

@@ -113,7 +113,7 @@ class Plain(Side):
         self.updater = textbook.TextbookUpdater(
             chainer.iterators.SerialIterator(arrays.training_poses(data), options.batchsize),
             optimizers,
-            data.skeleton.angle_joints,
+            data.skeleton.face_joints,
             np.random.default_rng(0),
             options.accuracy_cap,
             device=ours.device,

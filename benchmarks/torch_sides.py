@@ -27,7 +27,7 @@ class Torch(Side):
         if ours.device.xp is not np:
             self.place = torch.device('cuda', ours.device.device.id)
             torch.cuda.set_device(self.place)
-        self.cap, self.joints = options.accuracy_cap, data.skeleton.angle_joints
+        self.cap, self.joints = options.accuracy_cap, data.skeleton.face_joints
         self.poses = torch.from_numpy(arrays.training_poses(data)).to(self.place)
         self.position = len(self.poses)
         self.real = self.poses[: options.batchsize].clone()

@@ -22,7 +22,7 @@ from chainer_pose.datasets import imputation, pose_file
 from chainer_pose.evaluations import protocols
 from chainer_pose.inference import lifter
 from chainer_pose.inference import weights as weights_file
-from chainer_pose.inference.pretrained import DEFAULT, READY, ready_path
+from chainer_pose.inference.pretrained import DEFAULT, PRETRAINED, pretrained_path
 from chainer_pose.training import run_directory
 from chainer_pose.training.arrays import training_poses
 
@@ -49,7 +49,7 @@ def pack(run, name, skeleton):
     serializer.save(mean)
     arrays = {key: array.astype(np.float16) for key, array in serializer.target.items()}
     half = imputation.Prior(*(part.astype(np.float32) for part in prior))
-    out = ready_path(name)
+    out = pretrained_path(name)
     out.parent.mkdir(exist_ok=True)
     weights_file.write_generator(out, arrays, skeletons.get(skeleton), half)
     print(f'{out}: mean of the generators after {", ".join(map(str, chosen))} iterations')
@@ -69,7 +69,7 @@ def measure(folder):
         source = skeletons.named(arrangement)
         flat = protocols.lift_normalized(links.ZeroDepth(), data.pose2d, source.root)[0]
         print(row('z = 0', name, data, flat, source, None))
-        for weights in READY:
+        for weights in PRETRAINED:
             known = lifter.load_lifter(weights)
             lifted = known.lift(data.pose2d, None, source)
             print(row(weights, name, data, lifted.pose3d, known.skeleton, lifted.sin_beta))
@@ -95,7 +95,7 @@ def row(weights, name, data, pose, skeleton, sin_beta):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--pack', choices=tuple(READY))
+    parser.add_argument('--pack', choices=tuple(PRETRAINED))
     parser.add_argument('--run', type=Path, help='run directory to pack')
     parser.add_argument('--skeleton', help='name of the joints it was trained on')
     parser.add_argument('--measure', action='store_true')

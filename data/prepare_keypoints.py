@@ -116,7 +116,7 @@ def main(argv=None):
     cli.warn(warnings)
     for split, count in counts.items():
         print(
-            f'{split}: {count.whole} people with every joint, {count.filled} filled in, '
+            f'{split}: {count.whole} people with every joint, {count.imputed} filled in, '
             f'{count.partial} with a joint missing, which training leaves out'
         )
     print(pose_file.describe(options.out))

@@ -123,7 +123,7 @@ def test_a_joint_at_the_root_is_a_joint(few, train_on):
 
 @pytest.mark.parametrize('pair', [('Nose', 'Neck/Nose'), ('LShoulder', 'RShoulder')])
 def test_a_face_or_shoulder_line_without_length_has_sin_beta_zero(few, generator, pair):
-    joints = H36M17.angle_joints
+    joints = H36M17.face_joints
     ends = {'Nose': (joints.nose, joints.neck)}.get(
         pair[0], (joints.left_shoulder, joints.right_shoulder)
     )
@@ -139,7 +139,7 @@ def test_a_face_or_shoulder_line_without_length_has_sin_beta_zero(few, generator
 
 
 def test_training_without_face_or_shoulder_lines_is_finite(few, train_on):
-    joints = H36M17.angle_joints
+    joints = H36M17.face_joints
 
     def join(poses):
         poses[:, joints.nose] = poses[:, joints.neck]

@@ -245,7 +245,7 @@ def test_a_planted_fault_is_found_by_the_replay(plant, monkeypatch):
 
 # Each function's kernels, forward and back, against its NumPy form. ---------------------------
 
-JOINTS, (CHILDREN, PARENTS) = H36M17.angle_joints, np.array(H36M17.bones).T
+JOINTS, (CHILDREN, PARENTS) = H36M17.face_joints, np.array(H36M17.bones).T
 N = 5
 FUNCTIONS = {
     'rotate': (lambda xy, z, t: functions.rotate(xy, z, t), [(N, 17, 2), (N, 17)], [(N,)]),

@@ -51,8 +51,8 @@ def refused(path, match):
 def test_a_link_to_another_file(poses, tmp_path):
     secret = tmp_path / 'secret.h5'
     poses.rename(secret)
-    with h5py.File(secret) as there, h5py.File(poses, 'w') as file:
-        file.attrs.update(there.attrs)
+    with h5py.File(secret) as visible, h5py.File(poses, 'w') as file:
+        file.attrs.update(visible.attrs)
         file['test'] = h5py.ExternalLink(str(secret), '/test')
         file['train'] = h5py.ExternalLink(str(secret), '/train')
     refused(poses, 'found a link to .*secret')

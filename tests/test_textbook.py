@@ -41,7 +41,7 @@ def both(poses, cap, device):
         'main': datasets.PoseIterator((device.send(poses),), BATCH, np.random.default_rng(1)),
         'angles': AngleIterator(BATCH, np.random.default_rng(2), device),
     }
-    joints = H36M17.angle_joints
+    joints = H36M17.face_joints
     return (
         PoseGANUpdater(iterators, ours, joints, accuracy_cap=cap, device=device),
         textbook.TextbookUpdater(

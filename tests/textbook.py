@@ -50,7 +50,7 @@ class TextbookUpdater(chainer.training.StandardUpdater):
     Args:
         iterator: of poses, (J, 2).
         optimizers: dict with 'gen' and 'dis', set up.
-        joints: `skeleton.AngleJoints` of eq. (3).
+        joints: `skeleton.FaceJoints` of eq. (3).
         rng: numpy.random.Generator of the angles.
         cap: of the discriminator's accuracy.
         **kwargs: converter and device, as of StandardUpdater.

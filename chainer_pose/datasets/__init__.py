@@ -3,16 +3,16 @@
 from chainer_pose.datasets.pose_data import PoseData, select_joints
 from chainer_pose.datasets.pose_iterator import PoseIterator
 from chainer_pose.datasets.registry import DATA_DIRECTORY, find
-from chainer_pose.datasets.splits import choose_labelled, hold_out, require_usable, usable
+from chainer_pose.datasets.splits import choose_labelled, complete, hold_out, require_complete
 
 __all__ = [
     'DATA_DIRECTORY',
     'PoseData',
     'PoseIterator',
     'choose_labelled',
+    'complete',
     'find',
     'hold_out',
-    'require_usable',
+    'require_complete',
     'select_joints',
-    'usable',
 ]

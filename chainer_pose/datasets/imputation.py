@@ -53,31 +53,31 @@ class Moments:
 
 
 def fill(
-    prior: Prior | None, pose2d: np.ndarray, there: np.ndarray
+    prior: Prior | None, pose2d: np.ndarray, visible: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Put the missing joints of each pose where they most likely are.
 
     Args:
         prior: `Prior`.
         pose2d: (N, J, 2) float array, px.
-        there: (N, J) bool array, which joints were seen; the coordinates of the
+        visible: (N, J) bool array, which joints were seen; the coordinates of the
             others are not looked at.
     Returns:
-        (pose2d, filled): a new array, where a pose with fewer than `MIN_SHARE`
+        (pose2d, imputed): a new array, where a pose with fewer than `MIN_SHARE`
         of its joints has NaN for the missing; and (N, J) bool, what was filled.
     """
-    pose2d = np.where(there[:, :, None], pose2d, np.nan)
-    filled = np.zeros_like(there)
-    enough = there.mean(axis=1) >= MIN_SHARE
-    incomplete = np.flatnonzero(enough & ~there.all(axis=1))
+    pose2d = np.where(visible[:, :, None], pose2d, np.nan)
+    imputed = np.zeros_like(visible)
+    enough = visible.mean(axis=1) >= MIN_SHARE
+    incomplete = np.flatnonzero(enough & ~visible.all(axis=1))
     if len(incomplete):
-        patterns, which = np.unique(there[incomplete], axis=0, return_inverse=True)
+        patterns, which = np.unique(visible[incomplete], axis=0, return_inverse=True)
         which = which.reshape(-1)  # NumPy 2.0 gives it another shape
         for i, seen in enumerate(patterns):
             rows = incomplete[which == i]
             pose2d[rows[:, None], ~seen] = _most_likely(prior, pose2d[rows][:, seen], seen)
-            filled[rows] = ~seen
-    return pose2d, filled
+            imputed[rows] = ~seen
+    return pose2d, imputed
 
 
 def _most_likely(prior, pose, seen):

@@ -41,7 +41,7 @@ class PoseData:
         pose2d: (N, J, 2) float32, px.
         pose3d: (N, J, 3) float32, mm, camera frame; None in 2D-only data.
         valid: (N, J) bool, which joints of pose2d were seen; None for all.
-        filled: (N, J) bool, which of those not seen have coordinates all the
+        imputed: (N, J) bool, which of those not seen have coordinates all the
             same, filled in by a rule of the source; None for none.
         columns: dict of (N,) int32 arrays, those of `INDEX_COLUMNS` present.
         names: dict from 'action', 'subject', 'camera' to their lists of names.
@@ -56,7 +56,7 @@ class PoseData:
     pose2d: np.ndarray
     pose3d: np.ndarray | None = None
     valid: np.ndarray | None = None
-    filled: np.ndarray | None = None
+    imputed: np.ndarray | None = None
     columns: dict = dataclasses.field(default_factory=dict)
     names: dict = dataclasses.field(default_factory=dict)
     fps: float = 0.0
@@ -69,9 +69,9 @@ class PoseData:
         return len(self.pose2d)
 
     @property
-    def there(self) -> np.ndarray:
+    def visible(self) -> np.ndarray:
         """(N, J) bool, which joints of pose2d have coordinates: seen, or filled in."""
-        seen = trusted(self.valid, self.filled)
+        seen = trusted(self.valid, self.imputed)
         return np.ones(self.pose2d.shape[:2], bool) if seen is None else seen
 
     def header(self, **changes: Any) -> Header:
@@ -86,14 +86,14 @@ class PoseData:
             pose2d=self.pose2d[index],
             pose3d=None if self.pose3d is None else self.pose3d[index],
             valid=None if self.valid is None else self.valid[index],
-            filled=None if self.filled is None else self.filled[index],
+            imputed=None if self.imputed is None else self.imputed[index],
             columns={name: column[index] for name, column in self.columns.items()},
         )
 
 
-def trusted(valid, filled):
+def trusted(valid, imputed):
     """Which joints must have finite coordinates; None for all."""
-    return valid if valid is None or filled is None else valid | filled
+    return valid if valid is None or imputed is None else valid | imputed
 
 
 def select_joints(data: PoseData, skeleton: Skeleton) -> PoseData:
@@ -117,16 +117,16 @@ def select_joints(data: PoseData, skeleton: Skeleton) -> PoseData:
     index = [data.skeleton.index(name) for name in wanted]
     n = len(data)
     valid = np.ones((n, len(index)), bool) if data.valid is None else data.valid[:, index]
-    pose2d, there = skeleton.complete(data.pose2d[:, index], data.there[:, index])
+    pose2d, visible = skeleton.add_virtual_joints(data.pose2d[:, index], data.visible[:, index])
     pose3d = None
     if data.pose3d is not None:
-        pose3d = skeleton.complete(data.pose3d[:, index], np.ones_like(valid))[0]
-    _, seen = skeleton.complete(data.pose2d[:, index], valid)
+        pose3d = skeleton.add_virtual_joints(data.pose3d[:, index], np.ones_like(valid))[0]
+    _, seen = skeleton.add_virtual_joints(data.pose2d[:, index], valid)
     return dataclasses.replace(
         data,
         skeleton=skeleton,
         pose2d=pose2d,
         pose3d=pose3d,
         valid=None if seen.all() else seen,
-        filled=None if (seen == there).all() else there & ~seen,
+        imputed=None if (seen == visible).all() else visible & ~seen,
     )

@@ -83,7 +83,7 @@ class Writer:
         self,
         split: str,
         valid: np.ndarray | None = None,
-        filled: np.ndarray | None = None,
+        imputed: np.ndarray | None = None,
         keypoints: str = 'gt',
         **arrays: np.ndarray,
     ) -> None:
@@ -94,8 +94,8 @@ class Writer:
 
         Args:
             split: 'train' or 'test'.
-            valid, filled: (N, J) bool, of the keypoints' poses; see `PoseData`.
-            keypoints: 'gt' if `valid` and `filled` are those of pose2d, NAME
+            valid, imputed: (N, J) bool, of the keypoints' poses; see `PoseData`.
+            keypoints: 'gt' if `valid` and `imputed` are those of pose2d, NAME
                 for those of pose2d_NAME.
             arrays: pose2d, pose2d_NAME, pose3d, pose3d_NAME or one of
                 `INDEX_COLUMNS`, N rows each.
@@ -103,7 +103,7 @@ class Writer:
             InputError: if poses are not finite where they are valid, or the
                 shapes are not those of the skeleton.
         """
-        masks = {array_name('valid', keypoints): valid, array_name('filled', keypoints): filled}
+        masks = {array_name('valid', keypoints): valid, array_name('filled', keypoints): imputed}
         given = {
             name: np.asarray(array, _dtype(name))
             for name, array in (arrays | masks).items()
@@ -116,7 +116,7 @@ class Writer:
         for name, array in given.items():
             if name.startswith('pose'):
                 is_judged = name == array_name('pose2d', keypoints)
-                seen = trusted(valid, filled) if is_judged else None
+                seen = trusted(valid, imputed) if is_judged else None
                 _check_finite(self._path, f'{split}/{name}', array, seen)
             elif name in self._header.names:
                 n_names = len(self._header.names[name])
@@ -185,7 +185,7 @@ def write(path: StrPath, splits: Mapping[str, PoseData]) -> None:
         for split, data in splits.items():
             arrays: dict[str, Any] = {} if data.pose3d is None else {'pose3d': data.pose3d}
             arrays |= data.columns
-            writer.append(split, data.valid, data.filled, pose2d=data.pose2d, **arrays)
+            writer.append(split, data.valid, data.imputed, pose2d=data.pose2d, **arrays)
 
 
 def describe(path: StrPath) -> str:
@@ -262,15 +262,15 @@ def read(path: StrPath, split: str, keypoints: str = 'gt', truth: str = 'gt') ->
         if 'pose3d' in arrays:
             _check_unit(path, file, 'units_3d', ('mm', 'px'))
             _check_finite(path, f'{split}/{which_3d}', arrays['pose3d'])
-        valid, filled = arrays.get('valid'), arrays.get('filled')
-        _check_finite(path, f'{split}/{which_2d}', pose2d, trusted(valid, filled))
+        valid, imputed = arrays.get('valid'), arrays.get('filled')
+        _check_finite(path, f'{split}/{which_2d}', pose2d, trusted(valid, imputed))
         return PoseData(
             name=_text(file, 'name') or Path(path).stem,
             skeleton=skeleton,
             pose2d=pose2d,
             pose3d=arrays.get('pose3d'),
             valid=valid,
-            filled=filled,
+            imputed=imputed,
             columns={key: arrays[key] for key in INDEX_COLUMNS if key in arrays},
             names=names,
             fps=_number(path, file, 'fps'),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from chainer_pose.datasets.pose_data import PoseData
 
 
-def usable(data: PoseData) -> np.ndarray:
+def complete(data: PoseData) -> np.ndarray:
     """Which poses can be learned from and lifted: every joint there, some size.
 
     A joint that the source has filled in by its rule counts as there.
@@ -24,17 +24,17 @@ def usable(data: PoseData) -> np.ndarray:
         bool array of shape (N,).
     """
     sized = geometry.scale(data.pose2d, data.skeleton.root) > 0
-    return sized & data.there.all(axis=1)
+    return sized & data.visible.all(axis=1)
 
 
-def require_usable(data: PoseData) -> np.ndarray:
-    """`usable`, where there must be one.
+def require_complete(data: PoseData) -> np.ndarray:
+    """`complete`, where there must be one.
 
-    Args and returns: as `usable`.
+    Args and returns: as `complete`.
     Raises:
         InputError: if no pose is usable.
     """
-    mask = usable(data)
+    mask = complete(data)
     if not mask.any():
         raise InputError(
             f'{data.name}: expected poses with every joint present and of some size, '

@@ -71,21 +71,23 @@ def evaluate_pck(generator: Lifting, data: PoseData, batchsize: int = 4096) -> P
             f'--protocol pck: expected the 17 joints of Human3.6M, found the '
             f'{len(data.skeleton)} of {data.name}'
         )
-    usable = measurable(data)
+    complete = measurable(data)
     root = data.skeleton.root
-    predicted, target = (geometry.center(pose, root) for pose in lift(generator, usable, batchsize))
+    predicted, target = (
+        geometry.center(pose, root) for pose in lift(generator, complete, batchsize)
+    )
     every = np.arange(len(data.skeleton))
     scores = [_pck_score('all', 'all', predicted, target, every, data.skeleton)]
     for by in ('action', 'camera'):
-        if by in usable.columns:
-            for i, name in enumerate(usable.names[by]):
-                chosen = usable.columns[by] == i
+        if by in complete.columns:
+            for i, name in enumerate(complete.names[by]):
+                chosen = complete.columns[by] == i
                 if chosen.any():
                     poses = predicted[chosen], target[chosen]
                     scores.append(_pck_score(by, name, *poses, every, data.skeleton))
     for joint, name in enumerate(data.skeleton.names):
         scores.append(_pck_score('joint', name, predicted, target, every[[joint]], data.skeleton))
-    return PCKResult(len(usable), len(data) - len(usable), scores)
+    return PCKResult(len(complete), len(data) - len(complete), scores)
 
 
 def _pck_score(by, name, predicted, target, joints, skeleton):

@@ -181,7 +181,7 @@ class Result:
 
     n_poses: int
     n_left_out: int
-    inverted_better: float
+    depth_flip_rate: float
     scores: dict
 
 
@@ -203,18 +203,18 @@ def evaluate(
     Raises:
         InputError: if the data have no 3D in mm, or no pose that can be lifted.
     """
-    usable = measurable(data)
+    complete = measurable(data)
     parts = [
-        _errors(generator, usable.select(slice(at, at + _PART)), protocols, batchsize)
-        for at in range(0, len(usable), _PART)
+        _errors(generator, complete.select(slice(at, at + _PART)), protocols, batchsize)
+        for at in range(0, len(complete), _PART)
     ]
     errors = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     better = errors.pop(_BETTER)
     return Result(
-        n_poses=len(usable),
-        n_left_out=len(data) - len(usable),
-        inverted_better=float(better.mean()),
-        scores={name: by_action(error, usable) for name, error in errors.items()},
+        n_poses=len(complete),
+        n_left_out=len(data) - len(complete),
+        depth_flip_rate=float(better.mean()),
+        scores={name: by_action(error, complete) for name, error in errors.items()},
     )
 
 
@@ -251,4 +251,4 @@ def measurable(data: PoseData) -> PoseData:
             f'{data.name}: expected pose3d in mm to measure errors against, found '
             f'{data.units_3d}: poses that were lifted, not measured'
         )
-    return data.select(datasets.require_usable(data))
+    return data.select(datasets.require_complete(data))

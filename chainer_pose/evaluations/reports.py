@@ -127,10 +127,10 @@ def errors(context: Context, result: Result, flat: Result) -> Report:
     notes = [
         'Average: mean over the actions. Frames: mean over the poses.',
         *(f'{name}: {protocols.PROTOCOL_NOTES[name]}' for name in result.scores),
-        f'inverted in depth, {result.inverted_better:.1%} of the poses would be better (kudo)',
+        f'inverted in depth, {result.depth_flip_rate:.1%} of the poses would be better (kudo)',
     ]
     data = _data(context, result) | {
-        'inverted_better': result.inverted_better,
+        'inverted_better': result.depth_flip_rate,
         'protocols': {name: dataclasses.asdict(s) for name, s in result.scores.items()},
         'flat': {name: dataclasses.asdict(s) for name, s in flat.scores.items()},
     }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chainer import Variable
     from chainer.types import NdArray
 
-    from chainer_pose.skeletons import AngleJoints
+    from chainer_pose.skeletons import FaceJoints
 
 
 _TINY = 1e-8  # |v|^2 |w|^2 is about 1e-2 on normalised poses
@@ -99,7 +99,7 @@ class _AngleLoss(OnceDifferentiable):
         return face, [c[:, left] - c[:, right] for c in coordinates]
 
 
-def sin_beta(pose: np.ndarray, depth: np.ndarray, joints: AngleJoints) -> np.ndarray:
+def sin_beta(pose: np.ndarray, depth: np.ndarray, joints: FaceJoints) -> np.ndarray:
     """Sine of the angle from the shoulder line to the face on the zx-plane.
 
     Section 3.4 with the sign that its figure shows: v = nose - neck,
@@ -110,20 +110,20 @@ def sin_beta(pose: np.ndarray, depth: np.ndarray, joints: AngleJoints) -> np.nda
     Args:
         pose: (B, J, 2), 2D poses.
         depth: (B, J), depths.
-        joints: `skeleton.AngleJoints`.
+        joints: `skeleton.FaceJoints`.
     Returns:
         array of shape (B,).
     """
     return _AngleLoss(pose, joints)._sine(depth)
 
 
-def angle_loss(real: NdArray, depth: Variable | NdArray, joints: AngleJoints | None) -> Variable:
+def angle_loss(real: NdArray, depth: Variable | NdArray, joints: FaceJoints | None) -> Variable:
     """The heuristic loss of eq. (3): mean of max(0, -sin b); see `sin_beta`.
 
     Args:
         real: (B, J, 2) array, 2D poses.
         depth: (B, J), depths.
-        joints: `skeleton.AngleJoints`; None for a skeleton without them, whose loss is 0.
+        joints: `skeleton.FaceJoints`; None for a skeleton without them, whose loss is 0.
     Returns:
         Variable of shape ().
     """

@@ -63,13 +63,13 @@ def export(
     counts = {}
     with pose_file.writing(path, header) as writer:
         for split, data in splits.items():
-            usable = np.flatnonzero(datasets.usable(data))
-            counts[split] = len(usable), len(data) - len(usable)
-            for start in range(0, max(len(usable), 1), _PART):
-                part = data.select(usable[start : start + _PART])
+            complete = np.flatnonzero(datasets.complete(data))
+            counts[split] = len(complete), len(data) - len(complete)
+            for start in range(0, max(len(complete), 1), _PART):
+                part = data.select(complete[start : start + _PART])
                 pose, size = protocols.lift_normalized(
                     generator, part.pose2d, part.skeleton.root, batchsize
                 )
                 arrays = {'pose2d': part.pose2d, 'pose3d': pose * size, **part.columns}
-                writer.append(split, part.valid, part.filled, **arrays)
+                writer.append(split, part.valid, part.imputed, **arrays)
     return counts

@@ -19,7 +19,7 @@ from chainer_pose.datasets import imputation
 from chainer_pose.errors import InputError
 from chainer_pose.evaluations import protocols
 from chainer_pose.inference import weights as weights_file
-from chainer_pose.inference.pretrained import DEFAULT, READY, ready_path
+from chainer_pose.inference.pretrained import DEFAULT, PRETRAINED, pretrained_path
 from chainer_pose.links import Martinez
 from chainer_pose.skeletons import conversions
 from chainer_pose.utils import devices
@@ -39,7 +39,7 @@ class Lifted(NamedTuple):
             joint is missing and could not be filled in.
         pose3d: (N, J, 3) float32, in the camera frame relative to the root
             joint, px: x right, y down, z away; NaN for a pose not lifted.
-        filled: (N, J) bool, joints of pose2d that were filled in, not seen.
+        imputed: (N, J) bool, joints of pose2d that were filled in, not seen.
         sin_beta: (N,) float32, the criterion of the angle loss (eq. 3): at
             least 0 where the face looks away from the back; NaN for a pose not
             lifted, or a body without the joints.
@@ -47,7 +47,7 @@ class Lifted(NamedTuple):
 
     pose2d: np.ndarray
     pose3d: np.ndarray
-    filled: np.ndarray
+    imputed: np.ndarray
     sin_beta: np.ndarray
 
     @property
@@ -82,7 +82,7 @@ class Lifter:
     def __call__(
         self,
         pose2d: np.ndarray,
-        there: np.ndarray | None = None,
+        visible: np.ndarray | None = None,
         skeleton: Skeleton | str | None = None,
     ) -> np.ndarray:
         """Lift poses.
@@ -91,7 +91,7 @@ class Lifter:
             pose2d: (N, J, 2) array, px, x right and y down; or (J, 2), one
                 pose. The joints are those of `skeleton`; means of others may
                 be left out. NaN marks a joint that was not seen.
-            there: (N, J) or (J,) bool array, which joints were seen; all that
+            visible: (N, J) or (J,) bool array, which joints were seen; all that
                 are not NaN by default.
             skeleton: `Skeleton` or its name, if not that of the weights.
         Returns:
@@ -107,14 +107,14 @@ class Lifter:
         single = pose2d.ndim == 2
         if single:
             pose2d = pose2d[None]
-            there = None if there is None else np.asarray(there)[None]
-        pose3d = self.lift(pose2d, there, skeleton).pose3d
+            visible = None if visible is None else np.asarray(visible)[None]
+        pose3d = self.lift(pose2d, visible, skeleton).pose3d
         return pose3d[0] if single else pose3d
 
     def lift(
         self,
         pose2d: np.ndarray,
-        there: np.ndarray | None = None,
+        visible: np.ndarray | None = None,
         skeleton: Skeleton | str | None = None,
         batchsize: int = 4096,
     ) -> Lifted:
@@ -135,31 +135,33 @@ class Lifter:
                 f'got {pose2d.shape}'
             )
         seen = ~np.isnan(pose2d).any(axis=2)
-        if there is not None:
-            there = np.asarray(there, bool)
-            if there.shape != seen.shape:
-                raise ValueError(f'expected there of shape {seen.shape}, got {there.shape}')
-            seen &= there
+        if visible is not None:
+            visible = np.asarray(visible, bool)
+            if visible.shape != seen.shape:
+                raise ValueError(f'expected visible of shape {seen.shape}, got {visible.shape}')
+            seen &= visible
         if np.isinf(pose2d[seen]).any():
             raise ValueError('expected finite coordinates, got an infinite one')
-        pose2d, seen = conversions.convert(*source.complete(pose2d, seen), source, self.skeleton)
-        filled = np.zeros_like(seen)
+        pose2d, seen = conversions.convert(
+            *source.add_virtual_joints(pose2d, seen), source, self.skeleton
+        )
+        imputed = np.zeros_like(seen)
         if self.prior is not None:
-            pose2d, filled = imputation.fill(self.prior, pose2d, seen)
-        return self._lift(pose2d.astype(np.float32), filled, batchsize)
+            pose2d, imputed = imputation.fill(self.prior, pose2d, seen)
+        return self._lift(pose2d.astype(np.float32), imputed, batchsize)
 
-    def _lift(self, pose2d, filled, batchsize):
-        root, joints = self.skeleton.root, self.skeleton.angle_joints
-        there = np.isfinite(pose2d).all(axis=(1, 2))
-        there[there] = geometry.scale(pose2d[there], root) > 0
+    def _lift(self, pose2d, imputed, batchsize):
+        root, joints = self.skeleton.root, self.skeleton.face_joints
+        visible = np.isfinite(pose2d).all(axis=(1, 2))
+        visible[visible] = geometry.scale(pose2d[visible], root) > 0
         pose3d = np.full((*pose2d.shape[:2], 3), np.nan, np.float32)
         sin_beta = np.full(len(pose2d), np.nan, np.float32)
-        if there.any():
-            pose, size = protocols.lift_normalized(self.generator, pose2d[there], root, batchsize)
-            pose3d[there] = geometry.center(pose, root) * size
+        if visible.any():
+            pose, size = protocols.lift_normalized(self.generator, pose2d[visible], root, batchsize)
+            pose3d[visible] = geometry.center(pose, root) * size
             if joints is not None:
-                sin_beta[there] = functions.sin_beta(pose[:, :, :2], pose[:, :, 2], joints)
-        return Lifted(pose2d, pose3d, filled, sin_beta)
+                sin_beta[visible] = functions.sin_beta(pose[:, :, :2], pose[:, :, 2], joints)
+        return Lifted(pose2d, pose3d, imputed, sin_beta)
 
 
 def _shapes(skeleton):
@@ -186,8 +188,8 @@ def load_lifter(
         InputError: naming the file, what was expected and what was found.
     """
     device = devices.get_device(gpu)
-    named = str(path) in READY and not Path(path).exists()
-    path = ready_path(str(path)) if named else weights_file.find_generator(path, last)
+    named = str(path) in PRETRAINED and not Path(path).exists()
+    path = pretrained_path(str(path)) if named else weights_file.find_generator(path, last)
     generator, known, prior = weights_file.load_generator(path)
     if isinstance(skeleton, str):
         skeleton = skeletons.get(skeleton)

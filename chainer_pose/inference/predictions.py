@@ -41,7 +41,7 @@ class Store:
 
     Attributes:
         frame, person: lists of N ids.
-        pose2d, pose3d, filled, sin_beta: arrays as of `lifter.Lifted`, mapped
+        pose2d, pose3d, imputed, sin_beta: arrays as of `lifter.Lifted`, mapped
             from disk.
         pose3d_mm: the same in mm; None without `millimetres`.
     """
@@ -57,7 +57,7 @@ class Store:
         self._layout = {
             'pose2d': (np.float32, (j, 2)),
             'pose3d': (np.float32, (j, 3)),
-            'filled': (bool, (j,)),
+            'imputed': (bool, (j,)),
             'sin_beta': (np.float32, ()),
         }
         if millimetres is not None:
@@ -103,8 +103,8 @@ class Store:
         return self._array('pose3d_mm') if self._millimetres is not None else None
 
     @property
-    def filled(self) -> np.ndarray:
-        return self._array('filled')
+    def imputed(self) -> np.ndarray:
+        return self._array('imputed')
 
     @property
     def sin_beta(self) -> np.ndarray:
@@ -144,12 +144,12 @@ def summary(store: Store) -> dict[str, Any]:
         sin b >= 0 (eq. 3), None for a body without the joints.
     """
     lifted = store.lifted()
-    filled = store.filled.sum(axis=0, where=lifted[:, None])
+    imputed = store.imputed.sum(axis=0, where=lifted[:, None])
     has_angle = store.skeleton.angle is not None
     return {
         'people': len(store),
         'lifted': int(lifted.sum()),
-        'filled': {name: int(n) for name, n in zip(store.skeleton.names, filled) if n},
+        'imputed': {name: int(n) for name, n in zip(store.skeleton.names, imputed) if n},
         'facing': int((store.sin_beta[:] >= 0).sum()) if has_angle else None,
     }
 
@@ -210,7 +210,11 @@ def write_json(
     """
     points = _arrays(store)
     templates = {name: _template(array.shape[1:]) for name, array in points.items()}
-    names, every_filled, every_angle = np.array(store.skeleton.names), store.filled, store.sin_beta
+    names, every_imputed, every_angle = (
+        np.array(store.skeleton.names),
+        store.imputed,
+        store.sin_beta,
+    )
     with open(path, 'w', encoding='utf-8') as file:
         text = json.dumps(header(store, origin), indent=1)
         file.write(text[: text.rindex('\n')] + ',\n "poses": [')
@@ -218,8 +222,8 @@ def write_json(
             arrays = {name: array[part] for name, array in points.items()}
             whole = {name: np.isfinite(a).all(axis=(1, 2)).tolist() for name, a in arrays.items()}
             flat = {name: a.reshape(len(a), -1).tolist() for name, a in arrays.items()}
-            filled, sin_beta = every_filled[part], every_angle[part].tolist()
-            some = filled.any(axis=1).tolist()
+            imputed, sin_beta = every_imputed[part], every_angle[part].tolist()
+            some = imputed.any(axis=1).tolist()
             lines = []
             for i, number in enumerate(range(part.start, part.stop)):
                 fields = [
@@ -233,7 +237,7 @@ def write_json(
                         value = _with_nulls(arrays[name][i]) if name == 'pose2d' else 'null'
                     fields.append(f'"{name}": {value}')
                 fields.append(
-                    f'"filled": {json.dumps(names[filled[i]].tolist() if some[i] else [])}'
+                    f'"imputed": {json.dumps(names[imputed[i]].tolist() if some[i] else [])}'
                 )
                 angle = sin_beta[i]
                 fields.append(f'"sin_beta": {_NUMBER % angle if angle == angle else "null"}')
@@ -276,20 +280,26 @@ def write_csv(
         for axis in part
     ]
     template = ','.join([_NUMBER] * len(columns))
-    names, every_filled, every_angle = np.array(store.skeleton.names), store.filled, store.sin_beta
+    names, every_imputed, every_angle = (
+        np.array(store.skeleton.names),
+        store.imputed,
+        store.sin_beta,
+    )
     root = store.skeleton.names[store.skeleton.root]
     with open(path, 'w', encoding='utf-8', newline='') as file:
         file.write(
             f'# {AXES} ({root}); u v: 2D in the image; px: pixels of the input; weights: '
             f'{origin.weights}\n'
         )
-        file.write(','.join(map(_cell, ['frame', 'person', 'sin_beta', 'filled', *columns])) + '\n')
+        file.write(
+            ','.join(map(_cell, ['frame', 'person', 'sin_beta', 'imputed', *columns])) + '\n'
+        )
         for part in _parts(store, progress, 'poses.csv'):
             rows = np.concatenate(
                 [points[name][part].reshape(part.stop - part.start, -1) for name in axes], axis=1
             )
             whole, rows = np.isfinite(rows).all(axis=1).tolist(), rows.tolist()
-            filled, sin_beta = every_filled[part], every_angle[part].tolist()
+            imputed, sin_beta = every_imputed[part], every_angle[part].tolist()
             lines = []
             for i, number in enumerate(range(part.start, part.stop)):
                 numbers = (
@@ -299,7 +309,7 @@ def write_csv(
                 )
                 angle = '' if sin_beta[i] != sin_beta[i] else _NUMBER % sin_beta[i]
                 ids = f'{_cell(store.frame[number])},{_cell(store.person[number])}'
-                lines.append(f'{ids},{angle},{_cell(";".join(names[filled[i]]))},{numbers}\n')
+                lines.append(f'{ids},{angle},{_cell(";".join(names[imputed[i]]))},{numbers}\n')
             file.write(''.join(lines))
 
 
@@ -324,7 +334,7 @@ def write_npz(
         path,
         {
             **_arrays(store),
-            'filled': store.filled,
+            'imputed': store.imputed,
             'sin_beta': store.sin_beta,
             'frame': _ids(store.frame),
             'person': _ids(store.person),

@@ -4,7 +4,7 @@ from chainer_pose.skeletons.conversions import convert
 from chainer_pose.skeletons.skeleton import (
     H36M17,
     MPII16,
-    AngleJoints,
+    FaceJoints,
     Skeleton,
     get,
     load,
@@ -15,7 +15,7 @@ from chainer_pose.skeletons.skeleton import (
 __all__ = [
     'H36M17',
     'MPII16',
-    'AngleJoints',
+    'FaceJoints',
     'Skeleton',
     'convert',
     'get',

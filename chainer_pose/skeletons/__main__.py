@@ -32,7 +32,11 @@ def describe(skeleton: Skeleton) -> str:
     ]
     for name, parent in zip(skeleton.names, skeleton.parents):
         above = f'parent {skeleton.names[parent]}' if parent >= 0 else 'root'
-        mean = f', mean of {" and ".join(skeleton.means[name])}' if name in skeleton.means else ''
+        mean = (
+            f', mean of {" and ".join(skeleton.virtual_joints[name])}'
+            if name in skeleton.virtual_joints
+            else ''
+        )
         lines.append(f'  {name:12} {sides[name]:7} {above}{mean}')
     pairs = ', '.join(f'{left}-{right}' for left, right in skeleton.pairs)
     lines.append(f'  left-right pairs: {pairs or "none"}')

@@ -105,7 +105,7 @@ _RULES = {'h36m17': _h36m17, 'mpii17': _mpii17, 'cmu17': _cmu17}
 
 
 def convert(
-    pose: np.ndarray, there: np.ndarray, source: Skeleton, target: Skeleton
+    pose: np.ndarray, visible: np.ndarray, source: Skeleton, target: Skeleton
 ) -> tuple[np.ndarray, np.ndarray]:
     """Poses of one skeleton as poses of another.
 
@@ -115,17 +115,17 @@ def convert(
 
     Args:
         pose: (N, J, D) float array of the source's joints.
-        there: (N, J) bool array, which of them were seen.
+        visible: (N, J) bool array, which of them were seen.
         source, target: `skeletons.Skeleton`.
     Returns:
-        (pose, there) of the target's joints; NaN where one cannot be told.
+        (pose, visible) of the target's joints; NaN where one cannot be told.
     Raises:
         InputError: if fewer than half of the target's joints can be told.
     """
     arrangements = source.name in _RULES and target.name in _RULES
     if source.names == target.names and not (arrangements and source.name != target.name):
-        return pose, there
-    at = _Points(source, np.where(there[:, :, None], pose, np.nan))
+        return pose, visible
+    at = _Points(source, np.where(visible[:, :, None], pose, np.nan))
     # A run on Human3.6M's joints from an older pose file may call them otherwise.
     like_h36m = _RULES['h36m17'] if target.names == H36M17.names else lambda at: {}
     rules = _RULES.get(target.name, like_h36m)(at)
@@ -141,8 +141,8 @@ def convert(
         rules[name] if name in rules else at(name, _ALIAS.get(name)) for name in target.names
     ]
     pose = np.stack(columns, axis=1)
-    there = np.isfinite(pose).all(axis=2)
-    if target.means:
+    visible = np.isfinite(pose).all(axis=2)
+    if target.virtual_joints:
         detected = list(target.detected)
-        return target.complete(pose[:, detected], there[:, detected])
-    return pose, there
+        return target.add_virtual_joints(pose[:, detected], visible[:, detected])
+    return pose, visible

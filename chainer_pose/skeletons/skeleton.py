@@ -26,7 +26,7 @@ _FOLDER = Path(__file__).parent
 _FROM_NAMES: Any = 'from names'
 
 
-class AngleJoints(NamedTuple):
+class FaceJoints(NamedTuple):
     """Indices of the four joints of the angle loss (section 3.4, Fig. 4)."""
 
     nose: int
@@ -45,10 +45,10 @@ class Skeleton:
         parents: J indices, each joint's parent; -1 at the root, once.
         pairs: (left, right) joint names that mirror each other; read off the
             names ("LHip", "right_ear") if not given.
-        angle: dict from the fields of `AngleJoints` to joint names, None for a
+        angle: dict from the fields of `FaceJoints` to joint names, None for a
             body without them; found by name if not given.
-        means: dict from joints that no detector gives to the joints they are
-            the mean of.
+        virtual_joints: dict from joints that no detector gives to the joints they
+            are the mean of.
 
     Raises:
         InputError: if the names repeat, the parents do not form one tree, or
@@ -61,7 +61,7 @@ class Skeleton:
     # Types as they are once made; the defaults stand for what the names tell.
     pairs: tuple[tuple[str, str], ...] = None  # type: ignore[assignment]
     angle: dict[str, str] | None = dataclasses.field(default=_FROM_NAMES, hash=False)
-    means: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict, hash=False)
+    virtual_joints: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self):
         def put(field, value):
@@ -71,8 +71,11 @@ class Skeleton:
         put('names', tuple(str(name) for name in self.names))
         put('parents', tuple(int(parent) for parent in self.parents))
         _check_tree(self)
-        put('means', {str(name): tuple(parts) for name, parts in self.means.items()})
-        _check_means(self)
+        put(
+            'virtual_joints',
+            {str(name): tuple(parts) for name, parts in self.virtual_joints.items()},
+        )
+        _check_virtual_joints(self)
         if self.angle == _FROM_NAMES:
             put('angle', _angle_from_names(self.names))
         _check_angle(self)
@@ -116,25 +119,27 @@ class Skeleton:
         return tuple(sides.values())
 
     @property
-    def angle_joints(self) -> AngleJoints | None:
-        """The joints of the angle loss as `AngleJoints`, or None for a body without them."""
+    def face_joints(self) -> FaceJoints | None:
+        """The joints of the angle loss as `FaceJoints`, or None for a body without them."""
         if self.angle is None:
             return None
-        return AngleJoints(*(self.index(self.angle[field]) for field in AngleJoints._fields))
+        return FaceJoints(*(self.index(self.angle[field]) for field in FaceJoints._fields))
 
     @property
     def detected(self) -> tuple[int, ...]:
         """Indices of the joints that a detector gives: all but the means of others."""
-        return tuple(j for j, name in enumerate(self.names) if name not in self.means)
+        return tuple(j for j, name in enumerate(self.names) if name not in self.virtual_joints)
 
-    def complete(self, pose: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def add_virtual_joints(
+        self, pose: np.ndarray, visible: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Add the joints that are the mean of others.
 
         Args:
             pose: (N, K, D) float array of the K `detected` joints, or of all J.
-            there: (N, K) bool array, which of them were seen.
+            visible: (N, K) bool array, which of them were seen.
         Returns:
-            (pose, there) of shapes (N, J, D) and (N, J). A mean is there where
+            (pose, visible) of shapes (N, J, D) and (N, J). A mean is there where
             all its joints are, else NaN; so is what is not there.
         Raises:
             ValueError: if there are neither K nor J joints.
@@ -147,10 +152,10 @@ class Skeleton:
         given = list(joints[pose.shape[1]])
         whole = np.full((len(pose), len(self), pose.shape[2]), np.nan, pose.dtype)
         seen = np.zeros(whole.shape[:2], bool)
-        whole[:, given] = np.where(there[:, :, None], pose, np.nan)
-        seen[:, given] = there
+        whole[:, given] = np.where(visible[:, :, None], pose, np.nan)
+        seen[:, given] = visible
         if len(given) < len(self):
-            for name, parts in self.means.items():
+            for name, parts in self.virtual_joints.items():
                 joint, of = self.index(name), [self.index(part) for part in parts]
                 whole[:, joint] = whole[:, of].mean(axis=1)
                 seen[:, joint] = seen[:, of].all(axis=1)
@@ -164,7 +169,7 @@ class Skeleton:
             'parents': list(self.parents),
             'pairs': [list(pair) for pair in self.pairs],
             'angle': self.angle,
-            'means': {name: list(parts) for name, parts in self.means.items()},
+            'means': {name: list(parts) for name, parts in self.virtual_joints.items()},
         }
 
     @classmethod
@@ -197,7 +202,7 @@ class Skeleton:
             else:
                 names = tuple(values['names'])
                 parents = tuple(int(parent) for parent in values['parents'])
-            more = {key: values[key] for key in ('pairs', 'angle', 'means') if key in values}
+            more = {_OLD.get(key, key): values[key] for key in _OPTIONAL if key in values}
             return cls(name, names, parents, **more)
         except InputError:
             raise
@@ -207,7 +212,9 @@ class Skeleton:
             ) from error
 
 
-_KEYS = {'name', 'description', 'joints', 'names', 'parents', 'pairs', 'angle', 'means'}
+_OLD = {'means': 'virtual_joints'}  # as pose files of version 1 and generators' files have it
+_OPTIONAL = ('pairs', 'angle', 'virtual_joints', 'means')
+_KEYS = {'name', 'description', 'joints', 'names', 'parents', *_OPTIONAL}
 
 
 def load(path: StrPath) -> Skeleton:
@@ -216,12 +223,12 @@ def load(path: StrPath) -> Skeleton:
         {"name": "stool",
          "joints": {"Seat": null, "LegA": "Seat", "LegB": "Seat", "LegC": "Seat"},
          "pairs": [["LegA", "LegB"]],
-         "means": {"Seat": ["LegA", "LegB", "LegC"]},
+         "virtual_joints": {"Seat": ["LegA", "LegB", "LegC"]},
          "angle": null}
 
     ``joints`` names each joint's parent, null for the root's; their order is
-    that of the detector's, without the ``means``. ``pairs`` (left, right),
-    ``means`` and ``angle`` may be absent: see `Skeleton`. A ``description`` is
+    that of the detector's, without the ``virtual_joints``. ``pairs`` (left, right),
+    ``virtual_joints`` and ``angle`` may be absent: see `Skeleton`. A ``description`` is
     for people.
 
     Raises:
@@ -313,7 +320,7 @@ def _angle_from_names(names):
     found = {
         field: next((known[alias] for alias in aliases if alias in known), None)
         for field, aliases in zip(
-            AngleJoints._fields,
+            FaceJoints._fields,
             (
                 ('nose', 'necknose', 'headtop'),
                 ('neck', 'upperneck', 'thorax'),
@@ -349,13 +356,13 @@ def _check_tree(skeleton):
             joint = skeleton.parents[joint]
 
 
-def _check_means(skeleton):
-    detected = [name for name in skeleton.names if name not in skeleton.means]
-    for name, parts in skeleton.means.items():
+def _check_virtual_joints(skeleton):
+    detected = [name for name in skeleton.names if name not in skeleton.virtual_joints]
+    for name, parts in skeleton.virtual_joints.items():
         stray = next((part for part in parts if part not in detected), None)
         if name not in skeleton.names or stray is not None or len(set(parts)) < 2:
             raise InputError(
-                f'skeleton {skeleton.name}: expected means of two or more joints that a '
+                f'skeleton {skeleton.name}: expected virtual_joints of two or more joints that a '
                 f'detector gives, found {name!r} of {list(parts)}'
             )
 
@@ -364,10 +371,10 @@ def _check_angle(skeleton):
     angle = skeleton.angle
     if angle is None:
         return
-    if set(angle) != set(AngleJoints._fields) or not set(angle.values()) <= set(skeleton.names):
+    if set(angle) != set(FaceJoints._fields) or not set(angle.values()) <= set(skeleton.names):
         raise InputError(
             f'skeleton {skeleton.name}: expected angle to name joints for '
-            f'{", ".join(AngleJoints._fields)}, found {angle}'
+            f'{", ".join(FaceJoints._fields)}, found {angle}'
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainer_pose import geometry
-from chainer_pose.datasets import require_usable
+from chainer_pose.datasets import require_complete
 from chainer_pose.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def training_poses(data: PoseData) -> np.ndarray:
     Raises:
         InputError: if no pose is usable.
     """
-    poses = data.pose2d[require_usable(data)]
+    poses = data.pose2d[require_complete(data)]
     return geometry.normalize(poses, data.skeleton.root)[0]
 
 
@@ -42,7 +42,7 @@ def labelled_poses(data: PoseData) -> tuple[np.ndarray, np.ndarray]:
         InputError: if there is no 3D, or no pose that is usable.
     """
     root = data.skeleton.root
-    pose3d = _pose3d(data)[require_usable(data)]
+    pose3d = _pose3d(data)[require_complete(data)]
     size = geometry.scale(pose3d[:, :, :2], root)[:, None]
     depth = geometry.center(pose3d, root)[:, :, 2] / np.where(size > 0, size, 1)
     return training_poses(data), depth.astype(np.float32)
@@ -58,9 +58,9 @@ def pixel_poses(data: PoseData) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: as `labelled_poses`.
     """
-    usable = require_usable(data)
-    centred = geometry.center(_pose3d(data)[usable], data.skeleton.root)
-    return data.pose2d[usable].astype(np.float32), centred.astype(np.float32)
+    complete = require_complete(data)
+    centered = geometry.center(_pose3d(data)[complete], data.skeleton.root)
+    return data.pose2d[complete].astype(np.float32), centered.astype(np.float32)
 
 
 def _pose3d(data):

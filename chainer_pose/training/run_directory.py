@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def claim(out: StrPath, new: bool) -> Iterator[None]:
+def lock(out: StrPath, new: bool) -> Iterator[None]:
     """Keep a run directory to oneself, and take away what a killed run left half written.
 
     Args:
@@ -80,11 +80,11 @@ _HALF_WRITTEN = re.compile(
 )
 
 
-def create(out: StrPath, options: Mapping[str, Any], skeleton: Skeleton) -> None:
+def write_options(out: StrPath, options: Mapping[str, Any], skeleton: Skeleton) -> None:
     """Make a new run directory with its options.json.
 
     Args:
-        out: path of a folder that is claimed; see `claim`.
+        out: path of a folder that is claimed; see `lock`.
         options: dict of the training options, JSON values.
         skeleton: `skeletons.Skeleton`.
     Raises:
@@ -102,7 +102,7 @@ def create(out: StrPath, options: Mapping[str, Any], skeleton: Skeleton) -> None
 
 
 def read_options(run: StrPath) -> dict[str, Any]:
-    """The options of a run, as given to `create`.
+    """The options of a run, as given to `write_options`.
 
     Raises:
         InputError: if the folder is not a run or its options.json is damaged.

@@ -143,7 +143,7 @@ def _adversarial_updater(options, data, poses, device, rng, comm):
     return PoseGANUpdater(
         iterators,
         optimizers,
-        skeleton.angle_joints if options.angle_weight > 0 else None,
+        skeleton.face_joints if options.angle_weight > 0 else None,
         options.angle_weight,
         options.accuracy_cap,
         pitch=pitch,

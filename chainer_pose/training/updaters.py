@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from chainer.types import NdArray
 
     from chainer_pose.links import CameraPitch, Generator
-    from chainer_pose.skeletons import AngleJoints
+    from chainer_pose.skeletons import FaceJoints
     from chainer_pose.training.moving_average import MovingAverage
     from chainer_pose.training.regularizers import Regularizer
 
@@ -118,7 +118,7 @@ class PoseGANUpdater(RecordedUpdater):
             regularizer wants it, 'labelled', which yields tuples of poses and depths.
         optimizers: dict of `optimizers.Adam`: 'gen' and 'dis', and 'pitch' where the pitch of
             the cameras is learned.
-        joints: `skeleton.AngleJoints` of eq. (3); None for no angle loss.
+        joints: `skeleton.FaceJoints` of eq. (3); None for no angle loss.
         angle_weight: factor of the angle loss in eq. (4), 1 in the paper.
         accuracy_cap: the discriminator rests on batches where its accuracy is above this, the
             generator where it is below 1 - this; 0.9 in section 4.2.
@@ -149,7 +149,7 @@ class PoseGANUpdater(RecordedUpdater):
         self,
         iterators: Mapping[str, chainer.dataset.Iterator],
         optimizers: Mapping[str, chainer.Optimizer],
-        joints: AngleJoints | None,
+        joints: FaceJoints | None,
         angle_weight: float = 1.0,
         accuracy_cap: float = 0.9,
         pitch: CameraPitch | None = None,

@@ -124,20 +124,20 @@ def choose(
     Raises:
         InputError: if an index is not that of a pose with every joint.
     """
-    usable = datasets.usable(data)
+    complete = datasets.complete(data)
     if indices is not None:
         for index in indices:
-            if index >= len(data) or not usable[index]:
+            if index >= len(data) or not complete[index]:
                 raise InputError(
                     f'--figures-index {index}: expected a pose with every joint, of the '
                     f'{len(data)} of {data.name} counted from 0, found none'
                 )
         return data.select(np.array(indices, int))
-    usable = np.flatnonzero(usable)
+    complete = np.flatnonzero(complete)
     if seed is None:
-        return data.select(usable[spread_indices(len(usable), count)])
-    drawn = np.random.default_rng(seed).permutation(len(usable))[:count]
-    return data.select(usable[np.sort(drawn)])
+        return data.select(complete[spread_indices(len(complete), count)])
+    drawn = np.random.default_rng(seed).permutation(len(complete))[:count]
+    return data.select(complete[np.sort(drawn)])
 
 
 def _truth_and_predictions(generators, data):
@@ -151,9 +151,9 @@ def _truth_and_predictions(generators, data):
     }
     if data.pose3d is None:
         return predicted
-    centred = geometry.center(data.pose3d, skeleton.root)
+    centered = geometry.center(data.pose3d, skeleton.root)
     size = geometry.scale(data.pose3d[:, :, :2], skeleton.root)[:, None, None]
-    return {'truth': centred / np.where(size > 0, size, 1), **predicted}
+    return {'truth': centered / np.where(size > 0, size, 1), **predicted}
 
 
 def _row_label(data, row):

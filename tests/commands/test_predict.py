@@ -37,7 +37,7 @@ def reference():
     from chainer_pose import load_lifter
 
     batch = next(keypoints.open_input(DATA / 'poses.csv').batches())
-    return load_lifter()(batch.pose2d, batch.there(0.3), 'coco17')
+    return load_lifter()(batch.pose2d, batch.visible(0.3), 'coco17')
 
 
 @pytest.mark.parametrize('name', INPUTS)
@@ -49,11 +49,11 @@ def test_every_format_gives_the_same_3d(tmp_path, reference, name):
 
 def test_arrays_and_pose_files_too(tmp_path, reference):
     batch = next(keypoints.open_input(DATA / 'poses.csv').batches())
-    there = batch.there(0.3)
-    triples = np.concatenate([np.nan_to_num(batch.pose2d), there[:, :, None]], axis=2)
+    visible = batch.visible(0.3)
+    triples = np.concatenate([np.nan_to_num(batch.pose2d), visible[:, :, None]], axis=2)
     np.save(tmp_path / 'a.npy', triples)
     np.savez(tmp_path / 'a.npz', triples)
-    pose2d, seen = COCO.complete(batch.pose2d, there)
+    pose2d, seen = COCO.add_virtual_joints(batch.pose2d, visible)
     data = pose_file.PoseData('a', COCO, pose2d, valid=seen)
     pose_file.write(tmp_path / 'a.h5', {'test': data})
     for name, more in (
@@ -122,11 +122,11 @@ def test_missing_joints_are_filled_and_marked(tmp_path, capsys):
     (tmp_path / 'a.json').write_text(text)
     found = lift(tmp_path, tmp_path / 'a.json')
     foot = found['joint_names'].tolist().index('LFoot')
-    assert np.argwhere(found['filled']).tolist() == [[0, foot]]
+    assert np.argwhere(found['imputed']).tolist() == [[0, foot]]
     assert np.abs(found['pose2d'][0, foot] - (438, 566)).max() < 150
     assert 'joints filled in: LFoot 1' in capsys.readouterr().out
     used = lift(tmp_path, tmp_path / 'a.json', '--min-confidence', 0.1)
-    assert not used['filled'].any()
+    assert not used['imputed'].any()
     assert used['pose2d'][0, foot].tolist() == [9999, 9999]
 
 
@@ -215,9 +215,9 @@ def test_a_run_on_coco_keeps_the_face(script, refusal, tmp_path):
     assert done.returncode == 0, done.stderr
     data = pose_file.read(file, 'train')
     assert data.skeleton == COCO
-    assert data.filled.any()
-    assert not (data.filled & data.valid).any()
-    assert datasets.usable(data).all()
+    assert data.imputed.any()
+    assert not (data.imputed & data.valid).any()
+    assert datasets.complete(data).all()
     parts = [pose_file.read(file, split) for split in ('train', 'test')]
     assert sum(map(len, parts)) == 60
     assert set(parts[0].columns['frame']).isdisjoint(parts[1].columns['frame'])
@@ -253,9 +253,9 @@ def test_without_impute_training_leaves_partial_people_out(tmp_path, capsys):
     prepare(EXAMPLE, '--out', tmp_path / 'a.h5', '--test', DATA / 'coco.json', '--licence', 'MIT')
     data = pose_file.read(tmp_path / 'a.h5', 'train')
     assert data.licence == 'MIT'
-    whole = datasets.usable(data)
+    whole = datasets.complete(data)
     assert 0 < whole.sum() < len(data) == 60
-    assert not data.filled.any()
+    assert not data.imputed.any()
     assert np.isnan(data.pose2d[~data.valid]).all()
     assert len(pose_file.read(tmp_path / 'a.h5', 'test')) == 3
     assert f'train: {whole.sum()} people with every joint' in capsys.readouterr().out

@@ -169,7 +169,8 @@ def test_a_killed_conversion_leaves_no_half_file(copies, tmp_path, how):
         # Shells let what they start in the background, tests say, ignore Ctrl-C.
         'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
         'sys.path[:0] = ["data", "."]\n'
-        'import prepare_h36m; from chainer_pose.datasets import pose_file; from chainer_pose.utils import cli\n'
+        'import prepare_h36m; from chainer_pose.datasets import pose_file\n'
+        'from chainer_pose.utils import cli\n'
         'append = pose_file.Writer.append\n'
         'def slowly(*args, **kwargs):\n'
         '    append(*args, **kwargs); print("appended", flush=True); time.sleep(0.2)\n'

@@ -75,18 +75,18 @@ def test_poses_with_missing_joints_or_without_size_are_left_out(flat_data):
     flat_data.valid = np.ones((12, 17), bool)
     flat_data.valid[2, 16] = False
     flat_data.pose2d[7] = 100
-    usable = datasets.usable(flat_data)
-    assert list(np.flatnonzero(~usable)) == [2, 7]
+    complete = datasets.complete(flat_data)
+    assert list(np.flatnonzero(~complete)) == [2, 7]
     assert len(arrays.training_poses(flat_data)) == 10
 
 
 def test_filled_joints_count_as_there(flat_data):
     flat_data.valid = np.ones((12, 17), bool)
     flat_data.valid[:, 9] = False
-    assert not datasets.usable(flat_data).any()
-    flat_data.filled = ~flat_data.valid
-    flat_data.filled[4, 9] = False
-    assert list(np.flatnonzero(~datasets.usable(flat_data))) == [4]
+    assert not datasets.complete(flat_data).any()
+    flat_data.imputed = ~flat_data.valid
+    flat_data.imputed[4, 9] = False
+    assert list(np.flatnonzero(~datasets.complete(flat_data))) == [4]
 
 
 def test_no_usable_pose_is_refused(flat_data):
@@ -138,8 +138,8 @@ def test_labelled_poses_give_back_the_truth_under_the_papers_protocol(small_spli
     pose, depth = arrays.labelled_poses(data)
     np.testing.assert_array_equal(pose, arrays.training_poses(data))
     size = geometry.scale(data.pose3d[:, :, :2], 0)
-    centred = geometry.center(data.pose3d, 0)
-    np.testing.assert_allclose(depth * size[:, None], centred[:, :, 2], atol=0.1)
+    centered = geometry.center(data.pose3d, 0)
+    np.testing.assert_allclose(depth * size[:, None], centered[:, :, 2], atol=0.1)
 
 
 def test_pixel_poses_are_as_measured_about_the_root(small_splits):

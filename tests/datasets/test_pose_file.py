@@ -209,9 +209,9 @@ def test_parts_add_up_and_arrays_may_come_one_after_another(tmp_path, rng):
     np.testing.assert_array_equal(gt.pose2d, poses)
     np.testing.assert_array_equal(sh.pose2d, poses + 1)
     assert gt.valid is None
-    assert gt.filled is None
+    assert gt.imputed is None
     assert not sh.valid[:, 9].any()
-    np.testing.assert_array_equal(sh.filled, ~sh.valid)
+    np.testing.assert_array_equal(sh.imputed, ~sh.valid)
     assert (gt.name, gt.fps, gt.names) == ('parts', 10.0, {'action': ['a', 'b']})
     assert pose_file.describe(path) == (
         f'{path}: 9000 train poses of 17 joints at 10 Hz; also pose2d_sh'
@@ -249,7 +249,7 @@ SEEN = np.ones((2, 17), bool)
     ('arguments', 'message'),
     [
         ({'pose2d': NAN}, r'train/pose2d: expected finite numbers, found \[nan, nan\]'),
-        ({'pose2d': NAN, 'valid': ~SEEN, 'filled': SEEN}, 'expected finite numbers'),
+        ({'pose2d': NAN, 'valid': ~SEEN, 'imputed': SEEN}, 'expected finite numbers'),
         ({'pose2d': POSE, 'pose3d': NAN}, r'train/pose3d: expected shape \(2, 17, 3\)'),
         ({'pose2d': POSE, 'pose3d': np.full((2, 17, 3), np.inf), 'valid': ~SEEN}, 'train/pose3d'),
         ({'pose2d': POSE, 'valid': SEEN[:, :3]}, r'train/valid: expected shape'),
@@ -275,7 +275,7 @@ def test_joints_that_are_not_there_need_no_coordinates(tmp_path):
 def test_the_skeleton_comes_back_whole(flat_data, tmp_path):
     flat_data.skeleton = Skeleton(
         'mine', H36M17.names, H36M17.parents, pairs=[('RHip', 'LHip')], angle=None,
-        means={'Hip': ['LHip', 'RHip']},
+        virtual_joints={'Hip': ['LHip', 'RHip']},
     )  # fmt: skip
     pose_file.write(tmp_path / 'a.h5', {'train': flat_data})
     assert pose_file.read(tmp_path / 'a.h5', 'train').skeleton == flat_data.skeleton

@@ -44,9 +44,9 @@ def test_kudo_by_hand(trio):
 
 
 def test_inverted_better_by_hand(trio):
-    assert protocols.evaluate(Depths([0, 0.24, -0.12]), trio).inverted_better == 0
-    assert protocols.evaluate(Depths([0, -0.24, 0.12]), trio).inverted_better == 1
-    assert protocols.evaluate(links.ZeroDepth(), trio).inverted_better == 0
+    assert protocols.evaluate(Depths([0, 0.24, -0.12]), trio).depth_flip_rate == 0
+    assert protocols.evaluate(Depths([0, -0.24, 0.12]), trio).depth_flip_rate == 1
+    assert protocols.evaluate(links.ZeroDepth(), trio).depth_flip_rate == 0
 
 
 def test_lift_gives_the_input_its_true_size(trio):

@@ -5,9 +5,9 @@ from chainer import gradient_check
 
 from chainer_pose import functions, geometry
 from chainer_pose.datasets import pose_file
-from chainer_pose.skeletons import H36M17, AngleJoints
+from chainer_pose.skeletons import H36M17, FaceJoints
 
-JOINTS = AngleJoints(nose=0, neck=1, left_shoulder=2, right_shoulder=3)
+JOINTS = FaceJoints(nose=0, neck=1, left_shoulder=2, right_shoulder=3)
 
 
 def person(facing, mirrored=False):
@@ -53,7 +53,7 @@ def test_a_skeleton_without_the_joints_has_no_loss():
 
 
 def test_gradient_of_the_angle_loss(rng):
-    joints = H36M17.angle_joints
+    joints = H36M17.face_joints
     pose, depth = rng.normal(size=(40, 17, 2)), rng.normal(size=(40, 17))
     sines = functions.sin_beta(pose, depth, joints)
     off_the_kink = np.abs(sines) > 0.1
@@ -72,6 +72,6 @@ def test_real_people_satisfy_the_angle_and_their_mirrors_do_not(shared_data):
     for split in ('train', 'test'):
         data = pose_file.read(shared_data / 'cmu_rig.h5', split)
         pose = geometry.normalize(data.pose3d, data.skeleton.root)[0]
-        xy, depth, joints = pose[:, :, :2], pose[:, :, 2], data.skeleton.angle_joints
+        xy, depth, joints = pose[:, :, :2], pose[:, :, 2], data.skeleton.face_joints
         assert (functions.sin_beta(xy, depth, joints) >= 0).mean() > 0.97
         assert (functions.sin_beta(xy, -depth, joints) >= 0).mean() < 0.05

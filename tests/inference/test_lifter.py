@@ -7,7 +7,7 @@ from chainer_pose.datasets.imputation import Moments
 from chainer_pose.errors import InputError
 from chainer_pose.inference import lifter
 from chainer_pose.inference import weights as weights_file
-from chainer_pose.inference.pretrained import DEFAULT, READY, ready_path
+from chainer_pose.inference.pretrained import DEFAULT, PRETRAINED, pretrained_path
 from chainer_pose.skeletons import H36M17
 
 COCO = skeletons.named('coco17')
@@ -36,11 +36,11 @@ def test_three_lines():
 
 def test_xy_is_the_input_about_the_root_and_z_the_generators(known, poses):
     pose3d = known(poses)
-    centred = geometry.center(poses, 0)
-    np.testing.assert_allclose(pose3d[:, :, :2], centred, atol=1e-3)
+    centered = geometry.center(poses, 0)
+    np.testing.assert_allclose(pose3d[:, :, :2], centered, atol=1e-3)
     assert not pose3d[:, 0].any()
     size = geometry.scale(poses, 0)
-    depth = known.generator((centred / size[:, None, None]).astype('f')).array
+    depth = known.generator((centered / size[:, None, None]).astype('f')).array
     np.testing.assert_allclose(
         pose3d[:, :, 2], (depth - depth[:, :1]) * size[:, None], rtol=1e-4, atol=1e-3
     )
@@ -61,17 +61,17 @@ def test_place_and_size_in_the_image_do_not_matter(known, poses):
 
 
 def test_nan_and_there_mark_what_was_not_seen(known, poses):
-    there = np.ones((5, 17), bool)
-    there[1, 4] = False
+    visible = np.ones((5, 17), bool)
+    visible[1, 4] = False
     holed = poses.copy()
     holed[1, 4] = np.nan
     lifted = known.lift(holed)
-    assert np.argwhere(lifted.filled).tolist() == [[1, 4]]
+    assert np.argwhere(lifted.imputed).tolist() == [[1, 4]]
     assert lifted.lifted.all()
     wild = poses.copy()
     wild[1, 4] = 1e9
-    np.testing.assert_array_equal(known(wild, there), lifted.pose3d)
-    np.testing.assert_array_equal(known(wild[1], there[1]), known(holed[1]))
+    np.testing.assert_array_equal(known(wild, visible), lifted.pose3d)
+    np.testing.assert_array_equal(known(wild[1], visible[1]), known(holed[1]))
 
 
 def test_what_cannot_be_lifted_is_nan(known, poses):
@@ -92,7 +92,7 @@ def test_without_a_prior_only_whole_poses_are_lifted(known, poses):
 
 def test_other_joints_are_converted(known, poses):
     by_name = known(poses, skeleton='coco17')
-    completed = COCO.complete(poses, np.ones((5, 17), bool))[0]
+    completed = COCO.add_virtual_joints(poses, np.ones((5, 17), bool))[0]
     np.testing.assert_array_equal(known(completed, skeleton=COCO), by_name)
     knee = H36M17.index('LKnee'), COCO.index('LKnee')
     hips = poses[:, [COCO.index('LHip'), COCO.index('RHip')]].mean(axis=1)
@@ -105,7 +105,7 @@ def test_sin_beta_tells_the_mirror_image(known, poses):
     from chainer_pose import functions
 
     lifted = known.lift(poses)
-    expected = functions.sin_beta(lifted.pose2d, lifted.pose3d[:, :, 2], H36M17.angle_joints)
+    expected = functions.sin_beta(lifted.pose2d, lifted.pose3d[:, :, 2], H36M17.face_joints)
     np.testing.assert_allclose(lifted.sin_beta, expected, rtol=1e-3, atol=1e-4)
 
 
@@ -114,7 +114,7 @@ def test_sin_beta_tells_the_mirror_image(known, poses):
     [
         (np.zeros((5, 16, 2)), {}, r'shape \(N, 17, 2\) for h36m17, got \(5, 16, 2\)'),
         (np.zeros((5, 17, 3)), {}, r'got \(5, 17, 3\)'),
-        (np.zeros((5, 17, 2)), {'there': np.ones((5, 16))}, r'there of shape \(5, 17\)'),
+        (np.zeros((5, 17, 2)), {'visible': np.ones((5, 16))}, r'visible of shape \(5, 17\)'),
         (np.full((5, 17, 2), np.inf), {}, 'an infinite one'),
         (np.zeros((5, 17, 2)), {'skeleton': 'openpose18'}, r'\(N, 18, 2\) for openpose18'),
         (np.zeros((5, 17, 2)), {'skeleton': 'nobody'}, 'expected .* coco17'),
@@ -125,20 +125,20 @@ def test_what_does_not_fit_is_refused(known, pose2d, more, message):
         known(pose2d, **more)
 
 
-@pytest.mark.parametrize('name', READY)
+@pytest.mark.parametrize('name', PRETRAINED)
 def test_ready_weights_are_small_and_say_what_they_lift(name):
-    assert ready_path(name).stat().st_size < 5e6
-    with np.load(ready_path(name)) as file:
+    assert pretrained_path(name).stat().st_size < 5e6
+    with np.load(pretrained_path(name)) as file:
         assert file['l2/W'].dtype == np.float16
         assert file['l2/W'].shape == (1024, 1024)
     known = lifter.load_lifter(name)
     assert known.skeleton == skeletons.named(f'{name}17')
     assert known.prior is not None
-    assert name in (ready_path(name).parent / 'MODEL_CARD.md').read_text()
+    assert name in (pretrained_path(name).parent / 'MODEL_CARD.md').read_text()
 
 
 def test_the_default_weights_are_those_that_the_card_names():
-    card = (ready_path(DEFAULT).parent / 'MODEL_CARD.md').read_text()
+    card = (pretrained_path(DEFAULT).parent / 'MODEL_CARD.md').read_text()
     assert f'default is `{DEFAULT}`' in card
 
 

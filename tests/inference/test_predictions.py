@@ -36,7 +36,7 @@ def store(rng):
         ):
             part = lifted(n, rng)
             if n == 4:
-                part.filled[1, 2] = True
+                part.imputed[1, 2] = True
                 part.pose2d[2, 1:] = part.pose3d[2] = part.sin_beta[2] = np.nan
             store.append(frames, persons, part)
         yield store
@@ -58,7 +58,7 @@ def test_the_store_gives_back_what_came_in(store):
 
 def test_the_summary(store):
     found = predictions.summary(store)
-    assert found == {'people': 7, 'lifted': 6, 'filled': {'RHand': 1}, 'facing': None}
+    assert found == {'people': 7, 'lifted': 6, 'imputed': {'RHand': 1}, 'facing': None}
     with Store(H36M17) as people:
         part = lifted(5, np.random.default_rng(0), H36M17)
         part.sin_beta[:] = [0.5, -0.1, 0, 1, -1]
@@ -87,7 +87,7 @@ def test_json(store, tmp_path):
             for name in ('pose2d', 'pose3d', 'pose3d_mm'):
                 np.testing.assert_allclose(pose[name], getattr(store, name)[i], rtol=1e-5)
             assert pose['sin_beta'] == pytest.approx(float(store.sin_beta[i]), rel=1e-5)
-        assert pose['filled'] == (['RHand'] if i == 4 else [])
+        assert pose['imputed'] == (['RHand'] if i == 4 else [])
 
 
 def test_csv(store, tmp_path):
@@ -98,7 +98,7 @@ def test_csv(store, tmp_path):
     assert [row['frame'] for row in rows] == [str(f) for f in FRAMES]
     assert [row['person'] for row in rows] == [str(p) for p in PERSONS]
     for i, row in enumerate(rows):
-        assert row['filled'] == ('RHand' if i == 4 else '')
+        assert row['imputed'] == ('RHand' if i == 4 else '')
         if i == 5:
             assert (
                 row['LHand_x_px'] == row['LHand_x_mm'] == row['sin_beta'] == row['RHand_u_px'] == ''
@@ -115,7 +115,7 @@ def test_csv(store, tmp_path):
 def test_npz(store, tmp_path):
     predictions.write_npz(tmp_path / 'p.npz', store, ORIGIN)
     with np.load(tmp_path / 'p.npz', allow_pickle=False) as found:
-        for name in ('pose2d', 'pose3d', 'pose3d_mm', 'filled', 'sin_beta'):
+        for name in ('pose2d', 'pose3d', 'pose3d_mm', 'imputed', 'sin_beta'):
             np.testing.assert_array_equal(found[name], getattr(store, name))
         assert found['frame'].tolist() == [str(f) for f in FRAMES]
         assert found['joint_names'].tolist() == list(DUO.names)
@@ -149,13 +149,13 @@ def test_joints_may_be_called_anything(tmp_path, rng):
     odd = Skeleton('odd', ('Hip', 'hand, "left"', 'rechter Fuß'), (-1, 0, 0))
     with Store(odd) as store:
         part = lifted(1, rng, odd)
-        part.filled[0, 1] = True
+        part.imputed[0, 1] = True
         store.append([0], [0], part)
         for kind, write in predictions.WRITERS.items():
             write(tmp_path / f'p.{kind}', store, ORIGIN)
     lines = (tmp_path / 'p.csv').read_text(encoding='utf-8').splitlines()
     (row,) = csv.DictReader(lines[1:])
-    assert row['filled'] == 'hand, "left"'
+    assert row['imputed'] == 'hand, "left"'
     assert float(row['hand, "left"_x_px']) == pytest.approx(float(part.pose3d[0, 1, 0]), rel=1e-5)
     found = json.loads((tmp_path / 'p.json').read_text(encoding='utf-8'))
-    assert found['poses'][0]['filled'] == ['hand, "left"']
+    assert found['poses'][0]['imputed'] == ['hand, "left"']

@@ -27,7 +27,7 @@ def upright(known):
             x, y = places[name[1:]]
             pose[0, j] = 100 + (x if name[0] == 'L' else -x), y
     detected = list(known.detected)
-    return known.complete(pose[:, detected], np.ones((1, len(detected)), bool))
+    return known.add_virtual_joints(pose[:, detected], np.ones((1, len(detected)), bool))
 
 
 def at(pose, known):
@@ -35,8 +35,8 @@ def at(pose, known):
 
 
 def test_coco_to_human36m_by_hand():
-    pose, there = conversions.convert(*upright(COCO), COCO, H36M17)
-    assert there.all()
+    pose, visible = conversions.convert(*upright(COCO), COCO, H36M17)
+    assert visible.all()
     found = at(pose, H36M17)
     assert found['Hip'] == [100, 160]
     assert found['Thorax'] == [100, 70]
@@ -54,32 +54,32 @@ def test_every_detector_gives_the_same_person(name, target):
     target = skeletons.named(target)
     expected, _ = conversions.convert(*upright(COCO), COCO, target)
     source = skeletons.named(name)
-    found, there = conversions.convert(*upright(source), source, target)
-    assert there.all()
+    found, visible = conversions.convert(*upright(source), source, target)
+    assert visible.all()
     np.testing.assert_allclose(found, expected)
 
 
 def test_without_ears_the_eyes_tell_then_the_nose():
-    pose, there = upright(COCO)
+    pose, visible = upright(COCO)
     tops = []
     for missing in ((), ('LEar',), ('LEar', 'REye')):
-        seen = there.copy()
+        seen = visible.copy()
         seen[0, [COCO.index(name) for name in missing]] = False
         found, known = conversions.convert(pose, seen, COCO, H36M17)
         assert known.all()
         tops.append(at(found, H36M17)['Head'][1])
     faces = [38, 36, 40]
     assert tops == pytest.approx([70 - (70 - face) * 0.182 / 0.118 for face in faces])
-    seen = there.copy()
+    seen = visible.copy()
     seen[0, :5] = False  # the whole face
     _, known = conversions.convert(pose, seen, COCO, H36M17)
     assert [H36M17.names[j] for j in np.flatnonzero(~known[0])] == ['Neck/Nose', 'Head']
 
 
 def test_a_missing_limb_stays_missing():
-    pose, there = upright(COCO)
-    there[0, COCO.index('LHip')] = False
-    _, known = conversions.convert(*COCO.complete(pose, there), COCO, H36M17)
+    pose, visible = upright(COCO)
+    visible[0, COCO.index('LHip')] = False
+    _, known = conversions.convert(*COCO.add_virtual_joints(pose, visible), COCO, H36M17)
     missing = {H36M17.names[j] for j in np.flatnonzero(~known[0])}
     assert missing == {'LHip', 'Hip', 'Spine'}
 
@@ -94,11 +94,11 @@ def test_mpiis_joints_in_human36ms_order():
 
 
 def test_the_arrangements_differ_and_other_skeletons_of_their_joints_are_left_alone(rng):
-    pose, there = rng.normal(size=(3, 17, 2)), np.ones((3, 17), bool)
+    pose, visible = rng.normal(size=(3, 17, 2)), np.ones((3, 17), bool)
     other = Skeleton('mine', H36M17.names, H36M17.parents)
     for source, target in ((other, CMU17), (CMU17, other), (CMU17, CMU17)):
-        assert conversions.convert(pose, there, source, target)[0] is pose
-    moved, _ = conversions.convert(pose, there, CMU17, MPII17)
+        assert conversions.convert(pose, visible, source, target)[0] is pose
+    moved, _ = conversions.convert(pose, visible, CMU17, MPII17)
     limbs = [H36M17.index(side + name) for side in 'LR' for name in ('Knee', 'Wrist', 'Hip')]
     np.testing.assert_array_equal(moved[:, limbs], pose[:, limbs])
     hips = pose[:, [H36M17.index('LHip'), H36M17.index('RHip')]].mean(axis=1)
@@ -108,27 +108,27 @@ def test_the_arrangements_differ_and_other_skeletons_of_their_joints_are_left_al
 
 def test_a_detectors_joints_to_anothers_take_the_means_anew():
     body25 = skeletons.named('openpose_body25')
-    pose, there = conversions.convert(*upright(body25), body25, COCO)
-    assert there.all()
+    pose, visible = conversions.convert(*upright(body25), body25, COCO)
+    assert visible.all()
     np.testing.assert_allclose(pose, upright(COCO)[0])
 
 
 def test_an_animal_tells_nothing_of_a_person():
     quadruped = skeletons.get(ROOT / 'examples' / 'skeletons' / 'quadruped.json')
     pose = np.zeros((1, len(quadruped), 2))
-    there = np.ones(pose.shape[:2], bool)
+    visible = np.ones(pose.shape[:2], bool)
     with pytest.raises(InputError, match='quadruped: expected joints that tell those of h36m17'):
-        conversions.convert(pose, there, quadruped, H36M17)
+        conversions.convert(pose, visible, quadruped, H36M17)
 
 
 def test_select_joints_takes_2d_and_3d_by_name(rng):
     limbs = skeletons.get(ROOT / 'examples' / 'skeletons' / 'limbs12.json')
     pose2d = rng.normal(size=(4, 17, 2)).astype('f')
     pose3d = rng.normal(size=(4, 17, 3)).astype('f')
-    valid, filled = np.ones((4, 17), bool), np.zeros((4, 17), bool)
+    valid, imputed = np.ones((4, 17), bool), np.zeros((4, 17), bool)
     valid[1, H36M17.index('LHip')] = valid[2, H36M17.index('Head')] = False
-    filled[1, H36M17.index('LHip')] = True
-    data = PoseData('d', H36M17, pose2d, pose3d, valid, filled)
+    imputed[1, H36M17.index('LHip')] = True
+    data = PoseData('d', H36M17, pose2d, pose3d, valid, imputed)
     chosen = select_joints(data, limbs)
     assert chosen.skeleton == limbs
     knee = limbs.index('RKnee'), H36M17.index('RKnee')
@@ -140,7 +140,7 @@ def test_select_joints_takes_2d_and_3d_by_name(rng):
     )
     # A mean of a joint that was filled in was not seen either, but is there.
     assert {limbs.names[j] for j in np.flatnonzero(~chosen.valid[1])} == {'LHip', 'Hip'}
-    assert {limbs.names[j] for j in np.flatnonzero(chosen.filled[1])} == {'LHip', 'Hip'}
+    assert {limbs.names[j] for j in np.flatnonzero(chosen.imputed[1])} == {'LHip', 'Hip'}
     assert chosen.valid[2].all()
     with pytest.raises(InputError, match="found no 'Nose'"):
         select_joints(data, COCO)

@@ -5,7 +5,7 @@ import pytest
 
 from chainer_pose import skeletons
 from chainer_pose.errors import InputError
-from chainer_pose.skeletons import H36M17, MPII16, AngleJoints, Skeleton
+from chainer_pose.skeletons import H36M17, MPII16, FaceJoints, Skeleton
 from chainer_pose.skeletons.__main__ import main
 from tests.conftest import ROOT
 
@@ -22,15 +22,15 @@ def test_h36m17():
 
 def test_angle_joints_are_found_by_name():
     joint = {name: index for index, name in enumerate(H36M17.names)}
-    assert H36M17.angle_joints == AngleJoints(
+    assert H36M17.face_joints == FaceJoints(
         joint['Neck/Nose'], joint['Thorax'], joint['LShoulder'], joint['RShoulder']
     )
     other = Skeleton('other', ('left_shoulder', 'Neck', 'nose', 'RightShoulder'), (1, -1, 1, 1))
-    assert other.angle_joints == AngleJoints(nose=2, neck=1, left_shoulder=0, right_shoulder=3)
+    assert other.face_joints == FaceJoints(nose=2, neck=1, left_shoulder=0, right_shoulder=3)
 
 
 def test_mpii_has_its_head_top_for_a_nose():
-    found = MPII16.angle_joints
+    found = MPII16.face_joints
     assert [MPII16.names[j] for j in found] == ['HeadTop', 'UpperNeck', 'LShoulder', 'RShoulder']
     assert MPII16.names[MPII16.root] == 'Pelvis'
     parent = {MPII16.names[child]: MPII16.names[parent] for child, parent in MPII16.bones}
@@ -40,7 +40,7 @@ def test_mpii_has_its_head_top_for_a_nose():
 
 
 def test_a_skeleton_without_shoulders_has_no_angle():
-    assert Skeleton('snake', ('Tail', 'Neck', 'Nose'), (-1, 0, 1)).angle_joints is None
+    assert Skeleton('snake', ('Tail', 'Neck', 'Nose'), (-1, 0, 1)).face_joints is None
 
 
 def test_sides_are_read_off_the_names():
@@ -91,7 +91,7 @@ def test_named_skeletons_have_the_order_of_their_makers(name, order):
 @pytest.mark.parametrize('name', skeletons.names())
 def test_named_skeletons_are_people_with_mirrored_limbs(name):
     known = skeletons.get(name)
-    assert known.angle_joints is not None
+    assert known.face_joints is not None
     pairs = {(left[1:], right[1:]) for left, right in known.pairs}
     assert all(left == right for left, right in pairs)
     assert {rest for rest, _ in pairs} >= {'Hip', 'Knee', 'Shoulder', 'Elbow', 'Wrist'}
@@ -103,9 +103,9 @@ def test_named_skeletons_are_people_with_mirrored_limbs(name):
 def test_coco_has_its_root_between_the_hips_and_its_neck_between_the_shoulders(rng):
     coco = skeletons.get('coco17')
     pose = rng.normal(size=(2, 17, 2))
-    there = np.ones((2, 17), bool)
-    there[1, coco.index('LHip')] = False
-    whole, seen = coco.complete(pose, there)
+    visible = np.ones((2, 17), bool)
+    visible[1, coco.index('LHip')] = False
+    whole, seen = coco.add_virtual_joints(pose, visible)
     assert whole.shape == (2, 19, 2)
     np.testing.assert_array_equal(whole[0, :17], pose[0])
     hips = pose[0, [coco.index('LHip'), coco.index('RHip')]].mean(axis=0)
@@ -115,11 +115,11 @@ def test_coco_has_its_root_between_the_hips_and_its_neck_between_the_shoulders(r
     assert seen[0].all()
     assert [coco.names[j] for j in np.flatnonzero(~seen[1])] == ['LHip', 'Hip']
     assert np.isnan(whole[1, ~seen[1]]).all()
-    again, seen_again = coco.complete(whole, seen)
+    again, seen_again = coco.add_virtual_joints(whole, seen)
     np.testing.assert_array_equal(again, whole)
     np.testing.assert_array_equal(seen_again, seen)
     with pytest.raises(ValueError, match='the 17 joints of coco17, got 16'):
-        coco.complete(pose[:, :16], there[:, :16])
+        coco.add_virtual_joints(pose[:, :16], visible[:, :16])
 
 
 def test_dict_and_back():
@@ -134,7 +134,7 @@ def test_dict_and_back():
 def test_the_examples_load_and_have_no_angle(name):
     known = skeletons.get(str(EXAMPLES / f'{name}.json'))
     assert known.name == name
-    assert known.angle_joints is None
+    assert known.face_joints is None
     assert known.sides.count('left') == known.sides.count('right') > 4
 
 

@@ -41,7 +41,7 @@ def test_a_preset_goes_before_a_model(monkeypatch):
 def test_round_trip_through_options_json(tmp_path):
     parsed = parse_options(['--preset', 'plus', '--out', 'x', '--iterations', '9', '--no-record'])
     parsed = dataclasses.replace(parsed, ranks=2)
-    run_directory.create(tmp_path, parsed.to_json(), H36M17)
+    run_directory.write_options(tmp_path, parsed.to_json(), H36M17)
     assert load_options(tmp_path) == dataclasses.replace(parsed, out='')
 
 

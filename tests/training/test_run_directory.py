@@ -175,29 +175,29 @@ def test_a_damaged_snapshot_is_passed_over(tmp_path, damage):
 
 def test_create_and_read_options(tmp_path):
     run = tmp_path / 'a' / 'run'
-    with run_directory.claim(run, new=True):
-        run_directory.create(run, {'seed': 3}, H36M17)
+    with run_directory.lock(run, new=True):
+        run_directory.write_options(run, {'seed': 3}, H36M17)
     assert run_directory.read_options(run) == {'seed': 3}
     stored = json.loads((run / 'options.json').read_text())
     assert Skeleton.from_dict(stored['skeleton']) == H36M17
     assert stored['normalization'] == weights_file.NORMALIZATION
     with (
         pytest.raises(InputError, match='continue that run with --resume'),
-        run_directory.claim(run, new=True),
+        run_directory.lock(run, new=True),
     ):
         pass
 
 
 def test_a_claim_keeps_others_out_until_it_ends(tmp_path):
     run = tmp_path / 'run'
-    with run_directory.claim(run, new=True):
+    with run_directory.lock(run, new=True):
         for new in (True, False):
             with (
                 pytest.raises(InputError, match='found another process at it'),
-                run_directory.claim(run, new),
+                run_directory.lock(run, new),
             ):
                 pass
-    with run_directory.claim(run, new=True):
+    with run_directory.lock(run, new=True):
         pass
 
 
@@ -209,13 +209,13 @@ def test_a_claim_takes_away_what_was_half_written_and_nothing_else(tmp_path):
                  '.options-abcd1234.json'):  # fmt: skip
         (run / name).write_text('x')
     (run / 'log8h_2kd0a').mkdir()
-    with run_directory.claim(run, new=False):
+    with run_directory.lock(run, new=False):
         assert {path.name for path in run.iterdir()} == kept
 
 
 def test_a_claim_on_a_folder_in_use_leaves_no_trace(tmp_path):
     (tmp_path / 'mine').write_text('x')
-    with pytest.raises(InputError), run_directory.claim(tmp_path, new=True):
+    with pytest.raises(InputError), run_directory.lock(tmp_path, new=True):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ['mine']
 
@@ -231,7 +231,7 @@ def test_options_that_cannot_be_read(tmp_path, text):
 def test_a_claim_where_nothing_can_be_made(tmp_path):
     (tmp_path / 'file').write_text('x')
     for out in (tmp_path / 'file', tmp_path / 'file' / 'run'):
-        with pytest.raises(InputError, match='--out'), run_directory.claim(out, new=True):
+        with pytest.raises(InputError, match='--out'), run_directory.lock(out, new=True):
             pass
 
 

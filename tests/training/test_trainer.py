@@ -35,7 +35,7 @@ def test_the_default_is_the_papers_method(small_splits):
     updater = make(small_splits).updater
     assert (updater.pitch, updater.average, updater.rescale_fakes) == (None, None, False)
     assert (updater.angle_weight, updater.accuracy_cap) == (1, 0.9)
-    assert updater.joints == small_splits['train'].skeleton.angle_joints
+    assert updater.joints == small_splits['train'].skeleton.face_joints
     assert set(updater.get_all_optimizers()) == {'gen', 'dis'}
     assert updater.get_optimizer('gen').target.l4.W.array[0].any()
     assert make(small_splits, '--angle-weight', '0').updater.joints is None

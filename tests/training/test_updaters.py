@@ -7,12 +7,12 @@ import pytest
 from chainer_pose import datasets, functions, links
 from chainer_pose.errors import NonFiniteError
 from chainer_pose.optimizers import Adam
-from chainer_pose.skeletons import AngleJoints
+from chainer_pose.skeletons import FaceJoints
 from chainer_pose.training import regularizers
 from chainer_pose.training.angle_iterator import AngleIterator
 from chainer_pose.training.updaters import PoseGANUpdater, SupervisedUpdater, labelled_loss
 
-JOINTS = AngleJoints(nose=0, neck=1, left_shoulder=2, right_shoulder=3)
+JOINTS = FaceJoints(nose=0, neck=1, left_shoulder=2, right_shoulder=3)
 BONES = [(1, 0), (2, 1), (3, 1), (4, 0)]
 BATCH = 8
 

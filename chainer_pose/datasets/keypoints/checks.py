@@ -17,7 +17,7 @@ _MOST = 0.9
 _FEW_PIXELS = 2.5  # all coordinates within: no image is that small
 
 
-class Doubts:
+class Checks:
     """Watches poses go by and says at the end what their maker should look at.
 
     Args:
@@ -31,15 +31,16 @@ class Doubts:
         self._eyes = np.zeros(2, int)  # left eye right of the right one, left
         self._shoulders = np.zeros(2, int)
 
-    def add(self, pose2d: np.ndarray, there: np.ndarray) -> None:
+    def add(self, pose2d: np.ndarray, visible: np.ndarray) -> None:
         """Take in (N, J, 2) poses, px, and (N, J) bool, which joints were seen."""
-        if there.any():
-            self._largest = max(self._largest, float(np.abs(pose2d[there]).max()))
+        if visible.any():
+            self._largest = max(self._largest, float(np.abs(pose2d[visible]).max()))
         if self._skeleton.angle is None:  # the rest is about people
             return
         names = self._skeleton.names
         at = {
-            name: np.where(there[:, j, None], pose2d[:, j], np.nan) for j, name in enumerate(names)
+            name: np.where(visible[:, j, None], pose2d[:, j], np.nan)
+            for j, name in enumerate(names)
         }
         neck, root = at[self._skeleton.angle['neck']], at[names[self._skeleton.root]]
         self._upright += _split(root[:, 1] - neck[:, 1])

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainer_pose import geometry
 from chainer_pose.datasets import imputation, pose_file, select_joints
-from chainer_pose.datasets.keypoints.checks import Doubts
+from chainer_pose.datasets.keypoints.checks import Checks
 from chainer_pose.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,15 +24,15 @@ class Count:
     """What became of the poses of a split: how many were whole, filled, neither."""
 
     whole: int = 0
-    filled: int = 0
+    imputed: int = 0
     partial: int = 0
 
-    def add(self, there: np.ndarray, filled: np.ndarray) -> None:
+    def add(self, visible: np.ndarray, imputed: np.ndarray) -> None:
         """Count poses by what was seen and what was filled, (N, J) bool each."""
-        whole = there.all(axis=1)
-        repaired = (there | filled).all(axis=1) & ~whole
+        whole = visible.all(axis=1)
+        repaired = (visible | imputed).all(axis=1) & ~whole
         self.whole += int(whole.sum())
-        self.filled += int(repaired.sum())
+        self.imputed += int(repaired.sum())
         self.partial += int((~whole & ~repaired).sum())
 
 
@@ -81,25 +81,27 @@ def convert(
         licence=licence,
     )
     counts: dict[str, Count] = {}
-    doubts, rng = Doubts(skeleton), np.random.default_rng(seed)
+    doubts, rng = Checks(skeleton), np.random.default_rng(seed)
     ordered = [(split, source) for split, sources in inputs.items() for source in sources]
     with pose_file.writing(path, header) as writer:
         for clip, (split, source) in enumerate(ordered):
             frames = _Frames(1.0 if split == 'test' else test_share, rng)
             for batch in source.batches():
-                pose2d, there = skeleton.complete(batch.pose2d, batch.there(min_confidence))
-                doubts.add(pose2d, there)
-                filled = np.zeros_like(there)
+                pose2d, visible = skeleton.add_virtual_joints(
+                    batch.pose2d, batch.visible(min_confidence)
+                )
+                doubts.add(pose2d, visible)
+                imputed = np.zeros_like(visible)
                 if prior is not None:
-                    pose2d, filled = imputation.fill(prior, pose2d, there)
+                    pose2d, imputed = imputation.fill(prior, pose2d, visible)
                 numbers, tests = frames(batch.frame)
                 for part, chosen in (('train', ~tests), ('test', tests)):
                     if chosen.any():
-                        counts.setdefault(part, Count()).add(there[chosen], filled[chosen])
+                        counts.setdefault(part, Count()).add(visible[chosen], imputed[chosen])
                         writer.append(
                             part,
-                            there[chosen],
-                            filled[chosen],
+                            visible[chosen],
+                            imputed[chosen],
                             pose2d=pose2d[chosen],
                             frame=numbers[chosen],
                             clip=np.full(chosen.sum(), clip),
@@ -134,8 +136,10 @@ def _prior(sources, skeleton, min_confidence, progress):
     moments = imputation.Moments()
     for source in sources:
         for batch in source.batches():
-            pose2d, there = skeleton.complete(batch.pose2d, batch.there(min_confidence))
-            whole = pose2d[there.all(axis=1)]
+            pose2d, visible = skeleton.add_virtual_joints(
+                batch.pose2d, batch.visible(min_confidence)
+            )
+            whole = pose2d[visible.all(axis=1)]
             whole = whole[geometry.scale(whole, skeleton.root) > 0]
             moments.add(geometry.normalize(whole, skeleton.root)[0])
             progress(batch.done, source.total, f'{source.path}: whole poses')

@@ -62,7 +62,7 @@ class Batch(NamedTuple):
     person: list
     done: int
 
-    def there(self, min_confidence: float) -> np.ndarray:
+    def visible(self, min_confidence: float) -> np.ndarray:
         """(N, K) bool, joints that were found with that confidence or more."""
         return (self.confidence > 0) & (self.confidence >= min_confidence)
 
@@ -349,7 +349,7 @@ def _open_pose_file(path, skeleton, split, keypoints):
                 numbers = range(done, done + len(part))
                 done += len(part)
                 frame = part.columns['frame'].tolist() if 'frame' in part.columns else [*numbers]
-                confidence = part.there.astype(np.float32)
+                confidence = part.visible.astype(np.float32)
                 yield Batch(part.pose2d, confidence, frame, _persons(part), done)
 
     total = sum(map(len, parts))

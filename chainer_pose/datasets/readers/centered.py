@@ -51,20 +51,20 @@ def turn_cameras(
     rays = np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=2)
     rotation = geometry.look_at(rays[:, data.skeleton.root])
     rays = rays @ np.swapaxes(rotation, 1, 2)
-    there = data.there
-    if not (rays[there][:, 2] > 0).all():
+    visible = data.visible
+    if not (rays[visible][:, 2] > 0).all():
         raise InputError(
             f'{data.name}: expected every joint within 90 degrees of the root joint, found one '
             f'that is not: --focal or --centre may be wrong'
         )
-    depth = np.where(there, rays[:, :, 2], 1)[:, :, None]
+    depth = np.where(visible, rays[:, :, 2], 1)[:, :, None]
     pose2d = rays[:, :, :2] / depth * focals.mean(axis=1)[:, None, None] + centres[:, None]
     pose3d = data.pose3d
     if pose3d is not None:
         pose3d = (pose3d @ np.swapaxes(rotation, 1, 2)).astype(np.float32)
     return dataclasses.replace(
         data,
-        pose2d=np.where(there[:, :, None], pose2d, data.pose2d).astype(np.float32),
+        pose2d=np.where(visible[:, :, None], pose2d, data.pose2d).astype(np.float32),
         pose3d=pose3d,
         source=f'{data.source}; cameras turned onto the root joint',
     )
@@ -81,9 +81,9 @@ def _intrinsics(data):
     focal, centre = np.empty((2, len(data), 2))
     for index in np.unique(camera):
         of_camera = camera == index
-        there = data.there[of_camera]
-        pose3d = data.pose3d[of_camera][there].astype(np.float64)
-        pixels = data.pose2d[of_camera][there].astype(np.float64)
+        visible = data.visible[of_camera]
+        pose3d = data.pose3d[of_camera][visible].astype(np.float64)
+        pixels = data.pose2d[of_camera][visible].astype(np.float64)
         if not (pose3d[:, 2] > 0).all():
             raise InputError(
                 f'{data.name}: expected pose3d in front of its camera, found z of '

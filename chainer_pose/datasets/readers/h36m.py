@@ -190,15 +190,15 @@ def _append_detections(writer, layout, name, clip, pose, step):
         if not lacks_detections(clip.take, clip.camera):
             raise InputError(f'{where}: expected its detections, found none; {layout.how_to_get}')
         pose = np.full((clip.n_frames, len(H36M17), 2), np.nan, np.float32)
-        valid = filled = np.zeros(pose.shape[:2], bool)
+        valid = imputed = np.zeros(pose.shape[:2], bool)
     else:
         if len(pose) < clip.n_frames:
             raise InputError(f'{where}: expected {clip.n_frames} frames or more, found {len(pose)}')
         # Some videos run on when the motion capture has stopped.
         pose, valid = to_17_joints(pose[: clip.n_frames])
-        filled = ~valid
+        imputed = ~valid
     arrays = {pose_file.array_name('pose2d', name): pose[::step]}
-    writer.append(clip.split, valid[::step], filled[::step], name, **arrays)
+    writer.append(clip.split, valid[::step], imputed[::step], name, **arrays)
 
 
 def _count(counts, clip, keypoints, step):

@@ -483,8 +483,8 @@ class Archive(_World):
         self.takes = sorted(known, key=h36m.order)
         self._check_complete()
 
-        complete = len(self._mono) == len(self._pixels) == len(self.takes) * len(h36m.CAMERAS)
-        frame = 'poses in the camera frame' if complete else f'cameras {_cameras_from(self)}'
+        whole = len(self._mono) == len(self._pixels) == len(self.takes) * len(h36m.CAMERAS)
+        frame = 'poses in the camera frame' if whole else f'cameras {_cameras_from(self)}'
         self.kind = f"the official archive's CDF files, {frame}"
 
     def _check_complete(self):
@@ -505,8 +505,8 @@ class Archive(_World):
                     )
 
     def poses(self, take: Take) -> Any:
-        complete = all((take, camera) in self._mono for camera in h36m.CAMERAS)
-        world = None if complete else self.world(take)
+        whole = all((take, camera) in self._mono for camera in h36m.CAMERAS)
+        world = None if whole else self.world(take)
         seen = {}
         for camera in h36m.CAMERAS:
             pose3d = self._camera_frame(take, camera, world)

@@ -253,13 +253,13 @@ def _match(person, candidates):
 
 def _append(writer, split, keypoints, joints, poses, columns):
     poses = np.array(poses, np.float32).reshape(-1, len(MPII16), 2)
-    filled = None
+    imputed = None
     if joints == 'h36m17':
         poses = to_h36m17(poses)
-        filled = np.zeros(poses.shape[:2], bool)
-        filled[:, shared.NOSE] = np.isfinite(poses[:, shared.NOSE]).all(axis=1)
+        imputed = np.zeros(poses.shape[:2], bool)
+        imputed[:, shared.NOSE] = np.isfinite(poses[:, shared.NOSE]).all(axis=1)
     valid = np.isfinite(poses).all(axis=2)
-    if filled is not None:
-        valid &= ~filled
+    if imputed is not None:
+        valid &= ~imputed
     columns[pose_file.array_name('pose2d', keypoints)] = poses
-    writer.append(split, valid, filled, keypoints, **columns)
+    writer.append(split, valid, imputed, keypoints, **columns)

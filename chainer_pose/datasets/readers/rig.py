@@ -42,8 +42,8 @@ def four_cameras(level_at: float | None = None, away: float = 1.0) -> list[Camer
         if level_at is not None:
             position, pitch, roll = (*position[:2], level_at), 0.0, 0.0  # type: ignore[assignment]
         rotation = camera_rotation(yaw, np.radians(pitch), np.radians(roll))
-        there = np.array(position, float) * [away, away, 1]
-        cameras.append(Camera(rotation, there, (f[0] * away, f[1] * away), c, k, p, name))
+        visible = np.array(position, float) * [away, away, 1]
+        cameras.append(Camera(rotation, visible, (f[0] * away, f[1] * away), c, k, p, name))
     return cameras
 
 

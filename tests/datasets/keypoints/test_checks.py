@@ -3,7 +3,7 @@ import pytest
 
 from chainer_pose import skeletons
 from chainer_pose.datasets.keypoints import reader as keypoints
-from chainer_pose.datasets.keypoints.checks import Doubts
+from chainer_pose.datasets.keypoints.checks import Checks
 from chainer_pose.skeletons import H36M17
 from tests.conftest import ROOT
 
@@ -14,12 +14,12 @@ COCO = skeletons.named('coco17')
 def people():
     """Two people who face the camera, as COCO's joints, px."""
     batch = next(keypoints.open_input(ROOT / 'tests' / 'data' / 'coco.json').batches())
-    return COCO.complete(batch.pose2d, batch.there(0.3))
+    return COCO.add_virtual_joints(batch.pose2d, batch.visible(0.3))
 
 
-def warnings(known, pose, there):
-    doubts = Doubts(known)
-    doubts.add(pose, there)
+def warnings(known, pose, visible):
+    doubts = Checks(known)
+    doubts.add(pose, visible)
     return doubts.warnings()
 
 
@@ -28,12 +28,12 @@ def test_nothing_is_wrong_with_people(people):
 
 
 def test_left_and_right_swapped(people):
-    pose, there = people
+    pose, visible = people
     order = list(range(len(COCO)))
     for left, right in COCO.pairs:
         i, j = COCO.index(left), COCO.index(right)
         order[i], order[j] = j, i
-    (found,) = warnings(COCO, pose[:, order], there[:, order])
+    (found,) = warnings(COCO, pose[:, order], visible[:, order])
     assert 'left and right look swapped: 3 of 3 people' in found
 
 
@@ -41,27 +41,27 @@ def test_without_eyes_many_people_tell(rng):
     pose = rng.normal(300, 40, (30, 17, 2))
     pose[:, H36M17.index('Thorax'), 1], pose[:, H36M17.root, 1] = 200, 300
     pose[:, H36M17.index('LShoulder'), 0], pose[:, H36M17.index('RShoulder'), 0] = 280, 320
-    there = np.ones((30, 17), bool)
-    assert 'or everyone is seen from behind: 30 of 30' in warnings(H36M17, pose, there)[0]
-    assert warnings(H36M17, pose[:9], there[:9]) == []  # who walks away is no fault
+    visible = np.ones((30, 17), bool)
+    assert 'or everyone is seen from behind: 30 of 30' in warnings(H36M17, pose, visible)[0]
+    assert warnings(H36M17, pose[:9], visible[:9]) == []  # who walks away is no fault
 
 
 def test_y_that_points_up(people):
-    pose, there = people
-    (found,) = warnings(COCO, pose * [1, -1], there)
+    pose, visible = people
+    (found,) = warnings(COCO, pose * [1, -1], visible)
     assert 'y seems to point up: 3 of 3 people' in found
 
 
 def test_normalised_coordinates(people):
-    pose, there = people
-    (found,) = warnings(COCO, pose / 640, there)
+    pose, visible = people
+    (found,) = warnings(COCO, pose / 640, visible)
     assert 'look normalised' in found
 
 
 def test_missing_joints_are_not_looked_at(people):
-    pose, there = people
-    pose = np.where(there[:, :, None], pose, -1e6)
-    assert warnings(COCO, pose, there) == []
+    pose, visible = people
+    pose = np.where(visible[:, :, None], pose, -1e6)
+    assert warnings(COCO, pose, visible) == []
 
 
 def test_animals_stand_as_they_like(rng):

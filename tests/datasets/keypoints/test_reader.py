@@ -64,9 +64,9 @@ def test_each_format_is_recognised_and_read(name):
         expected = 1 if kind == 'coco' else confidence
         assert found.confidence[0, index(joint)] == pytest.approx(expected)
     # The second person's left ear was not found.
-    missing = np.flatnonzero(~found.there(0.3)[1]).tolist()
+    missing = np.flatnonzero(~found.visible(0.3)[1]).tolist()
     assert missing == [index('LEar')]
-    assert not found.there(0.98)[0].any() or kind == 'coco'
+    assert not found.visible(0.98)[0].any() or kind == 'coco'
     # Reading again gives the same.
     np.testing.assert_array_equal(everything(source).pose2d, found.pose2d)
 
@@ -79,8 +79,8 @@ def test_csv_without_a_header_needs_the_joints():
         assert source.assumed == ('default' in given)
         found = everything(source)
         reference = everything(keypoints.open_input(DATA / 'poses.csv'))
-        there = reference.confidence > 0
-        np.testing.assert_array_equal(found.pose2d[there], reference.pose2d[there])
+        visible = reference.confidence > 0
+        np.testing.assert_array_equal(found.pose2d[visible], reference.pose2d[visible])
         np.testing.assert_array_equal(found.confidence, reference.confidence)
         assert found.frame == [0, 1, 2]
 
@@ -101,8 +101,8 @@ def test_arrays(tmp_path, form):
         np.savez(path, keypoints=np.nan_to_num(pose2d), confidence=confidence,
                  frame=['a', 'a', 'b'], person=[0, 1, 0])  # fmt: skip
     found = everything(keypoints.open_input(path, default=COCO))
-    there = np.ones_like(confidence, bool) if form == 'npy' else confidence > 0
-    np.testing.assert_array_equal(found.confidence > 0, there)
+    visible = np.ones_like(confidence, bool) if form == 'npy' else confidence > 0
+    np.testing.assert_array_equal(found.confidence > 0, visible)
     np.testing.assert_array_equal(found.pose2d[confidence > 0], pose2d[confidence > 0])
     if form == 'npz with confidence':
         assert (found.frame, found.person) == (['a', 'a', 'b'], [0, 1, 0])
@@ -112,10 +112,10 @@ def test_arrays(tmp_path, form):
 def h5(tmp_path):
     """The first two poses as a pose file, the second with a joint missing and one filled."""
     reference = everything(keypoints.open_input(DATA / 'poses.csv'))
-    pose2d, there = COCO.complete(reference.pose2d, reference.there(0))
-    filled = np.zeros_like(there)
-    filled[1, COCO.index('REar')], there[1, COCO.index('REar')] = True, False
-    data = pose_file.PoseData('x', COCO, pose2d, valid=there, filled=filled, fps=12.0)
+    pose2d, visible = COCO.add_virtual_joints(reference.pose2d, reference.visible(0))
+    imputed = np.zeros_like(visible)
+    imputed[1, COCO.index('REar')], visible[1, COCO.index('REar')] = True, False
+    data = pose_file.PoseData('x', COCO, pose2d, valid=visible, imputed=imputed, fps=12.0)
     data.columns = {'frame': np.array([4, 4, 5], 'i'), 'clip': np.array([0, 1, 0], 'i')}
     path = tmp_path / 'poses.h5'
     pose_file.write(path, {'train': data.select([0, 1]), 'test': data.select([2])})
@@ -127,7 +127,7 @@ def test_a_pose_file(h5):
     assert (source.format, source.skeleton, source.fps, source.total) == ('pose-file', COCO, 12, 3)
     found = everything(source)
     assert (found.frame, found.person) == ([4, 4, 5], [0, 1, 0])
-    assert [COCO.names[j] for j in np.flatnonzero(~found.there(0.3)[1])] == ['LEar']
+    assert [COCO.names[j] for j in np.flatnonzero(~found.visible(0.3)[1])] == ['LEar']
     assert len(everything(keypoints.open_input(h5, split='test')).frame) == 1
     data = pose_file.read(h5, 'train')
     data.columns['camera'], data.names['camera'] = np.array([1, 0], 'i'), ['left', 'right']
@@ -317,7 +317,7 @@ def test_whatever_stands_in_a_file_it_is_read_or_refused(tmp_path, name):
         try:
             source = keypoints.open_input(tmp_path / 'a.json')
             found = everything(source)
-            source.skeleton.complete(found.pose2d, found.there(0.3))
+            source.skeleton.add_virtual_joints(found.pose2d, found.visible(0.3))
             read += 1
         except InputError:
             refused += 1

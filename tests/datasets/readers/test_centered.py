@@ -92,13 +92,13 @@ def test_what_leaves_the_intrinsics_open_is_refused(data):
 def test_the_script(data, script, refusal, tmp_path):
     pose_file.write(tmp_path / 'people.h5', {'train': data, 'test': data})
     arguments = ('--dataset', tmp_path / 'people.h5', '--out', tmp_path / 'centred.h5')
-    finished = script('data/prepare_centred.py', *arguments)
+    finished = script('data/prepare_centered.py', *arguments)
     assert finished.returncode == 0, finished.stderr
     assert '40 train, 40 test poses of 17 joints' in finished.stdout
     turned = pose_file.read(tmp_path / 'centred.h5', 'test')
     np.testing.assert_allclose(turned.pose2d, centered.turn_cameras(data).pose2d, atol=0.01)
     assert 'turned onto the root' in turned.source
-    line = refusal('data/prepare_centred.py', *arguments, '--focal', 1000, 1000)
+    line = refusal('data/prepare_centered.py', *arguments, '--focal', 1000, 1000)
     assert '--focal and --centre: expected both or neither' in line
 
 

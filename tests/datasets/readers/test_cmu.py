@@ -295,5 +295,5 @@ def test_real_clips(shared_data):
                 assert 30 < np.median(world[:, :, 2].min(axis=1)) < 140
     data = cmu.convert(shared_data / 'cmu_asfamc', ['03'])
     pose = geometry.normalize(data['train'].pose3d, H36M17.root)[0]
-    sines = functions.sin_beta(pose[:, :, :2], pose[:, :, 2], H36M17.angle_joints)
+    sines = functions.sin_beta(pose[:, :, :2], pose[:, :, 2], H36M17.face_joints)
     assert (sines >= 0).mean() > 0.97

@@ -143,7 +143,7 @@ def test_the_camera_without_detections(copies, convert, all_cameras):
         rows = poses_of(path, 'test', 'sh')['S11', 'Directions', '54138969'][0]
         assert np.isnan(rows.pose2d).all()
         assert not rows.valid.any()
-        assert not rows.filled.any()
+        assert not rows.imputed.any()
 
 
 @pytest.mark.parametrize('name', ['baseline', 'videopose3d'])
@@ -162,9 +162,9 @@ def test_hourglass_detections_come_to_17_joints(copies, world, convert, name, ke
             middle = expected[:, ends].mean(axis=1)
             np.testing.assert_allclose(rows.pose2d[:, nose], middle, atol=1e-3)
             assert not rows.valid[:, nose].any()
-            assert rows.filled[:, nose].all()
+            assert rows.imputed[:, nose].all()
             assert rows.valid[:, rest].all()
-            assert not rows.filled[:, rest].any()
+            assert not rows.imputed[:, rest].any()
 
 
 def test_detections_of_17_joints_are_taken_as_they_are(copies, world, convert):

@@ -89,7 +89,7 @@ def test_as_17_joints(roots, tmp_path, partial):
     nose = H36M17.names.index('Neck/Nose')
     assert not data.valid[:, nose].any()
     has_ends = np.array([{8, 9} <= set(p['joints']) for p in people])
-    np.testing.assert_array_equal(data.filled[:, nose], has_ends)
+    np.testing.assert_array_equal(data.imputed[:, nose], has_ends)
 
 
 def test_detections_find_their_people_in_any_order(roots, tmp_path):

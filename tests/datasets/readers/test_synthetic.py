@@ -145,5 +145,5 @@ def test_people_satisfy_the_angle(synthetic_splits):
     data = synthetic_splits['train']
     pose = geometry.normalize(data.pose3d, H36M17.root)[0]
     for sign, low, high in ((1, 0.97, 1), (-1, 0, 0.05)):
-        sines = functions.sin_beta(pose[:, :, :2], sign * pose[:, :, 2], H36M17.angle_joints)
+        sines = functions.sin_beta(pose[:, :, :2], sign * pose[:, :, 2], H36M17.face_joints)
         assert low <= (sines >= 0).mean() <= high

@@ -19,7 +19,7 @@ from chainer_pose.utils import cli, files
 
 
 def make_parser():
-    parser = cli.Parser(prog='prepare_centred.py', description=__doc__)
+    parser = cli.Parser(prog='prepare_centered.py', description=__doc__)
     parser.add_argument(
         '--dataset', required=True, metavar='NAME|FILE.h5', help='pose file to start from'
     )

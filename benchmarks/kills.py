@@ -30,7 +30,7 @@ _SLOW = """
 import os, sys, time
 fsync = os.fsync
 os.fsync = lambda handle: (time.sleep(0.3), fsync(handle))
-from chainer_pose import cli
+from chainer_pose.utils import cli
 import train
 sys.argv[0] = 'train.py'
 cli.run(train.main)

@@ -103,7 +103,7 @@ def test_a_signal_ends_training_with_a_snapshot_that_goes_on_bit_for_bit(
 
 _STOP_AT_33 = """
 import os, sys
-from chainer_pose import cli
+from chainer_pose.utils import cli
 from chainer_pose.training import updaters
 import train
 update = updaters.PoseGANUpdater.update
@@ -140,7 +140,7 @@ def test_a_second_signal_ends_at_once(small_file, tmp_path):
 _SLOW_STEP = """
 import sys, time
 from pathlib import Path
-from chainer_pose import cli
+from chainer_pose.utils import cli
 from chainer_pose.training import updaters
 import train
 def slow(self):

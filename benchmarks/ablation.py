@@ -143,8 +143,8 @@ def cost(options):
     """Time a step of each row, taking turns so that all see the same machine."""
     import chainer
 
+    from chainer_pose.commands.train import parse_options
     from chainer_pose.datasets import pose_file
-    from chainer_pose.training.options import parse_options
     from chainer_pose.training.trainer import make_trainer
 
     data, updaters = pose_file.read(options.dataset, 'train'), {}

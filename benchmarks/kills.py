@@ -31,7 +31,7 @@ import os, sys, time
 fsync = os.fsync
 os.fsync = lambda handle: (time.sleep(0.3), fsync(handle))
 from chainer_pose.utils import cli
-import train
+from chainer_pose.commands import train
 sys.argv[0] = 'train.py'
 cli.run(train.main)
 """

@@ -23,7 +23,7 @@ started = time.perf_counter()
 import chainer_pose, chainer
 imported = time.perf_counter()
 from chainer_pose.training import updaters
-import train
+from chainer_pose.commands import train
 
 step = updaters.PoseGANUpdater.update
 def first(self):

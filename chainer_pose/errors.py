@@ -8,9 +8,22 @@ import signal
 class InputError(ValueError):
     """Something the user gave cannot be used: a file, an option, a device.
 
-    The message names it, what was expected and what was found. The scripts
-    print it on one line and exit with status 2.
+    The scripts print the message on one line and exit with status 2.
+
+    Args:
+        message: what was expected and what was found.
+        argument: name and value of the argument at fault, if the message names no file:
+            InputError('expected ..., found ...', gpu=3) reads "gpu 3: expected ..., found ...",
+            and the scripts write it as their option, --gpu 3. A value of None is left out.
     """
+
+    def __init__(self, message: str, **argument: object) -> None:
+        named = ''.join(
+            f'{name}: ' if value is None else f'{name} {value}: '
+            for name, value in argument.items()
+        )
+        super().__init__(named + message)
+        self.argument = next(iter(argument), '')
 
 
 class NonFiniteError(ArithmeticError):

@@ -53,7 +53,7 @@ def main(argv=None):
         )
         for split in pose_file.splits_of(path)
     }
-    with files.writing('--out', options.out):
+    with files.writing(options.out):
         pose_file.write(options.out, splits)
     print(pose_file.describe(options.out))
 

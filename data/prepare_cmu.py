@@ -93,7 +93,7 @@ def main(argv=None):
         options.seed,
         progress=print,
     )
-    with files.writing('--out', options.out):
+    with files.writing(options.out):
         pose_file.write(options.out, splits)
     print(pose_file.describe(options.out))
 

@@ -69,7 +69,7 @@ def main(argv=None):
     few = h36m.incomplete(layout.takes, options.subjects)
     if few:
         print(f'fewer than the {h36m.TAKES_PER_ACTION} recordings of an action: {few}')
-    with files.writing('--out', options.out), cli.Progress() as progress:
+    with files.writing(options.out), cli.Progress() as progress:
         counts = h36m.convert(layout, options.out, options.step, options.all_cameras, progress)
     print('\n'.join(h36m.summary(counts)))
     print(f'{pose_file.describe(options.out)}; {time.monotonic() - started:.0f} s')

@@ -101,7 +101,7 @@ def main(argv=None):
             known = source.skeleton
             inputs[split].append(source)
             print(f'{path}: {source.format}, joints of {known.name}')
-    with files.writing('--out', options.out), cli.Progress() as progress:
+    with files.writing(options.out), cli.Progress() as progress:
         counts, warnings = keypoint_dataset.convert(
             options.out,
             inputs,
@@ -130,7 +130,7 @@ def reduce_pose_file(parser, options, skeleton):
         parser.error('argument --skeleton: expected the joints to take, found none')
     if os.path.abspath(options.out) == os.path.abspath(options.input[0]):
         parser.error(f'argument --out: expected a new file, found the input {options.out}')
-    with files.writing('--out', options.out):
+    with files.writing(options.out):
         keypoint_dataset.reduce(options.out, options.input[0], skeleton)
     print(pose_file.describe(options.out))
 

@@ -60,7 +60,7 @@ def main(argv=None):
     options = make_parser().parse_args(argv)
     sequences = mpi_inf_3dhp.find(options.root, options.subjects)
     cameras = sorted(set(options.cameras))
-    with files.writing('--out', options.out), cli.Progress() as progress:
+    with files.writing(options.out), cli.Progress() as progress:
         counts = mpi_inf_3dhp.convert(sequences, options.out, options.step, cameras, progress)
     for sequence, (written, faulty) in counts.items():
         line = f'{sequence.subject} {sequence.sequence}'.strip() + f': {written} poses'

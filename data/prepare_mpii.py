@@ -84,7 +84,7 @@ def main(argv=None):
     else:
         splits = {split: mpii.read_json(path) for split, path in found.items()}
     detections = [person for path in options.detections for person in mpii.read_json(path)]
-    with files.writing('--out', options.out):
+    with files.writing(options.out):
         counts = mpii.convert(
             splits, options.out, options.joints, options.partial, detections, options.detector
         )

@@ -42,7 +42,7 @@ def main(argv=None):
         skeleton = skeletons.get(ROOT / 'examples' / 'skeletons' / 'quadruped.json')
         splits, name = quadruped.make(skeleton, options.seed), quadruped.NAME
     out = options.out or str(ROOT / 'data' / f'{name}.h5')
-    with files.writing('--out', out):
+    with files.writing(out):
         pose_file.write(out, splits)
     print(pose_file.describe(out))
 

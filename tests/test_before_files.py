@@ -8,10 +8,8 @@ import chainer
 import numpy as np
 import pytest
 
-import evaluate
-import predict
-import train
 from chainer_pose import datasets
+from chainer_pose.commands import evaluate, predict, train
 from chainer_pose.errors import InputError
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.skeletons import H36M17

@@ -7,9 +7,8 @@ import math
 import numpy as np
 import pytest
 
-import evaluate
-import train
 from chainer_pose import geometry, links
+from chainer_pose.commands import evaluate, train
 from chainer_pose.datasets import pose_file
 from chainer_pose.evaluations import protocols
 from chainer_pose.inference.lifter import Lifter

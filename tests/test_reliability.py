@@ -105,7 +105,7 @@ _STOP_AT_33 = """
 import os, sys
 from chainer_pose.utils import cli
 from chainer_pose.training import updaters
-import train
+from chainer_pose.commands import train
 update = updaters.PoseGANUpdater.update
 def stop(self):
     update(self)
@@ -142,7 +142,7 @@ import sys, time
 from pathlib import Path
 from chainer_pose.utils import cli
 from chainer_pose.training import updaters
-import train
+from chainer_pose.commands import train
 def slow(self):
     (Path(sys.argv[sys.argv.index('--out') + 1]) / 'now').touch()
     for _ in range(600):

@@ -37,8 +37,9 @@ def find(dataset: str) -> Path:
         return _make_synthetic(Path(extra) if extra else DATA_DIRECTORY)
     tried = ', '.join(str(folder / f'{dataset}.h5') for folder in folders)
     raise InputError(
-        f'--dataset {dataset}: expected a name or a path that ends in .h5, found none of: {tried} '
-        f'(data/README.md tells how to make one)'
+        f'expected a name or a path that ends in .h5, found none of: {tried} '
+        f'(data/README.md tells how to make one)',
+        dataset=dataset,
     )
 
 
@@ -46,7 +47,7 @@ def _make_synthetic(folder):
     from chainer_pose.datasets.readers import synthetic
 
     path = folder / 'synthetic.h5'
-    with files.writing('--dataset synthetic', path):
+    with files.writing(path):
         folder.mkdir(parents=True, exist_ok=True)
         pose_file.write(path, synthetic.make())
     return path

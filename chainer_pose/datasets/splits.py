@@ -62,8 +62,8 @@ def hold_out(
     count = max(1, round(fraction * len(clips)))
     if count >= len(clips):
         raise InputError(
-            f'--holdout {fraction}: expected {data.name} to have more than {count} clip(s), '
-            f'found {len(clips)}'
+            f'expected {data.name} to have more than {count} clip(s), found {len(clips)}',
+            holdout=fraction,
         )
     held = np.isin(clip, rng.permutation(clips)[:count])
     return data.select(~held), data.select(held)

@@ -68,8 +68,8 @@ def evaluate_pck(generator: Lifting, data: PoseData, batchsize: int = 4096) -> P
     """
     if not set(NOT_AMONG_14) <= set(data.skeleton.names) or len(data.skeleton) != 17:
         raise InputError(
-            f'--protocol pck: expected the 17 joints of Human3.6M, found the '
-            f'{len(data.skeleton)} of {data.name}'
+            f'expected the 17 joints of Human3.6M, found the {len(data.skeleton)} of {data.name}',
+            protocol='pck',
         )
     complete = measurable(data)
     root = data.skeleton.root

@@ -182,11 +182,12 @@ def check_table(
     wanted = TABLE_KEYPOINTS[number]
     if keypoints not in wanted or trained_keypoints not in (None, keypoints):
         raise InputError(
-            f'--table {number}: expected a run trained and measured with --keypoints '
-            f'{" or ".join(wanted)}, found {trained_keypoints or keypoints} and {keypoints}'
+            f'expected a run trained and measured with --keypoints '
+            f'{" or ".join(wanted)}, found {trained_keypoints or keypoints} and {keypoints}',
+            table=number,
         )
     if is_human36m(data) and split != 'test':
-        raise InputError(f'--table {number}: expected the test split, found {split}')
+        raise InputError(f'expected the test split, found {split}', table=number)
 
 
 def paper_table(

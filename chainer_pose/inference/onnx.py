@@ -54,7 +54,7 @@ def export(path: StrPath, lifter: Lifter) -> None:
         import onnx
     except ImportError as error:
         raise InputError(
-            f"--onnx {path}: expected the package onnx, found none; pip install '.[onnx]'"
+            "expected the package onnx, found none; pip install '.[onnx]'", onnx=path
         ) from error
     _compat.fill_onnx_mapping()
     import onnx_chainer

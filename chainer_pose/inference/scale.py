@@ -65,17 +65,17 @@ def by_bone(
         length: mm.
     Returns and raises: as `by_height`.
     """
-    a, b = _find(skeleton, [start], '--bone-length'), _find(skeleton, [end], '--bone-length')
+    a, b = _find(skeleton, [start], 'bone_length'), _find(skeleton, [end], 'bone_length')
     return lambda pose3d: _divide(length, _distance(pose3d[:, a], pose3d[:, b]))
 
 
-def _find(skeleton, names, option='--height'):
+def _find(skeleton, names, argument='height'):
     for name in names:
         if name in skeleton.names:
             return skeleton.index(name)
     raise InputError(
-        f'{option}: expected the joint {" or ".join(names)}, found none of that name in '
-        f'{skeleton.name}'
+        f'expected the joint {" or ".join(names)}, found none of that name in {skeleton.name}',
+        **{argument: None},
     )
 
 

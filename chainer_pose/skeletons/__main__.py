@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.out:
         from chainer_pose import visualizations
 
-        with files.writing('--out', options.out), files.atomic_path(options.out) as temporary:
+        with files.writing(options.out), files.atomic_path(options.out) as temporary:
             visualizations.skeleton_sheet(skeleton).savefig(temporary, dpi=150)
 
 

@@ -262,8 +262,8 @@ def get(name_or_path: str) -> Skeleton:
         return load(name_or_path)
     if name_or_path not in names():
         raise InputError(
-            f'--skeleton {name_or_path}: expected a file that ends in .json, or one of '
-            f'{", ".join(names())}'
+            f'expected a file that ends in .json, or one of {", ".join(names())}',
+            skeleton=name_or_path,
         )
     return named(name_or_path)
 

@@ -1,16 +1,14 @@
 """The options of training, declared once.
 
-From the fields of `TrainingOptions` come train.py's command line, options.json, the
+From the fields of `TrainingOptions` come the command line of training, options.json, the
 comparison on --resume and `methods.PAPER`.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import dataclasses
 import functools
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 from chainer_pose.errors import InputError
 from chainer_pose.training import run_directory
 from chainer_pose.utils import cli, comm
+from chainer_pose.utils.cli import flag
 
 # What --preset stands for.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -38,32 +37,18 @@ MODELS: dict[str, dict[str, Any]] = {
 }
 
 
-def _option(group: str, default: Any, help: str, **more: Any) -> Any:
-    """Declare a field.
-
-    Args:
-        group: of --help.
-        default: its default value.
-        help: text for --help.
-        more: `typed`, whether the command line has it, and `stored`, whether options.json
-            does (default: True); `method`, whether it is part of the method, and `resumable`,
-            whether --resume may change it (default: False); `low`, `high` and `above`, see
-            `cli.number`; others as for `add_argument`.
-    """
-    metadata = {'group': group, 'help': help, **more}
-    return dataclasses.field(default_factory=lambda: copy.copy(default), metadata=metadata)
-
-
 def _pitch(text):
     return text if text == 'learn' else cli.number(float, low=-89, high=89)(text)
 
 
-_data = functools.partial(_option, 'data')
-_method = functools.partial(_option, 'method', method=True)
-_run = functools.partial(_option, 'run')
-_length = functools.partial(_option, 'length and intervals', low=1)
-_optimisation = functools.partial(_option, 'optimisation', method=True)
-_model = functools.partial(_option, 'model', method=True)
+# Of a field's metadata: `method`, whether it is part of the method; `stored`, whether options.json
+# has it (default: True); `resumable`, whether --resume may change it; all else is `cli.option`'s.
+_data = functools.partial(cli.option, group='data')
+_method = functools.partial(cli.option, group='method', method=True)
+_run = functools.partial(cli.option, group='run')
+_length = functools.partial(cli.option, group='length and intervals', low=1)
+_optimisation = functools.partial(cli.option, group='optimisation', method=True)
+_model = functools.partial(cli.option, group='model', method=True)
 
 
 # fmt: off
@@ -84,9 +69,9 @@ class TrainingOptions:
         instead of the test split, which then chooses nothing (default: %(default)s, as the
         authors' code)""", low=0, high=0.9)
 
-    preset: str = _option('method', 'paper', """plus: --camera-pitch learn --consistency 10 1
+    preset: str = cli.option('paper', """plus: --camera-pitch learn --consistency 10 1
         --bone-weight 100 --ema 0.999 --zero-root; options typed beside it override it
-        (default: %(default)s)""", choices=PRESETS)
+        (default: %(default)s)""", choices=PRESETS, group='method')
     mode: str = _method('unsupervised', """learn from 2D alone; from 2D, and depth where it is
         labelled (section 5.2); or from labelled poses alone, without a discriminator
         (default: %(default)s)""", choices=('unsupervised', 'semi-supervised', 'supervised'))
@@ -172,102 +157,14 @@ class TrainingOptions:
 
     def to_json(self) -> dict[str, Any]:
         """What options.json holds of the options, as JSON values."""
-        return {name: getattr(self, name) for name in _STORED}
+        return {name: getattr(self, name) for name in STORED}
 # fmt: on
 
 
 DEFAULTS = TrainingOptions()
 FIELDS = dataclasses.fields(TrainingOptions)
-_STORED = {field.name: field for field in FIELDS if field.metadata.get('stored', True)}
-_TYPES = typing.get_type_hints(TrainingOptions)
-
-
-def flag(name: str) -> str:
-    """A field's name on the command line."""
-    return f'--{name.replace("_", "-")}'
-
-
-_RESUMABLE = ', '.join(flag(field.name) for field in FIELDS if field.metadata.get('resumable'))
-
-
-def make_parser() -> cli.Parser:
-    """Make train.py's parser, whose namespace holds only what is typed."""
-    parser = cli.Parser(
-        prog='train.py',
-        description='Learn to lift 2D poses to 3D, from 2D poses alone (Kudo et al. 2018).\n\n'
-        "The defaults are the paper's setting, as its authors' code runs it; README.md lists\n"
-        'the differences, and measures the methods beyond the paper. Sections and equations are\n'
-        'those of the paper.',
-        epilog='The run directory holds options.json, log, gen_N.npz, gen_best.npz (lowest\n'
-        'validation error), snapshot_N.npz, loss.png, accuracy.png, validation.png and\n'
-        'poses/. Measure it with: python evaluate.py --snapshot DIR',
-        argument_default=argparse.SUPPRESS,
-    )
-    names = dict.fromkeys(field.metadata['group'] for field in FIELDS)
-    groups = {name: parser.add_argument_group(name) for name in names}
-    for field in FIELDS:
-        if field.metadata.get('typed', True):
-            words = {'default': getattr(DEFAULTS, field.name), 'resumable': _RESUMABLE}
-            groups[field.metadata['group']].add_argument(
-                flag(field.name), help=field.metadata['help'] % words, **_argument(field)
-            )
-    return parser
-
-
-def _argument(field):
-    """Arguments of `add_argument` by a field's type and metadata: dict."""
-
-    def given(*keys):
-        return {key: field.metadata[key] for key in keys if key in field.metadata}
-
-    usual = {}
-    kind = (typing.get_args(_TYPES[field.name]) or [_TYPES[field.name]])[0]
-    if kind is bool:
-        usual = {'action': argparse.BooleanOptionalAction}
-    elif kind is not str:
-        check = cli.number(kind, **given('low', 'high', 'above'))
-        usual = {'type': check, 'metavar': 'N' if kind is int else 'X'}
-    return {**usual, **given('type', 'choices', 'metavar', 'nargs', 'const')}
-
-
-def parse_options(argv: Sequence[str] | None = None) -> TrainingOptions:
-    """Read the command line: what is typed, else the preset's, the model's, the default.
-
-    On --resume: the options that the run began with, and what may be changed of them.
-
-    Args:
-        argv: the arguments; None for those of the process.
-    Raises:
-        InputError: if there is no such run to resume.
-        SystemExit: for wrong arguments, with status 2 and one line.
-    """
-    parser = make_parser()
-    typed = vars(parser.parse_args(argv))
-    if 'resume' in typed:
-        return _resume(parser, typed)
-    model = MODELS[typed.get('model', DEFAULTS.model)]
-    preset = PRESETS[typed.get('preset', DEFAULTS.preset)]
-    options = TrainingOptions(**{**model, **preset, **typed})
-    _check_together(parser, options)
-    return options
-
-
-def _resume(parser, typed):
-    given = typed['resume'] or typed.get('out')
-    if not given:
-        parser.error('argument --resume: expected a run directory or a snapshot, or --out DIR')
-    path = Path(given)
-    run = path if path.is_dir() else path.parent
-    options = load_options(run)
-    for name, field in _STORED.items():
-        began = getattr(options, name)
-        value = typed.get(name, began)
-        if value != began and not field.metadata.get('resumable'):
-            raise InputError(
-                f'{flag(name)} {value}: expected {began}, as the run {run} began; '
-                f'--resume may change only {_RESUMABLE}'
-            )
-    return dataclasses.replace(options, **{**typed, 'out': str(run), 'resume': str(path)})
+STORED = {field.name: field for field in FIELDS if field.metadata.get('stored', True)}
+RESUMABLE = ', '.join(flag(field.name) for field in FIELDS if field.metadata.get('resumable'))
 
 
 # Without effect if there is no discriminator, or no generator of the paper's.
@@ -275,22 +172,23 @@ _ADVERSARIAL = ('camera_pitch', 'consistency', 'bone_weight', 'rescale_fakes')
 _OF_GENERATORS = ('ema', 'zero_root')
 
 
-def _check_together(parser, options):
-    """End with an error if options contradict each other."""
+def contradiction(options: TrainingOptions) -> str:
+    """What options contradict each other: text, '' for none."""
     if options.model == 'martinez' and options.mode != 'supervised':
-        parser.error(f'argument --model martinez: expected --mode supervised, found {options.mode}')
+        return f'argument --model martinez: expected --mode supervised, found {options.mode}'
     if options.mode == 'unsupervised' and options.labelled < 1:
-        parser.error('argument --labelled: expected --mode semi-supervised or supervised too')
+        return 'argument --labelled: expected --mode semi-supervised or supervised too'
     for names, wrong, why in (
         (_ADVERSARIAL, options.mode == 'supervised', 'a --mode with a discriminator'),
         (_OF_GENERATORS, options.model == 'martinez', '--model kudo'),
     ):
         for name in names:
             if wrong and getattr(options, name) != getattr(DEFAULTS, name):
-                parser.error(
+                return (
                     f'argument {flag(name)}: expected {why}, '
                     f'found --mode {options.mode} --model {options.model}'
                 )
+    return ''
 
 
 def load_options(run: str | Path) -> TrainingOptions:
@@ -300,9 +198,9 @@ def load_options(run: str | Path) -> TrainingOptions:
         InputError: if the run has none, or a value is wrong.
     """
     stored = run_directory.read_options(run)
-    found = {name: stored[name] for name in _STORED if name in stored}
+    found = {name: stored[name] for name in STORED if name in stored}
     for name, value in found.items():
-        if not _accepts(_STORED[name], value):
+        if not _accepts(STORED[name], value):
             raise InputError(
                 f'{Path(run) / "options.json"}: expected a value of {flag(name)}, '
                 f'found {value!r:.80}'
@@ -315,7 +213,7 @@ def _accepts(field, value):
     default = getattr(DEFAULTS, field.name)
     if value is None or isinstance(value, bool) or isinstance(default, bool):
         return type(value) is type(default)
-    argument = _argument(field)
+    argument = cli.argument_of(TrainingOptions, field)
     parse = argument.get('type', str)
     values = value if isinstance(default, list) and isinstance(value, list) else [value]
     try:

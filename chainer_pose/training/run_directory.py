@@ -44,8 +44,8 @@ def lock(out: StrPath, new: bool) -> Iterator[None]:
     """
     out = Path(out)
     used = InputError(
-        f'--out {out}: expected a new or empty folder, found one in use; '
-        f'continue that run with --resume {out}'
+        f'expected a new or empty folder, found one in use; continue that run with --resume {out}',
+        out=out,
     )
 
     def in_use():
@@ -53,14 +53,14 @@ def lock(out: StrPath, new: bool) -> Iterator[None]:
 
     if new and out.exists() and in_use():
         raise used
-    with writing('--out', out):
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(out / _LOCK)
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout as error:
             raise InputError(
-                f'--out {out}: expected a run that nobody is training, found another process at it'
+                'expected a run that nobody is training, found another process at it', out=out
             ) from error
     try:
         if new and in_use():  # by one that was quicker
@@ -97,7 +97,7 @@ def write_options(out: StrPath, options: Mapping[str, Any], skeleton: Skeleton) 
         'skeleton': skeleton.to_dict(),
         'normalization': NORMALIZATION,
     }
-    with writing('--out', out), atomic_path(out / 'options.json') as temporary:
+    with writing(out), atomic_path(out / 'options.json') as temporary:
         Path(temporary).write_text(json.dumps(stored, indent=2) + '\n', encoding='utf-8')
 
 

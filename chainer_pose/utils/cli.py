@@ -1,21 +1,46 @@
-"""What the scripts share: one-line refusals and option types."""
+"""What the commands share: options declared as a dataclass, errors on one line, progress."""
 
 from __future__ import annotations
 
 import argparse
+import copy
+import dataclasses
 import math
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, NoReturn, TextIO
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn, TextIO, TypeVar
 
 from chainer_pose.errors import InputError, NonFiniteError, Stopped
 
+Options = TypeVar('Options')
+
+
+def option(default: Any, help: str, **more: Any) -> Any:
+    """Declare a field of a dataclass of options.
+
+    Args:
+        default: its default value; None for none.
+        help: text for --help, in which %(default)s stands for the default.
+        more: `group` of --help; `low`, `high` and `above`, see `number`; `typed`, whether the
+            command line has it (default: True); `choices`, `metavar`, `nargs`, `required` and
+            the like as for `add_argument`, `flags` for other names ('name' for a positional);
+            and what the command itself reads from the field's metadata.
+    """
+    metadata = {'help': help, **more}
+    return dataclasses.field(default_factory=lambda: copy.copy(default), metadata=metadata)
+
+
+def flag(name: str) -> str:
+    """A field's name on the command line."""
+    return f'--{name.replace("_", "-")}'
+
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that refuses on one line and takes no abbreviations."""
+    """An ArgumentParser with errors on one line and without abbreviations."""
 
     def __init__(self, **options: Any) -> None:
         options['formatter_class'] = argparse.RawDescriptionHelpFormatter
@@ -24,11 +49,63 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f'{self.prog}: {message}\n')
 
+    def add_options(self, kind: type[Any], **words: str) -> None:
+        """Add an option for each field of a dataclass.
+
+        Args:
+            kind: a dataclass whose fields are declared by `option`.
+            words: what else stands in its help texts, as %(name)s.
+        """
+        groups: dict[str, Any] = {'': self}
+        for field in dataclasses.fields(kind):
+            more = field.metadata
+            if more.get('typed', True):
+                group = more.get('group', '')
+                if group not in groups:
+                    groups[group] = self.add_argument_group(group)
+                default = default_of(field)
+                given = argument_of(kind, field)
+                if self.argument_default is None and 'required' not in given:
+                    given['default'] = default
+                groups[group].add_argument(
+                    *more.get('flags', [flag(field.name)]),
+                    help=more['help'] % {'default': default, **words},
+                    **given,
+                )
+
+
+def default_of(field: dataclasses.Field) -> Any:
+    """Default value of a field that `option` declared."""
+    return typing.cast(Callable, field.default_factory)()
+
+
+def argument_of(kind: type[Any], field: dataclasses.Field) -> dict[str, Any]:
+    """Arguments of `add_argument`, by a field's type and metadata."""
+    annotation = typing.get_type_hints(kind)[field.name]
+    scalar = (typing.get_args(annotation) or [annotation])[0]
+    given = {
+        key: field.metadata[key]
+        for key in ('action', 'type', 'choices', 'metavar', 'nargs', 'const', 'required', 'dest')
+        if key in field.metadata
+    }
+    if scalar is bool:
+        return {'action': argparse.BooleanOptionalAction, **given}
+    if scalar in (int, float):
+        bounds = {k: field.metadata[k] for k in ('low', 'high', 'above') if k in field.metadata}
+        usual = {'type': number(scalar, **bounds), 'metavar': 'N' if scalar is int else 'X'}
+        return {**usual, **given}
+    return given
+
+
+def parse(parser: Parser, kind: type[Options], argv: Sequence[str] | None = None) -> Options:
+    """Read a command line as an instance of the dataclass whose options a parser has."""
+    return kind(**vars(parser.parse_args(argv)))
+
 
 def run(main: Callable[[], int | None]) -> NoReturn:
-    """Run a script's main() and end the process as its errors ask.
+    """Run a command's main() and end the process as its errors ask.
 
-    Refused input, and a file that cannot be read or written, end with one line
+    Input that cannot be used, and a file that cannot be read or written, end with one line
     and status 2, diverged training with one line and status 1, Ctrl-C with
     status 130, SIGTERM with 143, a closed pipe with 141.
     """
@@ -70,6 +147,9 @@ def warn(texts: Iterable[str]) -> None:
 
 def _say(error, status):
     message = ' '.join(str(error).split())
+    argument = getattr(error, 'argument', '')
+    if argument:
+        message = flag(argument) + message.removeprefix(argument)
     print(f'{os.path.basename(sys.argv[0])}: {message}', file=sys.stderr)
     return status
 

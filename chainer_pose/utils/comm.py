@@ -33,8 +33,8 @@ def connect(name: str | None) -> chainermn.CommunicatorBase | None:
         import mpi4py.MPI  # noqa: F401 (chainermn would import without it, and fail later)
     except (ImportError, RuntimeError) as error:
         raise InputError(
-            f'--communicator {name}: expected mpi4py with an MPI library, found none '
-            f"({error}); pip install '.[mpi]'"
+            f"expected mpi4py with an MPI library, found none ({error}); pip install '.[mpi]'",
+            communicator=name,
         ) from error
     import chainermn
 
@@ -45,9 +45,7 @@ def connect(name: str | None) -> chainermn.CommunicatorBase | None:
     try:
         return chainermn.create_communicator(name, **more)
     except (RuntimeError, ValueError) as error:
-        raise InputError(
-            f'--communicator {name}: expected CuPy with NCCL, found: {error}'
-        ) from error
+        raise InputError(f'expected CuPy with NCCL, found: {error}', communicator=name) from error
 
 
 def own_part(array: NdArray, comm: chainermn.CommunicatorBase | None) -> NdArray:

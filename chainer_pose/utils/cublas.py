@@ -34,8 +34,9 @@ def _library():
         return ctypes.CDLL(load_nvidia_dynamic_lib('cublas').abs_path)
     except (ImportError, RuntimeError) as error:
         raise InputError(
-            f'--gpu: expected libcublas.so.{runtime}, found none; install CuPy with its CUDA '
-            f'libraries by pip install .[cuda12] or .[cuda13]'
+            f'expected libcublas.so.{runtime}, found none; install CuPy with its CUDA '
+            f'libraries by pip install .[cuda12] or .[cuda13]',
+            gpu=None,
         ) from error
 
 

@@ -39,14 +39,16 @@ def get_device(gpu: int) -> chainer.backend.Device:
         if not isinstance(reason, ModuleNotFoundError):
             found = f'one that does not load ({str(reason).strip().splitlines()[0]})'
         raise InputError(
-            f'--gpu {gpu}: expected CuPy, found {found}; install it with its CUDA libraries by '
-            f'pip install .[cuda12] or .[cuda13], or use the CPU with --gpu -1'
+            f'expected CuPy, found {found}; install it with its CUDA libraries by '
+            f'pip install .[cuda12] or .[cuda13], or use the CPU with --gpu -1',
+            gpu=gpu,
         )
     n = cuda.cupy.cuda.runtime.getDeviceCount() if cuda.cupy.is_available() else 0
     if gpu >= n:
         raise InputError(
-            f'--gpu {gpu}: expected a CUDA GPU with that number, found {n}; check the driver '
-            f'with nvidia-smi and that the extra fits it: pip install .[cuda12] or .[cuda13]'
+            f'expected a CUDA GPU with that number, found {n}; check the driver '
+            f'with nvidia-smi and that the extra fits it: pip install .[cuda12] or .[cuda13]',
+            gpu=gpu,
         )
     return chainer.get_device(f'@cupy:{gpu}')
 

@@ -227,11 +227,11 @@ def _sync_folder(folder):
 
 
 @contextlib.contextmanager
-def writing(option: str, path: StrPath) -> Iterator[None]:
-    """Turn a failure to write into a refusal that names the option and the path."""
+def writing(path: StrPath) -> Iterator[None]:
+    """Turn a failure to write into an InputError that names the path."""
     try:
         yield
     except OSError as error:
         raise InputError(
-            f'{option} {path}: expected a place that can be written, found: {error.strerror}'
+            f'{path}: expected a place that can be written, found: {error.strerror}'
         ) from error

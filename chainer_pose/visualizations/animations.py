@@ -117,7 +117,7 @@ def require_ffmpeg() -> None:
         InputError: saying so.
     """
     if shutil.which('ffmpeg') is None:
-        raise InputError('--mp4: expected the program ffmpeg, found none; --gif needs none')
+        raise InputError('expected the program ffmpeg, found none; --gif needs none', mp4=None)
 
 
 def _frame(poses):

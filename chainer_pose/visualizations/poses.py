@@ -129,8 +129,9 @@ def choose(
         for index in indices:
             if index >= len(data) or not complete[index]:
                 raise InputError(
-                    f'--figures-index {index}: expected a pose with every joint, of the '
-                    f'{len(data)} of {data.name} counted from 0, found none'
+                    f'expected a pose with every joint, of the '
+                    f'{len(data)} of {data.name} counted from 0, found none',
+                    figures_index=index,
                 )
         return data.select(np.array(indices, int))
     complete = np.flatnonzero(complete)

@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-import predict
 from chainer_pose import datasets, skeletons
+from chainer_pose.commands import predict
 from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.keypoints import reader as keypoints
 from chainer_pose.errors import InputError
@@ -274,7 +274,7 @@ def test_joints_of_a_pose_file_with_their_truth(tmp_path, small_file):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ([DATA / 'coco.json', '--impute'], '--impute: expected 19 people or more .* found 2'),
+        ([DATA / 'coco.json', '--impute'], 'impute: expected 19 people or more .* found 2'),
         ([DATA / 'coco.json', DATA / 'openpose18.json'], 'the joints of coco17, as before, found'),
         ([DATA / 'plain.csv'], 'expected --skeleton'),
         ([DATA / 'coco.json', '--min-confidence', 2], 'every joint of coco17 to learn from'),

@@ -106,7 +106,7 @@ def test_hold_out_takes_whole_clips(small_splits, rng):
 
 
 def test_hold_out_needs_clips(flat_data, rng):
-    with pytest.raises(InputError, match=r'--holdout 0\.1: expected flat .* found 0'):
+    with pytest.raises(InputError, match=r'holdout 0\.1: expected flat .* found 0'):
         datasets.hold_out(flat_data, 0.1, rng)
     flat_data.columns = {'clip': np.zeros(12, int)}
     with pytest.raises(InputError, match='found 1'):
@@ -118,7 +118,7 @@ def test_find_a_path_and_a_name(tmp_path, monkeypatch):
     monkeypatch.setenv('CHAINER_POSE_DATA', str(tmp_path))
     (tmp_path / 'mine.h5').touch()
     assert datasets.find('mine') == tmp_path / 'mine.h5'
-    with pytest.raises(InputError, match=r'--dataset yours: .*yours\.h5') as caught:
+    with pytest.raises(InputError, match=r'dataset yours: .*yours\.h5') as caught:
         datasets.find('yours')
     assert str(tmp_path) in str(caught.value)
 

@@ -89,7 +89,7 @@ def test_a_mirrored_truth_is_a_bad_lift(small_splits):
 
 
 def test_every_protocol_has_a_note():
-    import evaluate
+    from chainer_pose.commands import evaluate
     from chainer_pose.evaluations import reports
 
     assert tuple(protocols.PROTOCOLS) == tuple(protocols.PROTOCOL_NOTES) == evaluate.PROTOCOLS
@@ -157,5 +157,5 @@ def test_pck_wants_the_17_joints(flat_data):
     from chainer_pose.skeletons import MPII16
 
     flat_data.skeleton = MPII16
-    with pytest.raises(InputError, match='--protocol pck: expected the 17 joints'):
+    with pytest.raises(InputError, match='protocol pck: expected the 17 joints'):
         pck.evaluate_pck(links.ZeroDepth(), flat_data)

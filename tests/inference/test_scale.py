@@ -29,7 +29,7 @@ def test_a_pose_without_size_has_no_scale():
 
 
 def test_joints_that_are_missing_are_named():
-    with pytest.raises(InputError, match=r'--height: expected the joint LHip, found none .* duo'):
+    with pytest.raises(InputError, match=r'height: expected the joint LHip, found none .* duo'):
         scaling.by_height(DUO, 1700)
-    with pytest.raises(InputError, match='--bone-length: expected the joint LFoot'):
+    with pytest.raises(InputError, match='bone_length: expected the joint LFoot'):
         scaling.by_bone(DUO, 'Hip', 'LFoot', 400)

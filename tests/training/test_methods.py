@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
+from chainer_pose.commands.train import parse_options
 from chainer_pose.evaluations import reports
 from chainer_pose.training import methods
-from chainer_pose.training.options import MODELS, PRESETS, parse_options
+from chainer_pose.training.options import MODELS, PRESETS
 
 PAPER = {
     'mode': 'unsupervised',

@@ -5,10 +5,11 @@ import json
 
 import pytest
 
+from chainer_pose.commands.train import make_parser, parse_options
 from chainer_pose.errors import InputError
 from chainer_pose.skeletons import H36M17
 from chainer_pose.training import options, run_directory
-from chainer_pose.training.options import load_options, parse_options
+from chainer_pose.training.options import load_options
 
 
 def write(run, **stored):
@@ -94,7 +95,7 @@ def test_resume(tmp_path):
 
 
 def test_help_lists_every_field():
-    text = ' '.join(options.make_parser().format_help().split())
+    text = ' '.join(make_parser().format_help().split())
     for name in options.DEFAULTS.to_json().keys() - {'ranks'} | {'out', 'resume'}:
         assert f' --{name.replace("_", "-")}' in text.split(' options: ')[1]
     assert '%(' not in text

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from chainer_pose.commands.train import parse_options
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.training import trainer as trainers
-from chainer_pose.training.options import parse_options
 from chainer_pose.utils import devices
 
 SMALL = ('--out', 'unused', '--iterations', '4', '--n-unit', '8', '--batchsize', '4')

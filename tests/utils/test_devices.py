@@ -35,5 +35,5 @@ def test_cupy_without_a_gpu(monkeypatch):
 
     monkeypatch.setattr(cuda, 'available', True)
     monkeypatch.setattr(cuda, 'cupy', Cupy)
-    with pytest.raises(InputError, match='--gpu 1: expected a CUDA GPU with that number, found 0'):
+    with pytest.raises(InputError, match='gpu 1: expected a CUDA GPU with that number, found 0'):
         devices.get_device(1)

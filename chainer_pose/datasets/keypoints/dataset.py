@@ -145,8 +145,9 @@ def _prior(sources, skeleton, min_confidence, progress):
             progress(batch.done, source.total, f'{source.path}: whole poses')
     if moments.count < len(skeleton):
         raise InputError(
-            f'--impute: expected {len(skeleton)} people or more with every joint of '
-            f'{skeleton.name} to learn the rule from, found {moments.count}'
+            f'expected {len(skeleton)} people or more with every joint of '
+            f'{skeleton.name} to learn the rule from, found {moments.count}',
+            impute=None,
         )
     return moments.prior()
 

@@ -270,8 +270,9 @@ def find_clips(root: StrPath) -> dict[str, tuple[Path, list[Path]]]:
         clips[asf.stem] = (asf, motions)
     if not clips:
         raise InputError(
-            f'--root {root}: expected CMU subjects, NN/NN.asf with NN/NN_MM.amc, found no .asf; '
-            f'they are at mocap.cs.cmu.edu'
+            'expected CMU subjects, NN/NN.asf with NN/NN_MM.amc, found no .asf; '
+            'they are at mocap.cs.cmu.edu',
+            root=root,
         )
     return clips
 
@@ -311,7 +312,7 @@ def convert(
         test_subjects = list(clips)[len(clips) - max(len(clips) // 5, len(clips) > 1) :]
     unknown = sorted(set(test_subjects) - set(clips))
     if unknown:
-        raise InputError(f'--test-subjects {" ".join(unknown)}: expected some of {" ".join(clips)}')
+        raise InputError(f'expected some of {" ".join(clips)}', test_subjects=' '.join(unknown))
     rng = np.random.default_rng(seed)
     cameras = rig.four_cameras()
     action_names = sorted(set(actions.values())) if actions else []
@@ -321,7 +322,7 @@ def convert(
         bones, unit = read_asf(asf)
         for path in motions:
             if actions is not None and path.stem not in actions:
-                raise InputError(f'--actions: expected a row for {path.stem}, found none')
+                raise InputError(f'expected a row for {path.stem}, found none', actions=None)
             motion = read_amc(path, bones, step)
             world = h36m_joints(*forward_kinematics(bones, unit, motion))
             left_out = 0
@@ -345,7 +346,7 @@ def convert(
         if rows
     }
     if not splits:
-        raise InputError(f'--root {root}: expected frames within the room, found none')
+        raise InputError('expected frames within the room, found none', root=root)
     return splits
 
 

@@ -53,7 +53,7 @@ def find(root: StrPath, layout: str | None = None, subjects: Sequence[str] = h36
             if LAYOUTS[name].is_at(place):
                 return LAYOUTS[name](place, subjects)
     looked_for = '; '.join(LAYOUTS[n].looked_for for n in (LAYOUTS if layout is None else [layout]))
-    raise InputError(f'--root {root}: expected Human3.6M, found none of: {looked_for}')
+    raise InputError(f'expected Human3.6M, found none of: {looked_for}', root=root)
 
 
 def _glob_takes(folder, subject, suffix):
@@ -556,8 +556,9 @@ def _cdflib():
         import cdflib
     except ImportError as error:
         raise InputError(
-            "--root: expected cdflib to read the official archive's CDF files, found none; "
-            "pip install '.[cdf]'"
+            "expected cdflib to read the official archive's CDF files, found none; "
+            "pip install '.[cdf]'",
+            root=None,
         ) from error
     return cdflib
 

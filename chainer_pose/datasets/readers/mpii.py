@@ -71,7 +71,7 @@ def find(root: StrPath) -> dict[str, Path]:
         if (place / MAT).is_file():
             return {'mat': place / MAT}
     raise InputError(
-        f'--root {root}: expected {MAT} or train.json and valid.json, found neither; {HOW_TO_GET}'
+        f'expected {MAT} or train.json and valid.json, found neither; {HOW_TO_GET}', root=root
     )
 
 
@@ -235,7 +235,7 @@ def convert(
             if detections:
                 _append(writer, split, detector, joints, found, {})
         if detections and not any(n for _, n in counts.values()):
-            raise InputError('--detections: expected the images of --root, found none of them')
+            raise InputError('expected the images of --root, found none of them', detections=None)
     return counts
 
 

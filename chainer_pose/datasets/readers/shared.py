@@ -26,7 +26,7 @@ def root_folder(root: StrPath) -> Path:
     """
     root = Path(root)
     if not root.is_dir():
-        raise InputError(f'--root {root}: expected a folder, found none')
+        raise InputError('expected a folder, found none', root=root)
     return root
 
 

@@ -260,7 +260,7 @@ def test_what_is_missing_is_named(clips, tmp_path):
     with pytest.raises(InputError, match=r'found no \.asf; they are at mocap'):
         cmu.find_clips(tmp_path)
     root = clips()
-    with pytest.raises(InputError, match='--test-subjects 99: expected some of 07'):
+    with pytest.raises(InputError, match='test_subjects 99: expected some of 07'):
         cmu.convert(root, ['99'])
     with pytest.raises(InputError, match='--actions: expected a row for 07_01'):
         cmu.convert(root, [], actions={})

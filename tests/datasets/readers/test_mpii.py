@@ -108,7 +108,7 @@ def test_detections_find_their_people_in_any_order(roots, tmp_path):
     assert np.isnan(data.pose2d[~found]).all()
     strangers = [person._replace(image='other') for person in detections]
     (tmp_path / 'mpii.h5').unlink()
-    with pytest.raises(InputError, match='--detections: expected the images'):
+    with pytest.raises(InputError, match='detections: expected the images'):
         convert(people, tmp_path, detections=strangers)
     assert not (tmp_path / 'mpii.h5').exists()
 

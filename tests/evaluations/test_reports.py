@@ -213,7 +213,7 @@ def test_tables_ask_for_their_keypoints():
     for number, keypoints, trained in (
         (1, 'sh', 'sh'), (1, 'gt', 'sh'), (2, 'gt', 'gt'), (2, 'sh', 'gt'), (2, 'cpn_ft', None),
     ):  # fmt: skip
-        with pytest.raises(InputError, match=f'--table {number}: expected a run trained'):
+        with pytest.raises(InputError, match=f'table {number}: expected a run trained'):
             reports.check_table(number, data_of(), 'test', keypoints, trained)
     with pytest.raises(InputError, match='expected the test split'):
         reports.check_table(1, data_of(), 'train', 'gt', 'gt')

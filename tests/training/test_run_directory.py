@@ -231,7 +231,7 @@ def test_options_that_cannot_be_read(tmp_path, text):
 def test_a_claim_where_nothing_can_be_made(tmp_path):
     (tmp_path / 'file').write_text('x')
     for out in (tmp_path / 'file', tmp_path / 'file' / 'run'):
-        with pytest.raises(InputError, match='out '), run_directory.lock(out, new=True):
+        with pytest.raises(InputError, match='expected a'), run_directory.lock(out, new=True):
             pass
 
 

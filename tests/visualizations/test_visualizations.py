@@ -76,7 +76,7 @@ def test_poses_are_chosen_evenly_by_seed_or_by_index(flat_data):
     assert len(frames(count=99, seed=0)) == 11
     assert frames(count=3, indices=[7, 0]) == [7, 0]
     for index in (2, 12):
-        with pytest.raises(InputError, match=f'--figures-index {index}: expected a pose with'):
+        with pytest.raises(InputError, match=f'figures_index {index}: expected a pose with'):
             frames(count=1, indices=[index])
 
 

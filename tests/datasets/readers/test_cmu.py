@@ -262,7 +262,7 @@ def test_what_is_missing_is_named(clips, tmp_path):
     root = clips()
     with pytest.raises(InputError, match='test_subjects 99: expected some of 07'):
         cmu.convert(root, ['99'])
-    with pytest.raises(InputError, match='--actions: expected a row for 07_01'):
+    with pytest.raises(InputError, match='actions: expected a row for 07_01'):
         cmu.convert(root, [], actions={})
     (root / 'subjects' / '07' / '07_01.amc').unlink()
     with pytest.raises(InputError, match='expected motions 07_MM'):

@@ -1,8 +1,7 @@
 #!/usr/bin/env python
 """Lift anyone's 2D keypoints to 3D with trained weights."""
 
-from chainer_pose.commands.predict import main
-from chainer_pose.utils import cli
+from chainer_pose.commands.predict import run
 
 if __name__ == '__main__':
-    cli.run(main)
+    run()

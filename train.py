@@ -1,8 +1,7 @@
 #!/usr/bin/env python
 """Learn to lift 2D poses to 3D, from 2D poses alone (Kudo et al. 2018)."""
 
-from chainer_pose.commands.train import main
-from chainer_pose.utils import cli
+from chainer_pose.commands.train import run
 
 if __name__ == '__main__':
-    cli.run(main)
+    run()

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 from chainer_pose.errors import InputError
 from chainer_pose.utils import cli, files
@@ -13,7 +14,6 @@ FORMATS = ('text', 'markdown', 'latex', 'csv', 'json')
 
 def make_parser():
     parser = cli.Parser(
-        prog='evaluate.py',
         description=__doc__ + '\n\n'
         'The row of a protocol stands above that of z = 0, where nothing is learned. The\n'
         'average is the mean over the actions, as in Tables 1 and 2 of the paper.',
@@ -273,3 +273,8 @@ def main(argv=None):
             Path(temporary).write_text(text + '\n', encoding='utf-8')
     else:
         print(text)
+
+
+def run() -> NoReturn:
+    """Run the command and end the process."""
+    cli.run(main)

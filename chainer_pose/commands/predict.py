@@ -3,6 +3,7 @@
 import contextlib
 import os
 from pathlib import Path
+from typing import NoReturn
 
 from chainer_pose.errors import InputError
 from chainer_pose.inference.pretrained import DEFAULT, PRETRAINED, pretrained_path
@@ -16,7 +17,6 @@ OUTPUTS = ('json', 'csv', 'npz')
 def make_parser():
     licences = '\n'.join(f'  {name}: {text}' for name, text in PRETRAINED.items())
     parser = cli.Parser(
-        prog='predict.py',
         description=__doc__ + '\n\n'
         'Every person of every frame is lifted; 3D is written relative to the root joint, in\n'
         "the camera frame (x right, y down, z away) and in the input's pixels.",
@@ -373,3 +373,8 @@ def write(options, folder, lift_with, source, store, origin, chosen):
                 )
                 animations.write(new(f'motion.{kind}'), film, kind)
     print(f'{folder}: {", ".join(written)}')
+
+
+def run() -> NoReturn:
+    """Run the command and end the process."""
+    cli.run(main)

@@ -8,6 +8,7 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import chainer
 import numpy as np
@@ -129,7 +130,6 @@ def begin_or_check(options: TrainingOptions, path: Path, train: PoseData, rank: 
 def make_parser() -> cli.Parser:
     """Make train.py's parser, whose namespace holds only what is typed."""
     parser = cli.Parser(
-        prog='train.py',
         description='Learn to lift 2D poses to 3D, from 2D poses alone (Kudo et al. 2018).\n\n'
         "The defaults are the paper's setting, as its authors' code runs it; README.md lists\n"
         'the differences, and measures the methods beyond the paper. Sections and equations are\n'
@@ -183,3 +183,8 @@ def _resume(parser, typed):
                 f'--resume may change only {RESUMABLE}'
             )
     return dataclasses.replace(options, **{**typed, 'out': str(run), 'resume': str(path)})
+
+
+def run() -> NoReturn:
+    """Run the command and end the process."""
+    cli.run(main)

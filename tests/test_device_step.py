@@ -4,29 +4,22 @@ That nothing is read on the host, that kernels do what NumPy does, and that a re
 step, replayed, does what the step does.
 """
 
-import dataclasses
-from pathlib import Path
-
+import before
 import chainer
 import device_arrays
 import numpy as np
 import pytest
+from before import CPU, RECORDED
 
 from chainer_pose import functions
-from chainer_pose.datasets import pose_file
 from chainer_pose.skeletons import H36M17
 from chainer_pose.training import regularizers
-from chainer_pose.training.options import load_options
-from chainer_pose.training.trainer import make_trainer
 from chainer_pose.utils import cublas
 
 if device_arrays.UNAVAILABLE:
     pytest.skip(device_arrays.UNAVAILABLE, allow_module_level=True)
 
-BEFORE = Path(__file__).parent / 'data' / 'before'
-MODES = ('paper', 'pitch', 'plus', 'rescaled', 'semi_supervised', 'supervised')
 FAULTS = device_arrays.HostRead, device_arrays.Mixed, device_arrays.Forbidden
-NUMPY = chainer.get_device('@numpy')
 
 
 class StrictDevice(chainer.backends._cpu.CpuDevice):
@@ -52,9 +45,7 @@ def install(monkeypatch):
 
 
 def make_updater(mode, device=None, comm=None):
-    data = pose_file.read(BEFORE / 'poses.h5', 'train')
-    options = dataclasses.replace(load_options(BEFORE / mode), record=False)  # it is done here
-    return make_trainer(options, data, None, device or StrictDevice(), comm).updater
+    return before.make_updater(mode, device or StrictDevice(), comm, record=False)  # done here
 
 
 def draw(updater):
@@ -82,10 +73,10 @@ def state(updater):
     }
 
 
-@pytest.mark.parametrize('mode', MODES)
+@pytest.mark.parametrize('mode', RECORDED)
 def test_steps_are_the_cpus(mode):
     """Ten steps in a row, whose gate opens and closes."""
-    host, updater = make_updater(mode, NUMPY), make_updater(mode)
+    host, updater = make_updater(mode, CPU), make_updater(mode)
     for _ in range(10):
         host.recorded(*draw(host))
         updater.recorded(*draw(updater))
@@ -126,7 +117,7 @@ def check_replay(mode):
         np.testing.assert_array_equal(found[key], expected[key], err_msg=key)
 
 
-@pytest.mark.parametrize('mode', MODES)
+@pytest.mark.parametrize('mode', RECORDED)
 def test_a_recorded_step_replayed_is_the_step(mode):
     check_replay(mode)
 
@@ -159,11 +150,11 @@ def test_a_loss_that_is_not_finite_closes_both_gates():
     updater = make_updater('paper')
     batch = draw(updater)
     updater.recorded(*batch)
-    before = state(updater)
+    expected = state(updater)
     updater.recorded(device_arrays.to_device(np.full((16, 17, 2), np.inf, 'f')), *batch[1:])
     after = state(updater)
-    for key in before.keys() - {'reports'}:
-        np.testing.assert_array_equal(after[key], before[key], err_msg=key)
+    for key in expected.keys() - {'reports'}:
+        np.testing.assert_array_equal(after[key], expected[key], err_msg=key)
     assert np.isnan(after['reports']).any()
 
 

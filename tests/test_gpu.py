@@ -1,6 +1,5 @@
 """On a CUDA GPU: pytest -m gpu. Without one, test_device_step.py stands for the step's part."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -9,17 +8,15 @@ from pathlib import Path
 import chainer
 import numpy as np
 import pytest
+from before import BEFORE, MODES, NOTHING_BUT_ROUNDING, RECORDED, arrays_of, make_updater
 from chainer.backends import cuda
 from chainer.serializers import DictionarySerializer, NpzDeserializer
-from test_before import BEFORE, MODES, NOTHING_BUT_ROUNDING, arrays_of
 
 from chainer_pose import datasets, geometry, links
 from chainer_pose.datasets import pose_file
 from chainer_pose.errors import NonFiniteError
 from chainer_pose.evaluations import protocols
 from chainer_pose.training.extensions import PoseEvaluator
-from chainer_pose.training.options import load_options
-from chainer_pose.training.trainer import make_trainer
 from chainer_pose.utils import devices
 from chainer_pose.utils.recorded import Recorded
 
@@ -30,7 +27,6 @@ pytestmark = [
     ),
 ]
 ROOT = Path(__file__).resolve().parent.parent
-RECORDED = [mode for mode in MODES if mode != 'martinez']
 
 
 @pytest.fixture
@@ -38,12 +34,6 @@ def gpu():
     device = chainer.get_device('@cupy:0')
     with devices.using(device):
         yield device
-
-
-def make_updater(mode, device, **changes):
-    options = dataclasses.replace(load_options(BEFORE / mode), **changes)
-    data = pose_file.read(BEFORE / 'poses.h5', 'train')
-    return make_trainer(options, data, None, device).updater
 
 
 def run(updater, n):

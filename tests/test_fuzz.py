@@ -1,10 +1,7 @@
 """Files from strangers: damaged at random (fuzz.py), and made to do harm."""
 
-import itertools
 import json
 import resource
-import signal
-import time
 import zipfile
 
 import fuzz
@@ -65,7 +62,7 @@ def test_external_storage(poses, tmp_path):
         file['train'].create_dataset(
             'pose2d', (9, 17, 2), 'f4', external=[(str(tmp_path / 'secret'), 0, h5py.h5f.UNLIMITED)]
         )
-    refused(poses, 'train/pose2d: expected data in this file, found it in .*secret')
+    refused(poses, 'train/pose2d: expected data in this file, found it in another')
 
 
 def test_a_virtual_data_set(poses, tmp_path):
@@ -74,7 +71,7 @@ def test_a_virtual_data_set(poses, tmp_path):
     with h5py.File(poses, 'a') as file:
         del file['train/pose2d']
         file['train'].create_virtual_dataset('pose2d', layout)
-    refused(poses, 'found a virtual data set')
+    refused(poses, 'found it in another file')
 
 
 def test_more_declared_than_there_is(poses):
@@ -82,20 +79,6 @@ def test_more_declared_than_there_is(poses):
         del file['train/pose2d']
         file['train'].create_dataset('pose2d', (10**9, 17, 2), 'f4', chunks=(100, 17, 2))
     refused(poses, 'bytes declared in a smaller file')
-
-
-def test_texts_over_which_hdf5_walks_in_circles(poses):
-    content = bytearray(poses.read_bytes())
-    heap = content.index(b'GCOL')
-    content[heap + 64 : heap + 80] = bytes(16)  # free space that takes none
-    poses.write_bytes(content)
-    assert fuzz.outcome(fuzz._read_pose_file, poses) == 'refusal'
-
-
-def test_what_an_edited_file_left_behind_is_no_damage(poses):
-    with open(poses, 'ab') as file:
-        file.write(b'GCOL\x01\0\0\0' + (4096).to_bytes(8, 'little') + bytes(5000))
-    assert len(pose_file.read(poses, 'train')) == 9
 
 
 def test_links_in_circles(poses):
@@ -136,7 +119,7 @@ def header(shape, dtype='<f4'):
 def test_a_zip_bomb(tmp_path):
     path = npz(tmp_path / 'x.npz', a=header((2**25,)) + bytes(2**27))
     assert path.stat().st_size < 2**21
-    with pytest.raises(InputError, match='bytes packed into few'):
+    with pytest.raises(InputError, match='bytes when unpacked'):
         files.read_npz(path)
 
 
@@ -216,21 +199,8 @@ def test_a_refusal_is_one_short_line(tmp_path):
     assert len(str(caught.value)) < 1000
 
 
-def test_a_reader_that_goes_round_in_circles_is_stopped():
-    before = signal.getsignal(signal.SIGPROF)
-    with pytest.raises(TimeoutError, match='more than'), files.computing_at_most(0.2):
-        any(False for _ in itertools.repeat(0))
-    assert signal.getsignal(signal.SIGPROF) == before
-    assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
-
-
-def test_waiting_is_not_computing():
-    with files.computing_at_most(0.1):
-        time.sleep(0.3)
-
-
 def test_a_pickle_that_would_fill_the_memory_is_not_unpacked(tmp_path):
     with zipfile.ZipFile(tmp_path / 'x.npz', 'w', zipfile.ZIP_DEFLATED) as archive:
         archive.writestr('positions_3d.npy', bytes(2**28))
-    with pytest.raises(InputError, match='bytes packed into few'):
+    with pytest.raises(InputError, match='bytes when unpacked'):
         unpickle.read(tmp_path / 'x.npz', 'positions_3d')

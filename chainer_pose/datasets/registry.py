@@ -4,50 +4,46 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from chainer_pose.datasets import pose_file
 from chainer_pose.errors import InputError
-from chainer_pose.utils import files
-
-if TYPE_CHECKING:
-    pass
+from chainer_pose.utils.files import writing
 
 
-DATA_DIRECTORY = Path(__file__).resolve().parents[2] / 'data'
+def data_directory() -> Path:
+    """Return the folder of the named data sets.
+
+    It is $CHAINER_POSE_DATA, else data/ of the working directory.
+    """
+    return Path(os.environ.get('CHAINER_POSE_DATA') or 'data')
 
 
 def find(dataset: str) -> Path:
-    """The pose file that a name or a path means.
+    """Return the pose file of a data set.
 
-    A path ends in .h5. A name is looked up as NAME.h5 in the project's data
-    folder, then in $CHAINER_POSE_DATA. 'synthetic' is made where it is absent.
-
+    Args:
+        dataset: a path that ends in .h5, or a name: NAME.h5 is looked for in
+            `data_directory()`, then in data/ of the working directory. 'synthetic'
+            is made in `data_directory()` if absent.
     Raises:
-        InputError: if there is no such file, saying where it was looked for.
+        InputError: if there is no such file.
     """
     if str(dataset).endswith('.h5'):
         return Path(dataset)
-    extra = os.environ.get('CHAINER_POSE_DATA')
-    folders = [DATA_DIRECTORY] + ([Path(extra)] if extra else [])
-    for folder in folders:
-        if (folder / f'{dataset}.h5').is_file():
-            return folder / f'{dataset}.h5'
-    if dataset == 'synthetic':
-        return _make_synthetic(Path(extra) if extra else DATA_DIRECTORY)
-    tried = ', '.join(str(folder / f'{dataset}.h5') for folder in folders)
-    raise InputError(
-        f'expected a name or a path that ends in .h5, found none of: {tried} '
-        f'(data/README.md tells how to make one)',
-        dataset=dataset,
-    )
+    tried = [folder / f'{dataset}.h5' for folder in (data_directory(), Path('data'))]
+    for path in tried:
+        if path.is_file():
+            return path
+    if dataset != 'synthetic':
+        found_none = ' or '.join(dict.fromkeys(map(str, tried)))
+        raise InputError(
+            f'expected a path that ends in .h5 or a name, found no {found_none} '
+            f'(see data/README.md)',
+            dataset=dataset,
+        )
+    from chainer_pose.datasets.readers import synthetic  # which imports this package
 
-
-def _make_synthetic(folder):
-    from chainer_pose.datasets.readers import synthetic
-
-    path = folder / 'synthetic.h5'
-    with files.writing(path):
-        folder.mkdir(parents=True, exist_ok=True)
-        pose_file.write(path, synthetic.make())
-    return path
+    with writing(tried[0]):
+        tried[0].parent.mkdir(parents=True, exist_ok=True)
+        pose_file.write(tried[0], synthetic.make())
+    return tried[0]

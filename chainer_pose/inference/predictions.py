@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainer_pose import __version__
-from chainer_pose.utils import files
 
 if TYPE_CHECKING:
     from chainer_pose.inference.lifter import Lifted
@@ -330,18 +329,16 @@ def write_npz(
     joint_parents and, where a length is known, pose3d_mm; NaN where not
     known. metadata is the header as JSON.
     """
-    files.write_npz(
+    np.savez(
         path,
-        {
-            **_arrays(store),
-            'imputed': store.imputed,
-            'sin_beta': store.sin_beta,
-            'frame': _ids(store.frame),
-            'person': _ids(store.person),
-            'joint_names': np.array(store.skeleton.names),
-            'joint_parents': np.array(store.skeleton.parents),
-            'metadata': np.array(json.dumps(header(store, origin))),
-        },
+        **_arrays(store),
+        imputed=store.imputed,
+        sin_beta=store.sin_beta,
+        frame=_ids(store.frame),
+        person=_ids(store.person),
+        joint_names=np.array(store.skeleton.names),
+        joint_parents=np.array(store.skeleton.parents),
+        metadata=np.array(json.dumps(header(store, origin))),
     )
 
 

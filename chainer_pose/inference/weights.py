@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from chainer.serializers import NpzDeserializer
@@ -15,7 +15,7 @@ from chainer_pose.datasets.imputation import Prior
 from chainer_pose.errors import InputError, NonFiniteError
 from chainer_pose.links import Generator, Martinez
 from chainer_pose.skeletons import Skeleton
-from chainer_pose.utils.files import atomic_path, read_npz, write_npz
+from chainer_pose.utils.files import atomic_path, read_npz
 
 if TYPE_CHECKING:
     from chainer_pose.datasets import PoseData
@@ -40,9 +40,10 @@ def write_arrays(path: StrPath, arrays: Mapping[str, np.ndarray]) -> None:
         if _WEIGHTS.search(key) and not np.isfinite(array).all():
             raise NonFiniteError(f'{key} is not finite: training has diverged')
     missing = [key for key, array in arrays.items() if array[()] is None]
-    stored = {key: array for key, array in arrays.items() if key not in missing}
+    stored: dict[str, Any] = {k: array for k, array in arrays.items() if k not in missing}
+    stored[_NONE] = np.array(missing, np.str_)
     with atomic_path(path) as temporary:
-        write_npz(temporary, {**stored, _NONE: np.array(missing, np.str_)})
+        np.savez(temporary, **stored)
 
 
 def read_arrays(path: StrPath) -> dict[str, np.ndarray]:

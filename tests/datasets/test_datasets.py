@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import chainer
 import numpy as np
 import pytest
@@ -113,23 +115,19 @@ def test_hold_out_needs_clips(flat_data, rng):
         datasets.hold_out(flat_data, 0.1, rng)
 
 
-def test_find_a_path_and_a_name(tmp_path, monkeypatch):
-    assert datasets.find('some/where.h5').name == 'where.h5'
-    monkeypatch.setenv('CHAINER_POSE_DATA', str(tmp_path))
-    (tmp_path / 'mine.h5').touch()
-    assert datasets.find('mine') == tmp_path / 'mine.h5'
-    with pytest.raises(InputError, match=r'dataset yours: .*yours\.h5') as caught:
+def test_find_looks_in_the_given_folder_then_in_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data' / 'mine.h5').touch()
+    assert datasets.find('some/where.h5') == Path('some/where.h5')
+    assert datasets.find('mine') == Path('data/mine.h5')
+    monkeypatch.setenv('CHAINER_POSE_DATA', 'other')
+    assert datasets.find('mine') == Path('data/mine.h5')
+    with pytest.raises(InputError, match=r'dataset yours: .* no other/yours\.h5 or data/yours\.h5'):
         datasets.find('yours')
-    assert str(tmp_path) in str(caught.value)
-
-
-def test_synthetic_is_made_when_needed(tmp_path, monkeypatch):
-    monkeypatch.setenv('CHAINER_POSE_DATA', str(tmp_path / 'new'))
-    monkeypatch.setattr('chainer_pose.datasets.registry.DATA_DIRECTORY', tmp_path / 'other')
-    path = datasets.find('synthetic')
-    assert path == tmp_path / 'new' / 'synthetic.h5'
-    made = path.stat().st_mtime_ns
-    assert datasets.find('synthetic').stat().st_mtime_ns == made
+    made = datasets.find('synthetic')
+    assert made == Path('other/synthetic.h5')
+    assert datasets.find('synthetic').stat().st_mtime_ns == made.stat().st_mtime_ns
 
 
 def test_labelled_poses_give_back_the_truth_under_the_papers_protocol(small_splits):

@@ -19,7 +19,6 @@ from chainer_pose.datasets.readers import h36m, resection, shared
 from chainer_pose.errors import InputError
 from chainer_pose.geometry import Camera
 from chainer_pose.utils import hdf5, unpickle
-from chainer_pose.utils.files import computing_at_most
 
 if TYPE_CHECKING:
     from chainer_pose.datasets.readers.h36m import Take
@@ -567,8 +566,7 @@ def _read_cdf(path):
     """Rows of a CDF file's variable Pose: (F, 96) or (F, 64)."""
     try:
         cdflib = _cdflib()
-        with computing_at_most(4):  # a recording takes a hundredth of a second
-            pose = np.asarray(cdflib.CDF(str(path)).varget('Pose'))
+        pose = np.asarray(cdflib.CDF(str(path)).varget('Pose'))
     except InputError:
         raise
     except Exception as error:  # cdflib raises whatever a damaged file leads it to

@@ -67,7 +67,7 @@ def measure(folder):
     for name, arrangement in DATA.values():
         data = pose_file.read(folder / f'{name}.h5', 'test')
         source = skeletons.named(arrangement)
-        flat = protocols.lift_normalized(links.ZeroDepth(), data.pose2d, source.root)[0]
+        flat = links.ZeroDepth().lift(data.pose2d, source.root)
         print(row('z = 0', name, data, flat, source, None))
         for weights in PRETRAINED:
             known = lifter.load_lifter(weights)

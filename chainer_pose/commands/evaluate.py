@@ -194,7 +194,7 @@ def main(argv=None):
     from chainer_pose.datasets import pose_file
     from chainer_pose.evaluations import pck, protocols, reports
     from chainer_pose.inference import weights as weights_file
-    from chainer_pose.links import Martinez, ZeroDepth
+    from chainer_pose.links import ZeroDepth
     from chainer_pose.training import methods, run_directory
     from chainer_pose.utils import devices
 
@@ -203,8 +203,7 @@ def main(argv=None):
     weights = weights_file.find_generator(options.snapshot, last=options.generator == 'last')
     generator, skeleton, _ = weights_file.load_generator(weights)
     # The network alone tells that much of a run that is not known.
-    martinez = isinstance(generator, Martinez)
-    trained = {'mode': 'supervised', 'model': 'martinez'} if martinez else {}
+    trained = {'mode': 'supervised', 'model': 'martinez'} if generator.in_mm else {}
     if (weights.parent / 'options.json').is_file():
         trained = run_directory.read_options(weights.parent)
     dataset = options.dataset or trained.get('dataset')

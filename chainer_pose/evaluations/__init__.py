@@ -9,7 +9,7 @@ from chainer_pose.evaluations.protocols import (
     by_action,
     evaluate,
     lift,
-    lift_normalized,
+    rescale,
 )
 
 __all__ = [
@@ -24,5 +24,5 @@ __all__ = [
     'evaluate',
     'evaluate_pck',
     'lift',
-    'lift_normalized',
+    'rescale',
 ]

@@ -11,13 +11,10 @@ from chainer_pose import geometry
 from chainer_pose.errors import InputError
 from chainer_pose.evaluations import metrics
 from chainer_pose.evaluations.protocols import lift, measurable
-from chainer_pose.links import Martinez
 
 if TYPE_CHECKING:
     from chainer_pose.datasets import PoseData
-    from chainer_pose.links import Generator, ZeroDepth
-
-    Lifting = Generator | Martinez | ZeroDepth
+    from chainer_pose.links import LiftingLink
 
 
 # Left out of the usual 14 joints of MPI-INF-3DHP: pelvis, spine and head.
@@ -54,11 +51,11 @@ class PCKResult:
     scores: list
 
 
-def evaluate_pck(generator: Lifting, data: PoseData, batchsize: int = 4096) -> PCKResult:
+def evaluate_pck(generator: LiftingLink, data: PoseData, batchsize: int = 4096) -> PCKResult:
     """PCK at 150 mm and AUC (Mehta et al. 2017), relative to the root.
 
     Args:
-        generator: `links.Generator`, `links.Martinez` or `links.ZeroDepth`.
+        generator: `links.LiftingLink`.
         data: `datasets.PoseData` of the 17 joints of Human3.6M.
         batchsize: poses lifted at a time.
     Returns:

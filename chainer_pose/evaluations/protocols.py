@@ -6,91 +6,53 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import chainer
 import numpy as np
 
 from chainer_pose import datasets, geometry
 from chainer_pose.errors import InputError
 from chainer_pose.evaluations import metrics
-from chainer_pose.links import Martinez
 
 if TYPE_CHECKING:
     from chainer_pose.datasets import PoseData
-    from chainer_pose.links import Generator, ZeroDepth
-
-    Lifting = Generator | Martinez | ZeroDepth
+    from chainer_pose.links import LiftingLink
 
 
-def predict_depth(generator: Generator, pose: np.ndarray, batchsize: int = 4096) -> np.ndarray:
-    """Depths that a generator gives to normalised poses.
+def rescale(pose: np.ndarray, root: int, size: np.ndarray | float = 1) -> np.ndarray:
+    """Give poses a size on the camera's xy-plane (section 4.1).
 
     Args:
-        generator: `links.Generator`, on any device.
-        pose: (N, J, 2) float32, NumPy.
-        batchsize: poses lifted at a time.
-    Returns:
-        float32 array of shape (N, J), NumPy.
-    """
-    device = generator.device
-    depth = np.empty(pose.shape[:2], np.float32)
-    with chainer.using_config('train', False), chainer.no_backprop_mode(), device.create_context():
-        for i in range(0, len(pose), batchsize):
-            batch = generator(device.send(pose[i : i + batchsize]))
-            depth[i : i + batchsize] = chainer.get_device('@numpy').send(batch.array)
-    return depth
-
-
-def lift_normalized(
-    generator: Lifting, pose2d: np.ndarray, root: int, batchsize: int = 4096
-) -> tuple[np.ndarray, np.ndarray]:
-    """Lift 2D poses as the generator sees them (section 3.3).
-
-    Args:
-        generator: `links.Generator`, `links.Martinez` or `links.ZeroDepth`.
-        pose2d: (N, J, 2) float32, px.
+        pose: (N, J, 3).
         root: index of the root joint.
-        batchsize: poses lifted at a time.
+        size: mean distance of the other joints from the root in x and y; a number or (N, 1, 1).
     Returns:
-        (pose, size): (N, J, 3) float32, x and y with the root at the origin and
-        a mean distance of 1 from it, z as predicted; and (N, 1, 1), px, by
-        which to multiply for the image's scale.
+        (N, J, 3).
     """
-    xy, _, size = geometry.normalize(pose2d, root)
-    if isinstance(generator, Martinez):
-        pose = generator.lift(pose2d, batchsize)
-        own = geometry.scale(pose[:, :, :2], root)[:, None]
-        depth = pose[:, :, 2] / np.where(own > 0, own, 1)
-    else:
-        depth = predict_depth(generator, xy, batchsize)
-    return np.concatenate([xy, depth[:, :, None]], axis=2), size
+    own = geometry.scale(pose[:, :, :2], root)[:, None, None]
+    return pose * (size / np.where(own > 0, own, 1))
 
 
 def lift(
-    generator: Lifting, data: PoseData, batchsize: int = 4096
+    generator: LiftingLink, data: PoseData, batchsize: int = 4096
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lift the poses of a data set and give them the truth's scale (section 4.1).
+    """Lift the poses of a data set and give them the target's scale (section 4.1).
 
-    x and y are the normalised input's, z is the generator's, and all are
-    multiplied by the true pose's own size: the mean distance of the other
-    joints from the root on the camera's xy-plane, as the authors' code does.
-    A scale-free method has no millimetres of its own. A `links.Martinez` has:
-    its poses are taken as they are.
+    A scale-free method has no millimetres of its own: its poses get the target's size on the
+    camera's xy-plane, as the authors' code does. Poses in mm are taken as they are.
 
     Args:
-        generator: `links.Generator`, `links.Martinez` or `links.ZeroDepth`.
+        generator: `links.LiftingLink`.
         data: `datasets.PoseData` with pose3d.
+        batchsize: poses lifted at a time.
     Returns:
         (predicted, target): float32 arrays of shape (N, J, 3), mm. The target
         is root-relative; the prediction's root has the depth it was given.
     Raises:
         InputError: if there is no 3D.
     """
-    if isinstance(generator, Martinez):
-        target = geometry.center(_pose3d(data), data.skeleton.root)
-        return generator.lift(data.pose2d, batchsize), target
+    root = data.skeleton.root
     _, size, target = normalized(data)
-    pose, _ = lift_normalized(generator, data.pose2d, data.skeleton.root, batchsize)
-    return pose * size, target
+    pose = generator.lift(data.pose2d, root, batchsize)
+    return pose if generator.in_mm else rescale(pose, root, size), target
 
 
 def normalized(data: PoseData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -186,7 +148,7 @@ class Result:
 
 
 def evaluate(
-    generator: Lifting,
+    generator: LiftingLink,
     data: PoseData,
     protocols: Sequence[str] = ('kudo',),
     batchsize: int = 4096,
@@ -194,7 +156,7 @@ def evaluate(
     """Errors of a generator on data with truth.
 
     Args:
-        generator: `links.Generator`, `links.Martinez` or `links.ZeroDepth`.
+        generator: `links.LiftingLink`.
         data: `datasets.PoseData`.
         protocols: names from `PROTOCOLS`.
         batchsize: poses lifted at a time.

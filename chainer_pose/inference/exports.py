@@ -10,7 +10,6 @@ import numpy as np
 
 from chainer_pose import datasets
 from chainer_pose.datasets import pose_file
-from chainer_pose.evaluations import protocols
 from chainer_pose.utils import files
 
 if TYPE_CHECKING:
@@ -67,9 +66,7 @@ def export(
             counts[split] = len(complete), len(data) - len(complete)
             for start in range(0, max(len(complete), 1), _PART):
                 part = data.select(complete[start : start + _PART])
-                pose, size = protocols.lift_normalized(
-                    generator, part.pose2d, part.skeleton.root, batchsize
-                )
-                arrays = {'pose2d': part.pose2d, 'pose3d': pose * size, **part.columns}
+                pose3d = generator.lift(part.pose2d, part.skeleton.root, batchsize)
+                arrays = {'pose2d': part.pose2d, 'pose3d': pose3d, **part.columns}
                 writer.append(split, part.valid, part.imputed, **arrays)
     return counts

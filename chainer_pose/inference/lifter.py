@@ -17,10 +17,8 @@ import numpy as np
 from chainer_pose import functions, geometry, skeletons
 from chainer_pose.datasets import imputation
 from chainer_pose.errors import InputError
-from chainer_pose.evaluations import protocols
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.inference.pretrained import DEFAULT, PRETRAINED, pretrained_path
-from chainer_pose.links import Martinez
 from chainer_pose.skeletons import conversions
 from chainer_pose.utils import devices
 
@@ -157,8 +155,8 @@ class Lifter:
         pose3d = np.full((*pose2d.shape[:2], 3), np.nan, np.float32)
         sin_beta = np.full(len(pose2d), np.nan, np.float32)
         if visible.any():
-            pose, size = protocols.lift_normalized(self.generator, pose2d[visible], root, batchsize)
-            pose3d[visible] = geometry.center(pose, root) * size
+            pose = self.generator.lift(pose2d[visible], root, batchsize)
+            pose3d[visible] = geometry.center(pose, root)
             if joints is not None:
                 sin_beta[visible] = functions.sin_beta(pose[:, :, :2], pose[:, :, 2], joints)
         return Lifted(pose2d, pose3d, imputed, sin_beta)
@@ -202,7 +200,7 @@ def load_lifter(
             f'{path}: expected weights for the {len(known)} joints of {known.name}, found '
             f'{generator.n_joints}'
         )
-    if isinstance(generator, Martinez):
+    if generator.in_mm:
         raise InputError(
             f'{path}: expected a generator, which lifts the poses of any camera, found a network '
             f'of Martinez et al., which lifts those of the cameras it has seen'

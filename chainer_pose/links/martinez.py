@@ -15,6 +15,7 @@ import chainer.links as L
 import numpy as np
 
 from chainer_pose.functions import mean_squared_error
+from chainer_pose.links.lifting import LiftingLink
 from chainer_pose.links.linear import Linear
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Layer(chainer.Chain):
         return F.dropout(h, mask=self.device.send(kept / np.float32(1 - DROPOUT)))
 
 
-class Martinez(chainer.Chain):
+class Martinez(LiftingLink, chainer.Chain):
     """2D pose in pixels to 3D pose in millimetres, root at the origin.
 
     Args:
@@ -75,6 +76,8 @@ class Martinez(chainer.Chain):
         rng: numpy.random.Generator that draws the weights; None for NumPy's
             global one.
     """
+
+    in_mm = True
 
     def __init__(
         self, n_joints: int, n_unit: int = 1024, rng: np.random.Generator | None = None
@@ -106,20 +109,13 @@ class Martinez(chainer.Chain):
         h = self.b2(self.b1(h, rng), rng) + h
         return self.leave(h)
 
-    def lift(self, pose2d: np.ndarray, batchsize: int = 4096) -> np.ndarray:
-        """(N, J, 2) px to (N, J, 3) mm, root at the origin; NumPy to NumPy."""
-        pose = np.empty((*pose2d.shape[:2], 3), np.float32)
-        with (
-            chainer.using_config('train', False),
-            chainer.no_backprop_mode(),
-            self.device.create_context(),
-        ):
-            for i in range(0, len(pose2d), batchsize):
-                batch = self.device.send(pose2d[i : i + batchsize].astype(np.float32))
-                out = self(batch).array * self.out_std + self.out_mean
-                out = chainer.get_device('@numpy').send(out)
-                pose[i : i + batchsize] = out.reshape(len(batch), -1, 3)
-        return pose
+    def lift(self, pose2d: np.ndarray, root: int, batchsize: int = 4096) -> np.ndarray:
+        """(N, J, 2) px to (N, J, 3) mm, root at the origin; it knows its root from training."""
+        pose2d = np.asarray(pose2d, np.float32)
+        pose = self._in_batches(
+            lambda batch: self(batch) * self.out_std + self.out_mean, pose2d, batchsize
+        )
+        return pose.reshape(*pose2d.shape[:2], 3)
 
     @staticmethod
     def shapes(n_joints: int, n_unit: int) -> dict[str, tuple[int, ...]]:

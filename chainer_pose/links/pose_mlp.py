@@ -10,6 +10,7 @@ import chainer.functions as F
 import numpy as np
 
 from chainer_pose.functions.leaky_relu import SLOPE
+from chainer_pose.links.lifting import LiftingLink
 from chainer_pose.links.linear import Linear
 from chainer_pose.links.per_pose import PerPose
 from chainer_pose.utils.devices import is_on_device
@@ -53,7 +54,7 @@ class PoseMLP(chainer.Chain):
         return self.l4(h3)
 
 
-class Generator(PoseMLP):
+class Generator(LiftingLink, PoseMLP):
     """2D pose to depths: (B, J, 2) normalised poses to (B, J), in the same unit."""
 
     def __init__(

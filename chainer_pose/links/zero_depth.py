@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import chainer
 
+from chainer_pose.links.lifting import LiftingLink
+
 if TYPE_CHECKING:
     from chainer.types import NdArray
 
 
-class ZeroDepth(chainer.Link):
+class ZeroDepth(LiftingLink):
     """(B, J, 2) poses to depths of zero, (B, J): what an error is without any learning."""
 
     def forward(self, pose: NdArray) -> chainer.Variable:

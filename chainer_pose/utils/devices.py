@@ -21,6 +21,11 @@ def is_on_device(array: NdArray) -> bool:
     return not isinstance(array, (np.ndarray, np.generic))
 
 
+def to_host(array: NdArray) -> np.ndarray:
+    """An array of any device as NumPy's; a GPU's is waited for."""
+    return chainer.get_device('@numpy').send(array)
+
+
 def get_device(gpu: int) -> chainer.backend.Device:
     """The Chainer device of a GPU number.
 

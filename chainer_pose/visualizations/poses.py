@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mpl_toolkits.mplot3d import Axes3D
 
     from chainer_pose.datasets import PoseData
-    from chainer_pose.links import Generator, Martinez
+    from chainer_pose.links import LiftingLink
     from chainer_pose.skeletons import Skeleton
 COLORS = {'left': '#1f77b4', 'right': '#d62728', 'centre': '#555555'}
 
@@ -147,14 +147,13 @@ def _truth_and_predictions(generators, data):
     if not isinstance(generators, dict):
         generators = {'prediction': generators}
     predicted = {
-        name: protocols.lift_normalized(generator, data.pose2d, skeleton.root)[0]
+        name: protocols.rescale(generator.lift(data.pose2d, skeleton.root), skeleton.root)
         for name, generator in generators.items()
     }
     if data.pose3d is None:
         return predicted
     centered = geometry.center(data.pose3d, skeleton.root)
-    size = geometry.scale(data.pose3d[:, :, :2], skeleton.root)[:, None, None]
-    return {'truth': centered / np.where(size > 0, size, 1), **predicted}
+    return {'truth': protocols.rescale(centered, skeleton.root), **predicted}
 
 
 def _row_label(data, row):
@@ -164,7 +163,7 @@ def _row_label(data, row):
 
 
 def pose_sheet(
-    generator: Generator | Martinez | Mapping[str, Generator | Martinez],
+    generator: LiftingLink | Mapping[str, LiftingLink],
     data: PoseData,
     title: str = '',
     turned: bool = True,
@@ -175,7 +174,7 @@ def pose_sheet(
     paper and, for data without truth, those of Fig. 6.
 
     Args:
-        generator: `links.Generator` or `martinez.Martinez`, or a dict of several
+        generator: `links.LiftingLink`, or a dict of several
             from the name that stands over each one's column.
         data: `datasets.PoseData`, from `choose`; without pose3d the columns of
             truth are left out.
@@ -214,7 +213,7 @@ def pose_sheet(
 
 
 def turned_sheet(
-    generator: Generator | Martinez | Mapping[str, Generator | Martinez],
+    generator: LiftingLink | Mapping[str, LiftingLink],
     data: PoseData,
     title: str = '',
 ) -> Figure:

@@ -13,7 +13,7 @@ TRIO = Skeleton('trio', ('Hip', 'Head', 'Hand'), (-1, 0, 1))
 TRUTH = np.array([[[100, 50, 4000], [400, 450, 4120], [100, -450, 3940]]], 'f')
 
 
-class Depths(chainer.Link):
+class Depths(links.LiftingLink):
     """A generator that says what it is told."""
 
     def __init__(self, depth):

@@ -13,7 +13,7 @@ from chainer_pose.training.triggers import EveryAndLast
 @pytest.fixture(params=[links.Generator, links.Martinez])
 def generator(request, rng, small_splits):
     generator = request.param(17, 16, rng=rng)
-    if isinstance(generator, links.Martinez):
+    if generator.in_mm:
         generator.standardize(*arrays.pixel_poses(small_splits['train']))
     return generator
 

@@ -8,21 +8,21 @@ import chainer
 import numpy as np
 
 from chainer_pose.evaluations import protocols
-from chainer_pose.links import Martinez
 from chainer_pose.utils import comm as comm_module
+from chainer_pose.utils import devices
 
 if TYPE_CHECKING:
     import chainermn
 
     from chainer_pose.datasets import PoseData
-    from chainer_pose.links import Generator
+    from chainer_pose.links import LiftingLink
 
 
 class PoseEvaluator(chainer.training.Extension):
     """Measure the generator on data with ground truth, on its device, in large batches.
 
     Args:
-        generator: `links.Generator` or `links.Martinez`.
+        generator: `links.LiftingLink`.
         data: `datasets.PoseData` with pose3d.
         batchsize: poses lifted at a time.
         comm: ChainerMN communicator, each of whose processes measures a part.
@@ -38,7 +38,7 @@ class PoseEvaluator(chainer.training.Extension):
 
     def __init__(
         self,
-        generator: Generator | Martinez,
+        generator: LiftingLink,
         data: PoseData,
         batchsize: int = 4096,
         comm: chainermn.CommunicatorBase | None = None,
@@ -52,7 +52,7 @@ class PoseEvaluator(chainer.training.Extension):
             self._data.select(slice(at, min(at + batchsize, end)))
             for at in range(first, end, batchsize)
         ]
-        if not isinstance(generator, Martinez):  # sent once, to be measured where it lifts
+        if not generator.in_mm:  # sent once, to be measured where it lifts
             self._batches = [
                 tuple(map(generator.device.send, protocols.normalized(batch)))
                 for batch in self._batches
@@ -69,7 +69,7 @@ class PoseEvaluator(chainer.training.Extension):
         )
 
     def _errors(self, batch):
-        if isinstance(self._generator, Martinez):
+        if self._generator.in_mm:
             return protocols.PROTOCOLS['kudo'](
                 *protocols.lift(self._generator, batch), batch.skeleton.root
             )
@@ -79,4 +79,4 @@ class PoseEvaluator(chainer.training.Extension):
         xp = chainer.backend.get_array_module(depth)
         predicted = xp.concatenate([xy, depth[:, :, None]], axis=2) * size
         error = protocols.PROTOCOLS['kudo'](predicted, target, 0)
-        return chainer.get_device('@numpy').send(error)
+        return devices.to_host(error)

@@ -11,7 +11,7 @@ from chainer_pose import visualizations
 
 if TYPE_CHECKING:
     from chainer_pose.datasets import PoseData
-    from chainer_pose.links import Generator, Martinez
+    from chainer_pose.links import LiftingLink
 
 
 class PosePlot(chainer.training.Extension):
@@ -25,7 +25,7 @@ class PosePlot(chainer.training.Extension):
     trigger = 1, 'epoch'
     priority = chainer.training.PRIORITY_READER
 
-    def __init__(self, generator: Generator | Martinez, data: PoseData) -> None:
+    def __init__(self, generator: LiftingLink, data: PoseData) -> None:
         self.generator = generator
         self.data = visualizations.choose(data, count=5)
 

@@ -1,0 +1,55 @@
+"""What every network that lifts poses offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+import chainer
+import numpy as np
+
+from chainer_pose import geometry
+from chainer_pose.utils.devices import to_host
+
+if TYPE_CHECKING:
+    from chainer import Variable
+    from chainer.types import NdArray
+
+
+class LiftingLink(chainer.Link):
+    """A network whose `forward` gives normalized poses, (B, J, 2), their depths, (B, J).
+
+    Attributes:
+        in_mm: whether `lift` gives mm. If not, it has no scale of its own and gives pixels.
+    """
+
+    in_mm: ClassVar[bool] = False
+
+    def lift(self, pose2d: np.ndarray, root: int, batchsize: int = 4096) -> np.ndarray:
+        """Lift poses in batches, on the network's device.
+
+        Args:
+            pose2d: (N, J, 2), px.
+            root: index of the root joint.
+            batchsize: poses lifted at a time.
+        Returns:
+            (N, J, 3) float32: x and y from the root, and the depth, which the root has, too; in
+            the pixels of the input, or in mm (`in_mm`).
+        """
+        xy, _, size = geometry.normalize(np.asarray(pose2d, np.float32), root)
+        depth = self._in_batches(self.forward, xy, batchsize)
+        return np.concatenate([xy, depth.reshape(*xy.shape[:2], 1)], axis=2) * size
+
+    def _in_batches(
+        self, forward: Callable[[NdArray], Variable], pose: np.ndarray, batchsize: int
+    ) -> np.ndarray:
+        with (
+            chainer.using_config('train', False),
+            chainer.no_backprop_mode(),
+            self.device.create_context(),
+        ):
+            found = [
+                to_host(forward(self.device.send(pose[i : i + batchsize])).array)
+                for i in range(0, len(pose), batchsize)
+            ]
+        return np.concatenate(found) if found else np.empty(0, np.float32)

@@ -1,4 +1,4 @@
-"""The ways in which a run ends early, each told to the user in one line."""
+"""Exceptions for which the scripts print one line instead of a traceback."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import signal
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used: a file, an option, a device.
-
-    The scripts print the message on one line and exit with status 2.
+    """A file, an option or a device cannot be used; the scripts exit with status 2.
 
     Args:
         message: what was expected and what was found.
         argument: name and value of the argument at fault, if the message names no file:
             InputError('expected ..., found ...', gpu=3) reads "gpu 3: expected ..., found ...",
-            and the scripts write it as their option, --gpu 3. A value of None is left out.
+            and the scripts print it as "--gpu 3: ...". A value of None is left out.
     """
 
     def __init__(self, message: str, **argument: object) -> None:
@@ -27,18 +25,15 @@ class InputError(ValueError):
 
 
 class NonFiniteError(ArithmeticError):
-    """Training has diverged: a loss or a parameter is no longer finite.
-
-    The scripts print the message on one line and exit with status 1.
-    """
+    """Training has diverged: a loss or parameter is not finite; status 1."""
 
 
 class Stopped(Exception):
-    """Training was asked to end by a signal, and its snapshot is written.
+    """A signal has ended training, after its snapshot was written.
 
     Args:
-        number: of the signal; the scripts exit with status 128 + number.
-        iteration: after which it ended.
+        number: number of the signal; the scripts exit with status 128 + number.
+        iteration: the last iteration.
     """
 
     def __init__(self, number: int, iteration: int) -> None:

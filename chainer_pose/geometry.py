@@ -1,7 +1,7 @@
-"""Centring, scaling, turning and projecting poses: plain arrays, NumPy or CuPy.
+"""Center, scale, rotate and project poses: plain arrays, NumPy or CuPy.
 
-x points right, y down, z away from the camera; 2D in pixels, 3D in
-millimetres, angles in radians.
+x points right, y down, z away from the camera; 2D in pixels, 3D in mm,
+angles in radians.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ def center(pose: np.ndarray, root: int) -> np.ndarray:
 
 
 def scale(pose: np.ndarray, root: int) -> np.ndarray:
-    """Mean Euclidean distance of the J - 1 other joints from the root joint.
+    """Compute the mean distance of the other J - 1 joints from the root joint.
 
-    Section 3.3 says "of all joints"; the authors' code leaves the root, whose
-    distance is zero, out of the mean.
+    Section 3.3 says "of all joints"; the authors' code leaves out the root.
 
     Args:
         pose: float array of shape (N, J, D).
@@ -42,15 +41,15 @@ def scale(pose: np.ndarray, root: int) -> np.ndarray:
 
 
 def normalize(pose: np.ndarray, root: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Root joint at the origin, mean distance from it one (section 3.3).
+    """Move the root joint to the origin and scale the mean distance to 1 (section 3.3).
 
     Args:
         pose: float array of shape (N, J, D).
         root: index of the root joint.
     Returns:
         (normalized, origin, size) of shapes (N, J, D), (N, 1, D) and (N, 1, 1),
-        which `denormalize` turns back. A pose whose joints all coincide has
-        no size: it becomes all zeros, with size 0.
+        for `denormalize`. A degenerate pose, whose joints all coincide,
+        becomes zeros, with size 0.
     """
     xp = get_array_module(pose)
     origin = pose[:, root : root + 1]
@@ -59,12 +58,12 @@ def normalize(pose: np.ndarray, root: int) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def denormalize(normalized: np.ndarray, origin: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """The inverse of `normalize`: float array of shape (N, J, D)."""
+    """Invert `normalize`: float array of shape (N, J, D)."""
     return normalized * size + origin
 
 
 def rotate_about_vertical(pose: np.ndarray, angle: float | np.ndarray) -> np.ndarray:
-    """Turn about the vertical image axis, eq. (1): x' = x cos t + z sin t.
+    """Rotate about the vertical image axis, eq. (1): x' = x cos t + z sin t.
 
     Args:
         pose: float array of shape (N, J, 3).
@@ -87,10 +86,10 @@ class Camera:
     Args:
         R: (3, 3), rows are the camera's right, down and forward axes in the world.
         T: (3,), the camera's position in the world, mm.
-        f, c: (2,), focal lengths and image centre, px.
+        f, c: (2,), focal lengths and image center, px.
         k: (3,), radial distortion.
         p: (2,), tangential distortion.
-        name: what the camera is called.
+        name: its name.
     """
 
     R: np.ndarray
@@ -102,14 +101,14 @@ class Camera:
     name: str = ''
 
     def world_to_camera(self, points: np.ndarray) -> np.ndarray:
-        """X = R (P - T): (..., 3) world mm to (..., 3) camera-frame mm."""
+        """Compute X = R (P - T), from (..., 3) world mm to (..., 3) camera-frame mm."""
         return (points - np.asarray(self.T)) @ np.asarray(self.R).T
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Project camera-frame points onto the image, with distortion.
 
-        The model is that of the Human3.6M release: radial factors k1, k2, k3
-        and a tangential term without Brown's factor of two.
+        As the Human3.6M release: radial factors k1, k2, k3 and a tangential
+        term without Brown's factor of two.
 
         Args:
             points: float array of shape (..., 3), mm; z must be positive.
@@ -132,14 +131,14 @@ class Camera:
 
 
 def camera_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
-    """Rotation of a camera in a world whose z axis points up.
+    """Make the rotation of a camera in a world whose z axis points up.
 
     Args:
         yaw: direction in which the camera looks, from the world's x towards y, radians.
-        pitch: how far it looks down, radians.
-        roll: turn about the optical axis, image content turning clockwise, radians.
+        pitch: angle by which it looks down, radians.
+        roll: rotation of the image content, clockwise, radians.
     Returns:
-        float array of shape (3, 3), the R of `Camera`.
+        float array of shape (3, 3), as R of `Camera`.
     """
     right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
     forward = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), -np.sin(pitch)])
@@ -149,14 +148,12 @@ def camera_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
 
 
 def look_at(ray: np.ndarray) -> np.ndarray:
-    """The rotation of a camera, by yaw and then pitch, that puts a ray on its optical axis.
-
-    There is no roll: what is horizontal beside the axis stays so.
+    """Make the rotation, by yaw and then pitch, that puts a ray on the optical axis.
 
     Args:
         ray: float array of shape (N, 3) in the camera frame, z positive.
     Returns:
-        float array of shape (N, 3, 3), to be applied to columns x, y, z.
+        float array of shape (N, 3, 3), for column vectors.
     """
     yaw = np.arctan2(ray[:, 0], ray[:, 2])
     pitch = np.arctan2(ray[:, 1], np.hypot(ray[:, 0], ray[:, 2]))

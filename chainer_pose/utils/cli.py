@@ -1,4 +1,4 @@
-"""What the commands share: options declared as a dataclass, errors on one line, progress."""
+"""Command lines: options declared as a dataclass, errors on one line, progress."""
 
 from __future__ import annotations
 
@@ -25,17 +25,16 @@ def option(default: Any, help: str, **more: Any) -> Any:
     Args:
         default: its default value; None for none.
         help: text for --help, in which %(default)s stands for the default.
-        more: `group` of --help; `low`, `high` and `above`, see `number`; `typed`, whether the
-            command line has it (default: True); `choices`, `metavar`, `nargs`, `required` and
-            the like as for `add_argument`, `flags` for other names ('name' for a positional);
-            and what the command itself reads from the field's metadata.
+        more: `group` in --help; `low`, `high` and `above`, see `number`; `flags`, other names
+            than the field's ('name' for a positional); `typed=False` for a field that is no
+            option; `choices`, `nargs`, ... as for `add_argument`; anything else is metadata.
     """
     metadata = {'help': help, **more}
     return dataclasses.field(default_factory=lambda: copy.copy(default), metadata=metadata)
 
 
 def flag(name: str) -> str:
-    """A field's name on the command line."""
+    """Return the option of a field."""
     return f'--{name.replace("_", "-")}'
 
 
@@ -54,7 +53,7 @@ class Parser(argparse.ArgumentParser):
 
         Args:
             kind: a dataclass whose fields are declared by `option`.
-            words: what else stands in its help texts, as %(name)s.
+            words: further texts for the help, as %(name)s.
         """
         groups: dict[str, Any] = {'': self}
         for field in dataclasses.fields(kind):
@@ -63,7 +62,7 @@ class Parser(argparse.ArgumentParser):
                 group = more.get('group', '')
                 if group not in groups:
                     groups[group] = self.add_argument_group(group)
-                default = default_of(field)
+                default = typing.cast(Callable, field.default_factory)()
                 given = argument_of(kind, field)
                 if self.argument_default is None and 'required' not in given:
                     given['default'] = default
@@ -74,27 +73,19 @@ class Parser(argparse.ArgumentParser):
                 )
 
 
-def default_of(field: dataclasses.Field) -> Any:
-    """Default value of a field that `option` declared."""
-    return typing.cast(Callable, field.default_factory)()
-
-
 def argument_of(kind: type[Any], field: dataclasses.Field) -> dict[str, Any]:
-    """Arguments of `add_argument`, by a field's type and metadata."""
+    """Return the arguments of `add_argument`, by a field's type and metadata."""
     annotation = typing.get_type_hints(kind)[field.name]
     scalar = (typing.get_args(annotation) or [annotation])[0]
-    given = {
-        key: field.metadata[key]
-        for key in ('action', 'type', 'choices', 'metavar', 'nargs', 'const', 'required', 'dest')
-        if key in field.metadata
-    }
+    more = field.metadata
+    given: dict[str, Any] = {}
     if scalar is bool:
-        return {'action': argparse.BooleanOptionalAction, **given}
-    if scalar in (int, float):
-        bounds = {k: field.metadata[k] for k in ('low', 'high', 'above') if k in field.metadata}
-        usual = {'type': number(scalar, **bounds), 'metavar': 'N' if scalar is int else 'X'}
-        return {**usual, **given}
-    return given
+        given['action'] = argparse.BooleanOptionalAction
+    elif scalar in (int, float):
+        bounds = {key: more[key] for key in ('low', 'high', 'above') if key in more}
+        given = {'type': number(scalar, **bounds), 'metavar': 'N' if scalar is int else 'X'}
+    known = ('action', 'type', 'choices', 'metavar', 'nargs', 'const', 'required', 'dest')
+    return given | {key: more[key] for key in known if key in more}
 
 
 def parse(parser: Parser, kind: type[Options], argv: Sequence[str] | None = None) -> Options:
@@ -103,62 +94,54 @@ def parse(parser: Parser, kind: type[Options], argv: Sequence[str] | None = None
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
-    """Run a command's main() and end the process as its errors ask.
+    """Run a command's main() and exit; an error prints one line.
 
-    Input that cannot be used, and a file that cannot be read or written, end with one line
-    and status 2, diverged training with one line and status 1, Ctrl-C with
-    status 130, SIGTERM with 143, a closed pipe with 141.
+    Exit status: 1 for diverged training, 2 for unusable input or a file that cannot be read
+    or written, 130 for Ctrl-C, 141 for a closed pipe, 143 for SIGTERM.
     """
-    # As an exception, so that a file half written is taken away on the way out.
+    # An exception, so that temporary files are removed on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         status = main()
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, "head" say, has seen enough
+    except BrokenPipeError:  # for example of "| head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 141  # 128 + SIGPIPE, as of a tool that the signal ends
-    except NonFiniteError as error:
-        status = _say(error, 1)
-    except Stopped as error:
-        status = _say(error, 128 + error.number)
-    except (InputError, OSError) as error:
-        status = _say(error, 2)
+        status = 141
     except KeyboardInterrupt:
         status = 130
-    if status:
-        _end_other_ranks(status)
+    except (InputError, OSError, NonFiniteError, Stopped) as error:
+        _print(error)
+        status = 2
+        if isinstance(error, NonFiniteError):
+            status = 1
+        elif isinstance(error, Stopped):
+            status = 128 + error.number
+    mpi = sys.modules.get('mpi4py.MPI')
+    if status and mpi is not None and mpi.COMM_WORLD.size > 1:
+        time.sleep(1)  # lets mpiexec read the message
+        mpi.COMM_WORLD.Abort(status)  # other ranks would wait forever
     sys.exit(status)
 
 
-def _end_other_ranks(status):
-    # Under mpiexec the others would wait for this one for ever.
-    mpi = sys.modules.get('mpi4py.MPI')
-    if mpi is not None and mpi.COMM_WORLD.size > 1:
-        sys.stderr.flush()
-        time.sleep(1)  # mpiexec ends without what it has not yet read of the message
-        mpi.COMM_WORLD.Abort(status)
-
-
 def warn(texts: Iterable[str]) -> None:
-    """Print warnings to standard error, a line each, after the script's name."""
+    """Print warnings to standard error, one line each."""
     for text in texts:
-        _say(f'warning: {text}', 0)
+        _print(f'warning: {text}')
 
 
-def _say(error, status):
-    message = ' '.join(str(error).split())
-    argument = getattr(error, 'argument', '')
+def _print(message: object) -> None:
+    text = ' '.join(str(message).split())
+    argument = getattr(message, 'argument', '')
     if argument:
-        message = flag(argument) + message.removeprefix(argument)
-    print(f'{os.path.basename(sys.argv[0])}: {message}', file=sys.stderr)
-    return status
+        text = flag(argument) + text.removeprefix(argument)
+    print(f'{os.path.basename(sys.argv[0])}: {text}', file=sys.stderr, flush=True)
 
 
 class Progress:
-    """Tells how far a long conversion is: call it with (done, total, what).
+    """Print how far a long task is: call it with (done, total, what).
 
-    On a terminal one line is written over and over; elsewhere, in a log say, a
-    line is added every ten seconds.
+    A terminal shows one line, updated in place; elsewhere a line is added every `interval`
+    seconds.
     """
 
     def __init__(self, out: TextIO | None = None, interval: float = 10.0) -> None:
@@ -167,10 +150,10 @@ class Progress:
         self._interval = 0.1 if self._terminal else interval
         self._started = self._last = time.monotonic()
 
-    def __enter__(self):
+    def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self._terminal:
             self._out.write('\r\033[K')
 
@@ -185,39 +168,26 @@ class Progress:
 
 
 def number(
-    kind: type, low: float | None = None, high: float | None = None, above: float | None = None
+    kind: type, low: float = -math.inf, high: float = math.inf, above: float = -math.inf
 ) -> Callable[[str], Any]:
-    """An argparse type: a finite int or float within bounds.
+    """Return an argparse type: a finite number within bounds.
 
     Args:
         kind: int or float.
         low, high: smallest and largest value allowed.
         above: the value must be larger than this.
     """
-    bounds = [
-        text
-        for bound, text in (
-            (low, f'{low} or more'),
-            (above, f'more than {above}'),
-            (high, f'at most {high}'),
-        )
-        if bound is not None
-    ]
-    wanted = ' and '.join([{int: 'a whole number', float: 'a number'}[kind], *bounds])
+    expected = {int: 'a whole number', float: 'a number'}[kind]
+    bounds = (f'{low} or more', f'more than {above}', f'at most {high}')
+    expected = ' and '.join([expected, *(text for text in bounds if 'inf' not in text)])
 
-    def parse(text):
+    def parse(text: str) -> Any:
         try:
             value = kind(text)
         except ValueError:
             value = math.nan
-        inside = (
-            math.isfinite(value)
-            and (low is None or value >= low)
-            and (high is None or value <= high)
-            and (above is None or value > above)
-        )
-        if not inside:
-            raise argparse.ArgumentTypeError(f'expected {wanted}, found {text!r}')
+        if not (low <= value <= high and above < value < math.inf):
+            raise argparse.ArgumentTypeError(f'expected {expected}, found {text!r}')
         return value
 
     return parse

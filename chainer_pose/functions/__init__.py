@@ -1,8 +1,7 @@
-"""Eq. (1) to (3) and what else a pose's losses are made of: pure functions of poses.
+"""Eq. (1) to (3) and what else a pose's losses consist of: pure functions of poses.
 
-Poses are (B, J, 2), lifted poses (B, J, 2) beside their depths (B, J); x right, y down, z away
-from the camera. Each equation is one node of Chainer's graph, with a NumPy form and, for GPUs, one
-kernel each way.
+Poses are (B, J, 2), depths (B, J); x right, y down, z away from the camera. Each equation is one
+node of Chainer's graph with a NumPy form and, for GPUs, one kernel in each direction.
 """
 
 from chainer_pose.functions.adversarial import accuracy, discriminator_loss, generator_loss, halves

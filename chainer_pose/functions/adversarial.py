@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import chainer
 import numpy as np
 
-from chainer_pose.functions.once_differentiable import OnceDifferentiable
+from chainer_pose.functions.node import ArrayNode
 from chainer_pose.utils.devices import is_on_device
 from chainer_pose.utils.kernels import Elementwise, Reduction
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chainer.types import NdArray
 
 
-def _softplus(y):
+def _softplus(y: str) -> str:
     return f'(max({y}, (T)0) + log1p(exp(-fabs({y}))))'
 
 
@@ -44,42 +44,33 @@ _discriminator_grad = Elementwise(
 )
 
 
-def _sigmoid(y):
+def _sigmoid(y: np.ndarray) -> np.ndarray:
     return np.exp(-np.logaddexp(0, -y))
 
 
-class _GeneratorLoss(OnceDifferentiable):
-    def forward(self, inputs):
-        self.retain_inputs((0,))
-        (fake,) = inputs
+class _GeneratorLoss(ArrayNode):
+    def compute(self, fake: NdArray) -> tuple[NdArray, ...]:
         if is_on_device(fake):
             return (_generator_loss(fake, fake.size),)
         return (np.asarray(np.logaddexp(0, -fake).mean()),)
 
-    def gradients(self, indexes, gys):
-        fake, g = self.get_retained_inputs()[0].array, gys[0].array
+    def gradients(self, gys: list[Any], fake: NdArray) -> tuple[NdArray, ...]:
         if is_on_device(fake):
-            return (chainer.Variable(_generator_grad(fake, g, fake.size)),)
-        return (chainer.Variable(_sigmoid(-fake) * (-g / fake.dtype.type(fake.size))),)
+            return (_generator_grad(fake, gys[0], fake.size),)
+        return (_sigmoid(-fake) * (-gys[0] / fake.dtype.type(fake.size)),)
 
 
-class _DiscriminatorLoss(OnceDifferentiable):
-    def forward(self, inputs):
-        self.retain_inputs((0, 1))
-        real, fake = inputs
+class _DiscriminatorLoss(ArrayNode):
+    def compute(self, real: NdArray, fake: NdArray) -> tuple[NdArray, ...]:
         if is_on_device(fake):
             return (_discriminator_loss(real, fake, fake.size),)
         return (np.asarray(np.logaddexp(0, -real).mean() + np.logaddexp(0, fake).mean()),)
 
-    def gradients(self, indexes, gys):
-        real, fake = (variable.array for variable in self.get_retained_inputs())
-        g = gys[0].array
+    def gradients(self, gys: list[Any], real: NdArray, fake: NdArray) -> tuple[NdArray, ...]:
         if is_on_device(fake):
-            found = _discriminator_grad(real, fake, g, fake.size)
-        else:
-            share = g / fake.dtype.type(fake.size)
-            found = -share * _sigmoid(-real), share * _sigmoid(fake)
-        return tuple(chainer.Variable(found[i]) for i in indexes)
+            return _discriminator_grad(real, fake, gys[0], fake.size)
+        share = gys[0] / fake.dtype.type(fake.size)
+        return -share * _sigmoid(-real), share * _sigmoid(fake)
 
 
 def generator_loss(y_fake: Variable | NdArray) -> Variable:
@@ -126,8 +117,8 @@ def accuracy(
 
     Args:
         y_real, y_fake: (B, 1) arrays of logits; 0 is wrong on either side.
-        gen_loss, dis_loss: arrays of shape (). If one is not finite the accuracy is NaN, which
-            no comparison with the cap lets pass: neither network is updated.
+        gen_loss, dis_loss: arrays of shape (). If one is not finite the accuracy is NaN, for
+            which both comparisons with the cap are False: neither network is updated.
     Returns:
         (of both, of real, of fake poses), float64, arrays of shape () on a device.
     """
@@ -141,22 +132,17 @@ def accuracy(
     return np.float64(both), np.float64(real / batch), np.float64(fake / batch)
 
 
-class _Halves(OnceDifferentiable):
-    def forward(self, inputs):
-        (y,) = inputs
-        n = len(y) // 2
-        return y[:n], y[n:]
+class _Halves(ArrayNode):
+    def compute(self, y: NdArray) -> tuple[NdArray, ...]:
+        return y[: len(y) // 2], y[len(y) // 2 :]
 
-    def gradients(self, indexes, gys):
-        given = next(g.array for g in gys if g is not None)
-        n = len(given)
-        xp = chainer.backend.get_array_module(given)
-        gy = xp.empty_like(given, shape=(2 * n, *given.shape[1:]))
-        for half, g in zip((gy[:n], gy[n:]), gys):
-            half[...] = 0 if g is None else g.array
-        return (chainer.Variable(gy),)
+    def gradients(self, gys: list[Any], y: NdArray) -> tuple[NdArray, ...]:
+        gy = chainer.backend.get_array_module(y).empty_like(y)
+        for half, g in zip(self.compute(gy), gys):
+            half[...] = 0 if g is None else g
+        return (gy,)
 
 
 def halves(y: Variable | NdArray) -> tuple[Variable, Variable]:
-    """Logits of real and of fake poses, of a batch that has one after the other."""
+    """Split the logits of a batch of real poses followed by fake ones."""
     return _Halves().apply((y,))

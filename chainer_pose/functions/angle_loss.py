@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import chainer
 import numpy as np
 
-from chainer_pose.functions.once_differentiable import OnceDifferentiable
+from chainer_pose.functions.node import TINY, ArrayNode
 from chainer_pose.utils.devices import is_on_device
 from chainer_pose.utils.kernels import Elementwise, Reduction
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from chainer_pose.skeletons import FaceJoints
 
-
-_TINY = 1e-8  # |v|^2 |w|^2 is about 1e-2 on normalised poses
 
 _loss = Reduction(
     'T nose_x, T neck_x, T left_x, T right_x, T nose_z, T neck_z, T left_z, T right_z, T tiny, '
@@ -56,47 +54,41 @@ _loss_grad = Elementwise(
 )
 
 
-class _AngleLoss(OnceDifferentiable):
-    def __init__(self, real, joints):
+def _face(xy: NdArray, z: NdArray, joints: tuple[int, ...]) -> tuple[Any, ...]:
+    """(v_x, v_z, w_x, w_z, |v||w|, sin b), each (B,)."""
+    nose, neck, left, right = joints
+    x = xy[:, :, 0]
+    v_x, v_z = x[:, nose] - x[:, neck], z[:, nose] - z[:, neck]
+    w_x, w_z = x[:, left] - x[:, right], z[:, left] - z[:, right]
+    # One root of the product keeps value and gradient finite at zero length.
+    length = np.sqrt((v_x**2 + v_z**2) * (w_x**2 + w_z**2) + z.dtype.type(TINY))
+    return v_x, v_z, w_x, w_z, length, (v_x * w_z - v_z * w_x) / length
+
+
+class _AngleLoss(ArrayNode):
+    def __init__(self, real: NdArray, joints: FaceJoints) -> None:
         self.real, self.joints = real, tuple(map(int, joints))
 
-    def forward(self, inputs):
-        self.retain_inputs((0,))
-        (z,) = inputs
+    def compute(self, z: NdArray) -> tuple[NdArray, ...]:
         if is_on_device(z):
             parts = [c[:, joint] for c in (self.real[:, :, 0], z) for joint in self.joints]
-            return (_loss(*parts, _TINY, len(z)),)
-        return (np.asarray(np.maximum(0, -self._sine(z)).mean()),)
+            return (_loss(*parts, TINY, len(z)),)
+        return (np.asarray(np.maximum(0, -_face(self.real, z, self.joints)[-1]).mean()),)
 
-    def gradients(self, indexes, gys):
-        z, g = self.get_retained_inputs()[0].array, gys[0].array
+    def gradients(self, gys: list[Any], z: NdArray) -> tuple[NdArray, ...]:
         if is_on_device(z):
             sizes = len(z), z.shape[1], *self.joints
-            gz = _loss_grad(self.real, z, g, *sizes, _TINY, size=z.size).reshape(z.shape)
-            return (chainer.Variable(gz),)
-        sine = self._sine(z)
-        by_cross = np.where(sine < 0, -g / z.dtype.type(len(z)), 0) / self._length
-        by_square = sine * by_cross / self._length
+            return (_loss_grad(self.real, z, gys[0], *sizes, TINY, size=z.size).reshape(z.shape),)
+        v_x, v_z, w_x, w_z, length, sine = _face(self.real, z, self.joints)
+        by_cross = np.where(sine < 0, -gys[0] / z.dtype.type(len(z)), 0) / length
+        by_square = sine * by_cross / length
         # d(cross / length) = d cross / length - sine d(length^2) / (2 length^2)
-        (v_x, v_z), (w_x, w_z) = self._vectors(z)
         gv = -by_cross * w_x - by_square * (w_x**2 + w_z**2) * v_z
         gw = by_cross * v_x - by_square * (v_x**2 + v_z**2) * w_z
         gz = np.zeros_like(z)
         for joint, of_joint in zip(self.joints, (gv, -gv, gw, -gw)):
             gz[:, joint] += of_joint
-        return (chainer.Variable(gz),)
-
-    def _sine(self, z):
-        (v_x, v_z), (w_x, w_z) = self._vectors(z)
-        # One root of the product keeps value and gradient finite at zero length.
-        self._length = np.sqrt((v_x**2 + v_z**2) * (w_x**2 + w_z**2) + z.dtype.type(_TINY))
-        return (v_x * w_z - v_z * w_x) / self._length
-
-    def _vectors(self, z):
-        nose, neck, left, right = self.joints
-        coordinates = self.real[:, :, 0], z
-        face = [c[:, nose] - c[:, neck] for c in coordinates]
-        return face, [c[:, left] - c[:, right] for c in coordinates]
+        return (gz,)
 
 
 def sin_beta(pose: np.ndarray, depth: np.ndarray, joints: FaceJoints) -> np.ndarray:
@@ -105,16 +97,16 @@ def sin_beta(pose: np.ndarray, depth: np.ndarray, joints: FaceJoints) -> np.ndar
     Section 3.4 with the sign that its figure shows: v = nose - neck,
     w = left shoulder - right shoulder, sin b = (v_x w_z - v_z w_x) / |v||w|,
     which is positive for a person and negative for its copy with z inverted.
-    Where v or w has no length on the plane, it is 0.
+    If v or w has no length on the plane, it is 0.
 
     Args:
         pose: (B, J, 2), 2D poses.
         depth: (B, J), depths.
-        joints: `skeleton.FaceJoints`.
+        joints: `skeletons.FaceJoints`.
     Returns:
         array of shape (B,).
     """
-    return _AngleLoss(pose, joints)._sine(depth)
+    return _face(pose, depth, joints)[-1]
 
 
 def angle_loss(real: NdArray, depth: Variable | NdArray, joints: FaceJoints | None) -> Variable:
@@ -123,7 +115,7 @@ def angle_loss(real: NdArray, depth: Variable | NdArray, joints: FaceJoints | No
     Args:
         real: (B, J, 2) array, 2D poses.
         depth: (B, J), depths.
-        joints: `skeleton.FaceJoints`; None for a skeleton without them, whose loss is 0.
+        joints: `skeletons.FaceJoints`; None for a skeleton without them, whose loss is 0.
     Returns:
         Variable of shape ().
     """

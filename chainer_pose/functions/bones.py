@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import chainer
 import numpy as np
 
-from chainer_pose.functions.once_differentiable import OnceDifferentiable
+from chainer_pose.functions.node import TINY, ArrayNode
 from chainer_pose.utils.devices import is_on_device
 from chainer_pose.utils.kernels import Elementwise
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from chainer import Variable
     from chainer.types import NdArray
 
-
-_TINY = 1e-8
 
 _BONE = """
         const long long c = o + child[k], e = o + parent[k];
@@ -60,28 +57,24 @@ _ratios_grad = Elementwise(
 )
 
 
-class _BoneRatios(OnceDifferentiable):
-    def __init__(self, real, children, parents):
+class _BoneRatios(ArrayNode):
+    def __init__(self, real: NdArray, children: NdArray, parents: NdArray) -> None:
         self.real, self.ends = real, (children, parents)
 
-    def forward(self, inputs):
-        self.retain_inputs((0,))
-        (z,) = inputs
+    def compute(self, z: NdArray) -> tuple[NdArray, ...]:
         bones = len(self.ends[0])
         if is_on_device(z):
-            sizes = bones, z.shape[1], _TINY
+            sizes = bones, z.shape[1], TINY
             ratio = _ratios(self.real, z, *self.ends, *sizes, size=len(z) * bones)
             return (ratio.reshape(len(z), bones),)
         length, _ = self._bones(z)
         return (length * bones / length.sum(axis=1, keepdims=True),)
 
-    def gradients(self, indexes, gys):
-        z, g = self.get_retained_inputs()[0].array, gys[0].array
-        bones = len(self.ends[0])
+    def gradients(self, gys: list[Any], z: NdArray) -> tuple[NdArray, ...]:
+        g, bones = gys[0], len(self.ends[0])
         if is_on_device(z):
-            arguments = self.real, z, *self.ends, bones, z.shape[1], _TINY, g
-            gz = _ratios_grad(*arguments, size=z.size).reshape(z.shape)
-            return (chainer.Variable(gz),)
+            arguments = self.real, z, *self.ends, bones, z.shape[1], TINY, g
+            return (_ratios_grad(*arguments, size=z.size).reshape(z.shape),)
         length, dz = self._bones(z)
         total = length.sum(axis=1, keepdims=True)
         mean = (g * length).sum(axis=1, keepdims=True) / total
@@ -90,26 +83,27 @@ class _BoneRatios(OnceDifferentiable):
         for k, (child, parent) in enumerate(zip(*self.ends)):
             gz[:, child] += by_dz[:, k]
             gz[:, parent] -= by_dz[:, k]
-        return (chainer.Variable(gz),)
+        return (gz,)
 
-    def _bones(self, z):
+    def _bones(self, z: NdArray) -> tuple[NdArray, NdArray]:
+        """Lengths and their extents along z, (B, number of bones)."""
         children, parents = self.ends
         dxy, dz = (a[:, children] - a[:, parents] for a in (self.real, z))
-        return np.sqrt((dxy**2).sum(axis=2) + dz**2 + z.dtype.type(_TINY)), dz
+        return np.sqrt((dxy**2).sum(axis=2) + dz**2 + z.dtype.type(TINY)), dz
 
 
 def bone_ratios(
     real: NdArray, depth: Variable | NdArray, children: NdArray, parents: NdArray
 ) -> Variable:
-    """Each bone's length over the mean of the pose's bones: no unit, no size.
+    """Each bone's length over the mean of the pose's bones, which depends on no unit or size.
 
-    Yu et al. 2021 and Wandt et al. 2022 hold people's proportions to be alike.
+    Yu et al. 2021 and Wandt et al. 2022 take people's proportions to be similar.
 
     Args:
         real: (B, J, 2) array, 2D poses.
         depth: (B, J), depths.
         children, parents: int64 arrays of shape (number of bones,), joints at a bone's ends.
     Returns:
-        chainer.Variable of shape (B, number of bones).
+        Variable of shape (B, number of bones).
     """
     return _BoneRatios(real, children, parents).apply((depth,))[0]

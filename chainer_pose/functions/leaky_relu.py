@@ -1,4 +1,4 @@
-"""Leaky ReLU of a sum, on arrays: what a linear layer applies to its product."""
+"""Bias and leaky ReLU of a linear layer, on arrays."""
 
 from __future__ import annotations
 
@@ -15,14 +15,10 @@ if TYPE_CHECKING:
 SLOPE = 0.2  # Chainer's default
 
 _add = Elementwise('T a, T b', 'T y', 'y = a + b', 'add_bias')
-_leaky = Elementwise(
-    'T a, T b, T slope', 'T y', 'const T u = a + b; y = u > 0 ? u : slope * u', 'leaky_relu'
-)
+_LEAKY = 'y = u > 0 ? u : slope * u'
+_leaky = Elementwise('T a, T b, T slope', 'T y', f'const T u = a + b; {_LEAKY}', 'leaky_relu')
 _leaky_skip = Elementwise(
-    'T a, T b, T skip, T slope',
-    'T y',
-    'const T u = a + b + skip; y = u > 0 ? u : slope * u',
-    'leaky_relu_skip',
+    'T a, T b, T skip, T slope', 'T y', f'const T u = a + b + skip; {_LEAKY}', 'leaky_relu_skip'
 )
 _leaky_grad = Elementwise(
     'T y, T gy, T slope', 'T g', 'g = y > 0 ? gy : slope * gy', 'leaky_relu_grad'
@@ -30,7 +26,7 @@ _leaky_grad = Elementwise(
 
 
 def leaky_relu(product: NdArray, bias: NdArray, skip: NdArray | None, slope: float) -> NdArray:
-    """max(u, slope u) of u = product + bias [+ skip], written into the product.
+    """Write max(u, slope u) of u = product + bias [+ skip] into the product.
 
     Args:
         product, skip: (B, n).
@@ -45,13 +41,12 @@ def leaky_relu(product: NdArray, bias: NdArray, skip: NdArray | None, slope: flo
     if skip is not None:
         product += skip
     if slope < 1:
-        # Without boolean indexing, which is slow.
         np.maximum(product, product * product.dtype.type(slope), out=product)
     return product
 
 
 def leaky_relu_grad(y: NdArray, gy: NdArray, slope: float) -> NdArray:
-    """Gradient by u, from what `leaky_relu` gave and its gradient, both (B, n)."""
+    """Gradient with respect to u, from the output and its gradient, both (B, n)."""
     if slope == 1:
         return gy
     if is_on_device(y):

@@ -1,4 +1,4 @@
-"""Errors between what a network gives and what it should."""
+"""The squared error."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def mean_squared_error(x: Variable | NdArray, target: Variable | NdArray) -> Variable:
-    """Mean of the squared differences: a Variable of shape ().
+    """Give the mean squared difference, a Variable of shape ().
 
-    Chainer's own calls cuBLAS on a GPU, which a CUDA graph cannot record.
+    On a GPU, `chainer.functions.mean_squared_error` calls cuBLAS, which CuPy cannot record.
     """
     return F.mean(F.squared_error(x, target))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import chainer
 import chainer.functions as F
 import numpy as np
 
-from chainer_pose.functions.once_differentiable import OnceDifferentiable
+from chainer_pose.functions.node import TINY, ArrayNode
 from chainer_pose.utils.devices import is_on_device
 from chainer_pose.utils.kernels import Elementwise
 
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from chainer import Variable
     from chainer.types import NdArray
 
-_TINY = 1e-8
-
-# About the vertical (0, cos p, sin p), behind which a joint lies by q. For a pitch of 0, q is z and
-# h is s x + (1 - c) z: x' = c x + s z, y' = y as in eq. (1), and z' = c z - s x.
+# The axis is (0, cos p, sin p); q is a joint's depth behind it. For a pitch of 0, q is z and h is
+# s x + (1 - c) z, so x' = c x + s z, y' = y as in eq. (1), and z' = c z - s x.
 _TURNED = """
     const T c = cos(angle[i / joints]), s = sin(angle[i / joints]);
     const T cp = cos(pitch), sp = sin(pitch), x = xy[2 * i], y = xy[2 * i + 1];
@@ -52,13 +50,11 @@ _rotate_grad = Elementwise(
 )
 
 
-class _Rotate(OnceDifferentiable):
-    def __init__(self, angle):
+class _Rotate(ArrayNode):
+    def __init__(self, angle: NdArray) -> None:
         self.angle = angle
 
-    def forward(self, inputs):
-        self.retain_inputs(tuple(range(len(inputs))))
-        xy, z, *pitch = inputs
+    def compute(self, xy: NdArray, z: NdArray, *pitch: NdArray) -> tuple[NdArray, ...]:
         if is_on_device(z):
             turned = _empty_like(xy), _empty_like(z)
             _rotate(xy, z, self.angle, *(pitch or [0.0]), z.shape[1], *turned)
@@ -66,32 +62,26 @@ class _Rotate(OnceDifferentiable):
         x, y, c, s, cp, sp, q, h = self._parts(xy, z, *pitch)
         return np.stack([c * x + s * q, y + sp * h], axis=2), z - cp * h
 
-    def gradients(self, indexes, gys):
-        xy, z, *pitch = (variable.array for variable in self.get_retained_inputs())
-        g_xy, g_z = (None if g is None else g.array for g in gys)
+    def gradients(
+        self, gys: list[Any], xy: NdArray, z: NdArray, *pitch: NdArray
+    ) -> tuple[NdArray, ...]:
         xp = chainer.backend.get_array_module(z)
-        g_xy = xp.zeros_like(xy) if g_xy is None else xp.ascontiguousarray(g_xy)
-        g_z = 0.0 if g_z is None else g_z
+        g_xy = xp.zeros_like(xy) if gys[0] is None else xp.ascontiguousarray(gys[0])
+        g_z = 0.0 if gys[1] is None else gys[1]
         if is_on_device(z):
-            found = _empty_like(xy), _empty_like(z), _empty_like(z)
-            arguments = xy, z, self.angle, *(pitch or [0.0]), z.shape[1], g_xy, g_z
-            _rotate_grad(*arguments, *found)
+            gxy, gz, by_joint = _empty_like(xy), _empty_like(z), _empty_like(z)
+            sizes = self.angle, *(pitch or [0.0]), z.shape[1]
+            _rotate_grad(xy, z, *sizes, g_xy, g_z, gxy, gz, by_joint)
         else:
-            found = self._gradients(xy, z, pitch, g_xy, g_z)
-        return tuple(
-            chainer.Variable(found[i] if i < 2 else found[i].sum(keepdims=True).reshape(()))
-            for i in indexes
-        )
+            _, y, c, s, cp, sp, _, h = self._parts(xy, z, *pitch)
+            gx, gy = g_xy[:, :, 0], g_xy[:, :, 1]
+            gh = sp * gy - cp * g_z
+            gq = s * gx + (1 - c) * gh
+            gxy, gz = np.stack([c * gx + s * gh, gy - sp * gq], axis=2), g_z + cp * gq
+            by_joint = h * (cp * gy + sp * g_z) - gq * (cp * y + sp * z) if pitch else None
+        return gxy, gz, *(by_joint.sum(keepdims=True).reshape(()) for _ in pitch)
 
-    def _gradients(self, xy, z, pitch, g_xy, g_z):
-        _, y, c, s, cp, sp, _, h = self._parts(xy, z, *pitch)
-        gx, gy = g_xy[:, :, 0], g_xy[:, :, 1]
-        gh = sp * gy - cp * g_z
-        gq = s * gx + (1 - c) * gh
-        gxy = np.stack([c * gx + s * gh, gy - sp * gq], axis=2)
-        return gxy, g_z + cp * gq, h * (cp * gy + sp * g_z) - gq * (cp * y + sp * z)
-
-    def _parts(self, xy, z, pitch=None):
+    def _parts(self, xy: NdArray, z: NdArray, pitch: NdArray | None = None) -> tuple[Any, ...]:
         angle = self.angle[:, None]
         c, s = np.cos(angle), np.sin(angle)
         cp, sp = (1, 0) if pitch is None else (np.cos(pitch), np.sin(pitch))
@@ -100,8 +90,8 @@ class _Rotate(OnceDifferentiable):
         return x, y, c, s, cp, sp, q, s * x + (1 - c) * q
 
 
-def _empty_like(array):
-    # Of C's order, whatever the array's, since kernels count on it.
+def _empty_like(array: NdArray) -> NdArray:
+    # In C order, which the kernels expect, whatever the array's.
     return chainer.backend.get_array_module(array).empty_like(array, order='C')
 
 
@@ -111,10 +101,10 @@ def rotate(
     angle: NdArray,
     pitch: Variable | None = None,
 ) -> tuple[Variable, Variable]:
-    """Turn lifted poses about the world's vertical, as a camera sees it that looks down.
+    """Turn lifted poses about the vertical axis of a camera that looks down by a pitch.
 
-    Without a pitch this is eq. (1)'s turn, about the image's vertical axis. With one it is
-    Rx(-p) Ry(t) Rx(p): make the pose upright, turn it, tilt it back. -angle turns back.
+    Without a pitch this is the rotation of eq. (1). With one it is Rx(-p) Ry(t) Rx(p): make the
+    pose upright, turn it, tilt it back. The inverse has -angle.
 
     Args:
         xy: (B, J, 2), root at the origin.
@@ -138,25 +128,25 @@ def rotate_and_project(
     Args:
         real: (B, J, 2), 2D poses, root at the origin.
         depth: (B, J), the generator's z for each joint.
-        angle, pitch: as of `rotate`.
+        angle, pitch: as in `rotate`.
     Returns:
-        chainer.Variable of shape (B, J, 2): x cos t + z sin t beside y.
+        Variable of shape (B, J, 2): x cos t + z sin t beside y.
     """
     return rotate(real, depth, angle, pitch)[0]
 
 
 def size(pose: Variable | NdArray) -> Variable:
-    """Mean distance of the other joints from the origin, as section 3.3 takes it.
+    """Mean distance of the other joints from the origin, as in section 3.3.
 
     Args:
         pose: (B, J, 2), root at the origin or near it.
     Returns:
-        chainer.Variable of shape (B, 1, 1).
+        Variable of shape (B, 1, 1).
     """
-    distance = F.sqrt(F.sum(pose**2, axis=2, keepdims=True) + _TINY)
+    distance = F.sqrt(F.sum(pose**2, axis=2, keepdims=True) + TINY)
     return F.sum(distance, axis=1, keepdims=True) / (pose.shape[1] - 1)
 
 
 def rescale(pose: Variable | NdArray) -> Variable:
-    """Normalise poses as section 3.3 does the input: (B, J, 2) to (B, J, 2)."""
+    """Normalize poses as section 3.3 normalizes the input: (B, J, 2) to (B, J, 2)."""
     return pose / F.broadcast_to(size(pose), pose.shape)

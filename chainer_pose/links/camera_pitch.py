@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import chainer
 import numpy as np
-
-if TYPE_CHECKING:
-    from chainer.types import NdArray
+from chainer.types import NdArray
 
 
 class CameraPitch(chainer.Link):
-    """One angle for all of a data set's cameras, fixed or learned.
+    """One pitch for all of a data set's cameras, fixed or learned.
 
     Args:
-        degrees: where it begins, positive where the cameras look down.
+        degrees: initial pitch, positive where the cameras look down.
         learned: whether it has a gradient.
     """
 
@@ -26,7 +22,7 @@ class CameraPitch(chainer.Link):
             self.angle = chainer.Parameter(np.array(np.radians(degrees), np.float32))
 
     def forward(self) -> chainer.Variable:
-        """Variable of shape (), radians."""
+        """Give a Variable of shape (), radians."""
         return self.angle if self._learned else chainer.as_variable(self.angle.array)
 
     @property

@@ -1,4 +1,4 @@
-"""What every network that lifts poses offers."""
+"""The interface of every network that lifts poses."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class LiftingLink(chainer.Link):
-    """A network whose `forward` gives normalized poses, (B, J, 2), their depths, (B, J).
+    """A network whose `forward` maps normalized poses, (B, J, 2), to depths, (B, J).
 
     Attributes:
-        in_mm: whether `lift` gives mm. If not, it has no scale of its own and gives pixels.
+        in_mm: whether `lift` gives mm; if not, pixels of the input, since it has no scale.
     """
 
     in_mm: ClassVar[bool] = False
@@ -33,8 +33,8 @@ class LiftingLink(chainer.Link):
             root: index of the root joint.
             batchsize: poses lifted at a time.
         Returns:
-            (N, J, 3) float32: x and y from the root, and the depth, which the root has, too; in
-            the pixels of the input, or in mm (`in_mm`).
+            (N, J, 3) float32: x and y relative to the root, and the predicted depth of every
+            joint, the root too; in the pixels of the input, or in mm (`in_mm`).
         """
         xy, _, size = geometry.normalize(np.asarray(pose2d, np.float32), root)
         depth = self._in_batches(self.forward, xy, batchsize)

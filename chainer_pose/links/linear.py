@@ -1,12 +1,13 @@
-"""Linear layers whose weights' gradients are multiplied out when somebody reads them.
+"""Linear layers whose weights' gradients are multiplied out only when they are read.
 
-Where a batch has some dozens of poses, most of a step goes into reading and writing weights and
-their gradients. A weight's gradient is the product of two slim matrices: it stays that until the
-optimizer wants a block of it, and what nobody reads is never computed.
+With small batches, most of a step is spent on reading and writing weights and their gradients. A
+weight's gradient is the product of two thin matrices: only those are kept until the optimizer
+reads a block of the product, and a gradient that nobody reads is never computed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import chainer
@@ -25,11 +26,11 @@ class Weight(chainer.Parameter):
     """A parameter to which linear layers give the two factors of its gradient.
 
     `grad` and `grad_var` multiply them: Chainer's optimizers, hooks and communicators see an
-    array. `chainer.grad` by a weight is not supported, since it looks at no parameter's `grad`.
+    array. `chainer.grad` does not read them and so is not supported.
 
     Attributes:
-        factors: list of (gy, x, scale), whose sum of (scale gy)' x is added to the gradient. x
-            is None for a bias, scale (a factor for each row) for 1.
+        factors: list of (gy, x, scale); the gradient is the sum of (scale gy)' x. x is None for
+            a bias, scale (B, 1) or None for 1.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -37,7 +38,7 @@ class Weight(chainer.Parameter):
         super().__init__(*args, **kwargs)
 
     def pair(self) -> tuple[NdArray, NdArray | None]:
-        """(gy, x) of all that was collected, as one pair."""
+        """All factors as one pair (gy, x)."""
         gys = [gy if scale is None else gy * scale for gy, _, scale in self.factors]
         xs = [x for _, x, _ in self.factors]
         if len(gys) == 1:
@@ -46,10 +47,10 @@ class Weight(chainer.Parameter):
         return xp.concatenate(gys), None if xs[0] is None else xp.concatenate(xs)
 
     def multiply(self, out: NdArray | None = None) -> NdArray:
-        """The product of the factors, which are then forgotten.
+        """Multiply the factors and drop them.
 
         Args:
-            out: array of the parameter's shape to write to, on a GPU.
+            out: on a GPU, array of the parameter's shape to write to.
         """
         gy, x = self.pair()
         self.factors = []
@@ -59,20 +60,20 @@ class Weight(chainer.Parameter):
             return cublas.dot(gy, x, transa=True, out=out)
         return gy.T.dot(x)
 
-    def _add_product(self):
+    def _add_product(self) -> None:
         if self.factors:
             product, before = self.multiply(), super()._get_grad()
             super()._set_grad_without_check(product if before is None else before + product)
 
-    def _get_grad(self):
+    def _get_grad(self) -> NdArray | None:
         self._add_product()
         return super()._get_grad()
 
-    def _ensure_grad_var_up_to_date(self):
+    def _ensure_grad_var_up_to_date(self) -> None:
         self._add_product()
         super()._ensure_grad_var_up_to_date()
 
-    def _set_grad_without_check(self, g):
+    def _set_grad_without_check(self, g: NdArray | None) -> None:
         self.factors = []
         super()._set_grad_without_check(g)
 
@@ -80,25 +81,25 @@ class Weight(chainer.Parameter):
         self.factors = []
         super().cleargrad()
 
-    def __copy__(self):
+    def __copy__(self) -> Weight:
         self._add_product()
         copied = self._copy_to(Weight())
         copied.factors = []  # its own list
         return copied
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         self._add_product()
         return _recover, super().__reduce__()
 
 
-def _recover(recover, args):
+def _recover(recover: Callable[..., Any], args: tuple[Any, ...]) -> Weight:
     param = recover(*args)
     param.__class__, param.factors = Weight, []
     return param
 
 
 class LinearFunction(chainer.FunctionNode):
-    """leaky_relu(x W' + b [+ skip]), or without the leaky ReLU for a slope of 1."""
+    """leaky_relu(x W' + b [+ skip]); a slope of 1 means no leaky ReLU."""
 
     def __init__(self, slope: float = 1.0) -> None:
         self.slope = slope
@@ -119,18 +120,16 @@ class LinearFunction(chainer.FunctionNode):
             return self._differentiable(indexes, *gys)
         x, W = (variable.array for variable in self.get_retained_inputs())
         gy = leaky_relu_grad(self.get_retained_outputs()[0].array, gys[0].array, self.slope)
+        found: dict[int, NdArray] = {3: gy}
+        if 0 in indexes:
+            found[0] = cublas.dot(gy, W) if is_on_device(gy) else W.T.dot(gy.T).T
         for i, weight, factor in zip((1, 2), weights, (x, None)):
             if i in indexes:
                 weight.factors.append((gy, factor, None))
-        found: list[Variable | None] = [None] * len(self.inputs)
-        if 0 in indexes:
-            found[0] = chainer.Variable(cublas.dot(gy, W) if is_on_device(gy) else W.T.dot(gy.T).T)
-        if 3 in indexes:
-            found[3] = chainer.Variable(gy)
-        return tuple(found[i] for i in indexes)
+        return tuple(chainer.Variable(found[i]) if i in found else None for i in indexes)
 
-    def _differentiable(self, indexes, gy):
-        """The same by Chainer's functions, for double backprop and for weights that are arrays."""
+    def _differentiable(self, indexes: tuple[int, ...], gy: Variable) -> tuple[Variable, ...]:
+        """By Chainer's functions, for double backprop and for weights that are arrays."""
         x, W = self.get_retained_inputs()
         y = self.get_retained_outputs()[0].array
         gy = gy * leaky_relu_grad(y, chainer.backend.get_array_module(y).ones_like(y), self.slope)

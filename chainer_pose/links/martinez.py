@@ -1,8 +1,8 @@
 """The supervised baseline of Table 1: Martinez et al. 2017.
 
-"A simple yet effective baseline for 3D human pose estimation", section 3: two
-residual blocks of two linear layers, each with batch normalisation, ReLU and
-dropout, from standardised 2D in pixels to standardised 3D in millimetres.
+"A simple yet effective baseline for 3D human pose estimation", section 3: two residual blocks of
+two linear layers, each with batch normalization, ReLU and dropout, from standardized 2D in pixels
+to standardized 3D in millimetres.
 """
 
 from __future__ import annotations
@@ -28,16 +28,14 @@ DECAY = 0.96**1e-5  # of the step size, each iteration: 4 % in 100,000 (their co
 
 
 class MaxNormLinear(Linear):
-    """Linear layer whose weights, as it uses them, have a norm of at most 1 (section 3.3).
+    """Linear layer that uses its weight matrix scaled to a norm of at most 1 (section 3.3).
 
-    The norm is that of the whole matrix. Longer weights are shortened here, on each
-    use, and stay as long as they are: were they shortened themselves, their numbers
-    would be as small as one step of Adam, which would scramble them.
+    The stored weights keep their length: scaled down in place, they would be as small as one
+    step of Adam, which would scramble them.
 
     Args:
         n_in, n_out: numbers of inputs and outputs.
-        rng: numpy.random.Generator that draws the weights; None for NumPy's
-            global one.
+        rng: numpy.random.Generator that draws the weights; None for NumPy's global one.
     """
 
     def __init__(self, n_in: int, n_out: int, rng: np.random.Generator | None = None) -> None:
@@ -50,7 +48,7 @@ class MaxNormLinear(Linear):
 
 
 class Layer(chainer.Chain):
-    """Linear, batch normalisation, ReLU, dropout: (B, n_in) to (B, n_unit)."""
+    """Linear, batch normalization, ReLU, dropout: (B, n_in) to (B, n_unit)."""
 
     def __init__(self, n_in: int, n_unit: int, rng: np.random.Generator | None = None) -> None:
         super().__init__()
@@ -62,7 +60,7 @@ class Layer(chainer.Chain):
         h = F.relu(self.norm(self.linear(x)))
         if rng is None:
             return h
-        # Not F.dropout's own mask: it comes from NumPy's global generator.
+        # F.dropout would draw its mask from NumPy's global generator.
         kept = rng.random(h.shape, np.float32) >= DROPOUT
         return F.dropout(h, mask=self.device.send(kept / np.float32(1 - DROPOUT)))
 
@@ -73,8 +71,7 @@ class Martinez(LiftingLink, chainer.Chain):
     Args:
         n_joints: number of joints J.
         n_unit: units of each hidden layer (1024 in the paper).
-        rng: numpy.random.Generator that draws the weights; None for NumPy's
-            global one.
+        rng: numpy.random.Generator that draws the weights; None for NumPy's global one.
     """
 
     in_mm = True
@@ -100,52 +97,44 @@ class Martinez(LiftingLink, chainer.Chain):
             getattr(self, f'{name}_std')[:] = numbers.std(axis=0, dtype=np.float64)
 
     def forward(self, pose2d: NdArray, rng: np.random.Generator | None = None) -> Variable:
-        """(B, J, 2) px to a Variable of (B, 3J), standardised 3D.
-
-        With a numpy.random.Generator units are dropped, as for training.
-        """
+        """(B, J, 2) px to standardized 3D, (B, 3J); a numpy.random.Generator drops units."""
         h = self.enter(_standard(pose2d, self.in_mean, self.in_std), rng)
         h = self.a2(self.a1(h, rng), rng) + h
         h = self.b2(self.b1(h, rng), rng) + h
         return self.leave(h)
 
     def lift(self, pose2d: np.ndarray, root: int, batchsize: int = 4096) -> np.ndarray:
-        """(N, J, 2) px to (N, J, 3) mm, root at the origin; it knows its root from training."""
-        pose2d = np.asarray(pose2d, np.float32)
-        pose = self._in_batches(
-            lambda batch: self(batch) * self.out_std + self.out_mean, pose2d, batchsize
-        )
+        """(N, J, 2) px to (N, J, 3) mm relative to the root of the training poses."""
+
+        def forward(batch: NdArray) -> Variable:
+            return self(batch) * self.out_std + self.out_mean
+
+        pose = self._in_batches(forward, np.asarray(pose2d, np.float32), batchsize)
         return pose.reshape(*pose2d.shape[:2], 3)
 
     @staticmethod
     def shapes(n_joints: int, n_unit: int) -> dict[str, tuple[int, ...]]:
         """dict from the name of each array, as Chainer serializes it, to its shape."""
-        shapes = {
-            'leave/W': (3 * n_joints, n_unit),
-            'leave/b': (3 * n_joints,),
-            'in_mean': (2 * n_joints,),
-            'in_std': (2 * n_joints,),
-            'out_mean': (3 * n_joints,),
-            'out_std': (3 * n_joints,),
-        }
+        n_in, n_out = 2 * n_joints, 3 * n_joints
+        shapes: dict[str, tuple[int, ...]] = {'leave/W': (n_out, n_unit), 'leave/b': (n_out,)}
         for layer in ('enter', 'a1', 'a2', 'b1', 'b2'):
-            n_in = 2 * n_joints if layer == 'enter' else n_unit
-            shapes[f'{layer}/linear/W'] = (n_unit, n_in)
-            shapes[f'{layer}/linear/b'] = (n_unit,)
-            for key in ('gamma', 'beta', 'avg_mean', 'avg_var'):
-                shapes[f'{layer}/norm/{key}'] = (n_unit,)
+            shapes[f'{layer}/linear/W'] = n_unit, n_in if layer == 'enter' else n_unit
+            norm = (f'norm/{key}' for key in ('gamma', 'beta', 'avg_mean', 'avg_var'))
+            for key in ('linear/b', *norm):
+                shapes[f'{layer}/{key}'] = (n_unit,)
+        for key in ('mean', 'std'):
+            shapes |= {f'in_{key}': (n_in,), f'out_{key}': (n_out,)}
         return shapes
 
 
-def _standard(pose, mean, std):
-    # What never varies, as the root's 3D, has deviation 0: whatever the network
-    # says of it, times 0 plus the mean is what it always is.
+def _standard(pose: NdArray, mean: NdArray, std: NdArray) -> NdArray:
+    # What never varies, such as the root's 3D, has a deviation of 0 and is always its mean.
     xp = chainer.backend.get_array_module(pose)
     return (pose.reshape(len(pose), -1) - mean) / xp.where(std > 0, std, 1)
 
 
 def loss(network: Martinez, pose2d: NdArray, pose3d: NdArray, rng: np.random.Generator) -> Variable:
-    """Mean squared error of the standardised 3D (section 3.2).
+    """Mean squared error of the standardized 3D (section 3.2).
 
     Args:
         network: `Martinez`.

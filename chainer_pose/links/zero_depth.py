@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ZeroDepth(LiftingLink):
-    """(B, J, 2) poses to depths of zero, (B, J): what an error is without any learning."""
+    """(B, J, 2) poses to depths of zero, (B, J), which need no learning."""
 
     def forward(self, pose: NdArray) -> chainer.Variable:
         xp = chainer.backend.get_array_module(pose)

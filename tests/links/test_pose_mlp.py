@@ -61,7 +61,7 @@ def test_a_discriminator_serves_two_losses_with_the_plain_networks_gradients(rng
     """As in a step: the generator's loss reaches the fakes, then D's its weights."""
     found = []
     dis = Discriminator(4, 16, 0.5, rng)
-    for net in (dis, links.PoseMLP(8, 1, 16)):
+    for net in (dis, links.PoseMLP(4, 16)):
         net.copyparams(dis)
         seed = chainer.Variable(np.linspace(-1, 2, 24, dtype='f').reshape(3, 4, 2))
         y = net(F.concat([np.ones((3, 4, 2), 'f'), F.sin(seed)], axis=0))

@@ -1,24 +1,23 @@
-"""What Chainer 7.8.1 needs on today's Python, NumPy and CuPy, in one place.
+"""What Chainer 7.8.1 lacks on today's Python, NumPy and CuPy.
 
-The package's ``__init__`` imports this module first, so that the gaps are
-filled before any module here imports chainer.
+The package's ``__init__`` imports this module first, before any module imports chainer.
 """
 
 import contextlib
 import sys
 import types
 import warnings
+from typing import Any
 
 import numpy as np
 
 
-def _fill_numpy_distutils():
-    # Chainer asks it, at import, which BLAS it could link; {} means "none
-    # known". The module is gone on Python 3.12, and where it is still there it
-    # may not import beside today's setuptools: so it is never asked.
+def _fill_numpy_distutils() -> None:
+    # Chainer asks it at import which BLAS it could link; {} means "none known". Python 3.12 has
+    # no such module, and older ones may fail to import it beside today's setuptools.
     if 'numpy.distutils' in sys.modules:
         return
-    package = types.ModuleType('numpy.distutils')
+    package: Any = types.ModuleType('numpy.distutils')
     package.__path__ = []
     package.system_info = types.ModuleType('numpy.distutils.system_info')
     package.system_info.get_info = lambda *args, **kwargs: {}
@@ -26,11 +25,11 @@ def _fill_numpy_distutils():
     sys.modules['numpy.distutils.system_info'] = package.system_info
 
 
-def _fill_numpy_sctypes():
-    # Gone in NumPy 2; chainer.types reads the scalar types from it.
+def _fill_numpy_sctypes() -> None:
+    # chainer.types reads the scalar types from it; NumPy 2 has it no more.
     if hasattr(np, 'sctypes'):
         return
-    np.sctypes = {  # noqa: NPY201
+    np.sctypes = {  # type: ignore[attr-defined]  # noqa: NPY201
         'int': [np.int8, np.int16, np.int32, np.int64],
         'uint': [np.uint8, np.uint16, np.uint32, np.uint64],
         'float': [np.float16, np.float32, np.float64],
@@ -39,29 +38,26 @@ def _fill_numpy_sctypes():
     }
 
 
-def fill_onnx_mapping():
-    """Put back `onnx.mapping`, gone from onnx 1.19, that onnx_chainer imports."""
+def fill_onnx_mapping() -> None:
+    """Put back `onnx.mapping`, which onnx_chainer imports and onnx 1.19 lacks."""
     import onnx
 
     if 'onnx.mapping' in sys.modules or hasattr(onnx, 'mapping'):
         return
-    types_of = onnx.helper.tensor_dtype_to_np_dtype
     known = {}
     for kind in onnx.TensorProto.DataType.values():
         with contextlib.suppress(KeyError, TypeError, ValueError):
-            known[kind] = types_of(kind)
-    mapping = types.ModuleType('onnx.mapping')
+            known[kind] = onnx.helper.tensor_dtype_to_np_dtype(kind)
+    mapping: Any = types.ModuleType('onnx.mapping')
     mapping.TENSOR_TYPE_TO_NP_TYPE = known
     mapping.NP_TYPE_TO_TENSOR_TYPE = {dtype: kind for kind, dtype in known.items()}
-    # Asked for at import, not for what is exported here.
-    mapping.TENSOR_TYPE_TO_STORAGE_TENSOR_TYPE = {}
+    mapping.TENSOR_TYPE_TO_STORAGE_TENSOR_TYPE = {}  # imported, but not used for our models
     mapping.STORAGE_TENSOR_TYPE_TO_FIELD = {}
     sys.modules['onnx.mapping'] = onnx.mapping = mapping
 
 
-def _quieten():
-    # Notices that mislead a user of this package: pkg_resources is Chainer's own
-    # affair, CuPy 14 has no cuDNN to install, and one GPU needs no NCCL.
+def _silence_warnings() -> None:
+    # Chainer uses pkg_resources, CuPy 14 has no cuDNN to install, and one GPU needs no NCCL.
     for message in (
         'pkg_resources is deprecated',
         r'\s*cuDNN is not enabled',
@@ -72,4 +68,4 @@ def _quieten():
 
 _fill_numpy_distutils()
 _fill_numpy_sctypes()
-_quieten()
+_silence_warnings()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import chainer
 import numpy as np
@@ -17,10 +19,10 @@ if TYPE_CHECKING:
     from chainer.types import NdArray
 
 
-_BLOCK = 131072  # numbers, half a megabyte: with what belongs to them, a core's cache full
-_SLIM = 128  # rows of a batch, up to which multiplying block by block is the faster
+_BLOCK = 131072  # numbers, half a megabyte; with gradient and moments they fill a core's cache
+_SLIM = 128  # largest batch for which multiplying block by block is faster
 
-# The number of steps, and the step size after so many.
+# Count the step and give its size.
 _clock = Elementwise(
     'bool when, float64 alpha, float64 beta1, float64 beta2',
     'int64 t, float64 alpha_t',
@@ -30,7 +32,7 @@ _clock = Elementwise(
     """,
     'adam_clock',
 )
-# In the order of _step_numpy; a GPU rounds once where it multiplies and adds.
+# As _step_numpy, but a GPU rounds once where it multiplies and adds.
 _step_flat = Elementwise(
     'T g, bool when, float64 alpha_t, T decay, T share1, T share2, T eps',
     'T p, T m, T v',
@@ -47,14 +49,14 @@ _step_flat = Elementwise(
 
 
 class Adam(chainer.optimizers.Adam):
-    """Chainer's Adam with weight decay added to the gradient, which steps when it is told to.
+    """Chainer's Adam with weight decay added to the gradient, and a gate for each step.
 
-    On the CPU its numbers are those of `chainer.optimizers.Adam` with the hook
+    On the CPU the numbers are those of `chainer.optimizers.Adam` with the hook
     `chainer.optimizer_hooks.WeightDecay`, bit for bit: the same operations in the same order,
-    over blocks that stay in the cache. On a GPU a network's parameters, gradients and moments
-    are views of four flat arrays, made by `setup`, over which one kernel runs; `t` is that of the
-    last snapshot, and of the other numbers only `alpha` may change once a step was recorded.
-    Snapshots are the same on both.
+    over blocks that stay in the cache. On a GPU `setup` makes a network's parameters, gradients
+    and moments views of four flat arrays, over which one kernel runs; `t` is then updated when a
+    snapshot is saved, and only `alpha` may change once a step was recorded. Snapshots are the
+    same on both.
 
     Args:
         alpha: step size.
@@ -77,7 +79,7 @@ class Adam(chainer.optimizers.Adam):
 
     @property
     def flat(self) -> NdArray | None:
-        """On a GPU, the parameters as one array of shape (n,); None on the CPU."""
+        """On a GPU the parameters as one array of shape (n,), on the CPU None."""
         return None if self._flat is None else self._flat.p
 
     @property
@@ -100,31 +102,29 @@ class Adam(chainer.optimizers.Adam):
         if all(is_on_device(param.array) for param in link.params()):
             self._flat = _Flat(list(link.params()), self.alpha)
         else:
-            for param in link.params():  # so that snapshots of both hold the same
+            for param in link.params():  # so that both kinds of snapshots have the moments
                 param.update_rule._init_states(param)
         return self
 
     def reallocate_cleared_grads(self) -> None:
-        """Nothing: what has no gradient yet has factors (`links.Weight`)."""
+        """Do nothing: a gradient that is not there may be in factors (`links.Weight`)."""
 
     def update(self, loss: chainer.Variable | None = None, when: bool | NdArray = True) -> None:
-        """One step on a loss, if `when`.
+        """Step on a loss, if `when`.
 
         Args:
-            loss: Variable of shape (); None where the gradients are there already.
-            when: a bool, or on a GPU an array of shape () that its kernel looks at. False
-                changes nothing but the network's gradients, which are cleared.
+            loss: Variable of shape (); None if the gradients have been computed.
+            when: a bool, or on a GPU an array of shape () that the kernel reads. False only
+                clears the network's gradients.
         Raises:
-            RuntimeError: if `when` is a GPU's and there is a hook to be called after the step,
-                which would change weights that rest.
+            RuntimeError: if `when` is on a GPU and a hook is to be called after the step: it
+                would change the weights whatever `when` is.
         """
         on_device = not isinstance(when, bool) and is_on_device(when)
-        rests = not on_device and not when
-        if rests or loss is not None:
-            self.target.cleargrads()
-        if rests:
-            return
+        if not on_device and not when:
+            return self.target.cleargrads()
         if loss is not None:
+            self.target.cleargrads()
             loss.backward()
         if self._flat is not None:
             self._flat.gather()
@@ -134,7 +134,7 @@ class Adam(chainer.optimizers.Adam):
             super().update()
         else:
             if on_device and self._post_update_hooks:
-                raise RuntimeError('expected no hook after the step where a GPU decides on it')
+                raise RuntimeError('expected no hook after a step that a GPU decides on')
             self.call_hooks('pre')
             self._flat.step(when, self.hyperparam, self.weight_decay)
             self.call_hooks('post')
@@ -169,7 +169,7 @@ class _Flat:
         self._alpha_t = scalar_like(self.p, 0, np.float64)
 
     def gather(self) -> None:
-        """Bring each parameter's gradient to its place."""
+        """Write each parameter's gradient into its view."""
         for param, view in zip(self._params, self._grads):
             factors = isinstance(param, Weight) and param.factors
             if factors and param._grad is None and param._grad_var is None:
@@ -179,8 +179,7 @@ class _Flat:
                 view[...] = 0 if gradient is None else gradient
             param.grad = view
 
-    def step(self, when, hyperparam, decay):
-        hp = hyperparam
+    def step(self, when: bool | NdArray, hp: Any, decay: float) -> None:
         _clock(when, self.alpha, hp.beta1, hp.beta2, self.t, self._alpha_t)
         _step_flat(
             self._g, when, self._alpha_t, decay, 1 - hp.beta1, 1 - hp.beta2, hp.eps,
@@ -189,43 +188,40 @@ class _Flat:
 
 
 def flatten(arrays: list[NdArray]) -> tuple[NdArray, list[NdArray]]:
-    """Arrays as one of shape (n,), and views into it of their shapes."""
+    """Copy arrays into one of shape (n,); also give views into it of their shapes."""
     xp = chainer.backend.get_array_module(arrays[0])
     flat = xp.concatenate([array.reshape(-1) for array in arrays])
     return flat, split(flat, arrays)
 
 
 def split(flat: NdArray, like: list[NdArray]) -> list[NdArray]:
-    """Views into an array of shape (n,), of the shapes of others."""
-    views, start = [], 0
-    for array in like:
-        views.append(flat[start : start + array.size].reshape(array.shape))
-        start += array.size
-    return views
+    """Give views into an array of shape (n,), of the shapes of others."""
+    ends = itertools.accumulate(array.size for array in like)
+    return [flat[n - array.size : n].reshape(array.shape) for n, array in zip(ends, like)]
 
 
 class _Rule(AdamRule):
     """Adam's rule on the CPU, for gradients that are arrays or a `Weight`'s factors."""
 
-    def __init__(self, hyperparam, weight_decay):
+    def __init__(self, hyperparam: Any, weight_decay: float) -> None:
         super().__init__(hyperparam)
         self._weight_decay = weight_decay
 
-    def update_core_cpu(self, param):
+    def update_core_cpu(self, param: chainer.Parameter) -> None:
         hp = self.hyperparam
         constants = self._weight_decay, 1 - hp.beta1, 1 - hp.beta2, hp.eps, self.alpha_t
-        # Views, not copies: what is written here is written into the parameter.
+        # Views: the step writes into the parameter.
         arrays = [a.reshape(-1) for a in (param.array, self.state['m'], self.state['v'])]
-        step = _step if param.dtype == np.float32 else _step_numpy
+        step: Any = _step if param.dtype == np.float32 else _step_numpy
         for block, gradient in _blocks(param):
             step(*(array[block] for array in arrays), gradient, *constants)
 
-    def update_core_gpu(self, param):
-        raise RuntimeError('expected the link on its GPU before Adam is set up for it')
+    def update_core_gpu(self, param: chainer.Parameter) -> None:
+        raise RuntimeError('expected Adam to be set up after the link is sent to its GPU')
 
 
-def _blocks(param):
-    """Slices of a parameter, flat, with the gradient of each; nothing where there is none."""
+def _blocks(param: chainer.Parameter) -> Iterator[tuple[slice, np.ndarray]]:
+    """Slices of a flattened parameter with the gradient of each; none without a gradient."""
     if isinstance(param, Weight) and param.factors and param.size > _BLOCK:
         left, right = param.pair()
         if right is not None and len(right) <= _SLIM and param._grad is None:
@@ -244,8 +240,11 @@ def _blocks(param):
             yield block, gradient[block]
 
 
-def _step_numpy(p, m, v, g, decay, share1, share2, eps, alpha):
-    """What _adam.c does, bit for bit, where that has not been compiled or is not for."""
+def _step_numpy(
+    p: np.ndarray, m: np.ndarray, v: np.ndarray, g: np.ndarray,
+    decay: float, share1: float, share2: float, eps: float, alpha: float,
+) -> None:  # fmt: skip
+    """Do what _adam.c does, bit for bit, without it or in float64."""
     a, b = np.empty((2, len(p)), p.dtype)
     np.multiply(p, decay, out=a)
     a += g

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class ZeroRoot:
-    """Optimizer hook: the generator gives the root a depth of 0, and keeps to it.
+    """Optimizer hook that keeps the generator's depth of the root at 0.
 
-    The root's row of the last layer is set to zero once and its gradient ever after, so that
-    nothing moves it; the weights are an ordinary generator's.
+    `apply` sets the root's row of the last layer to zero, the hook its gradient at each step; the
+    weights stay an ordinary generator's.
 
     Args:
         root: index of the root joint.
@@ -27,11 +27,10 @@ class ZeroRoot:
         self._root = root
 
     def __call__(self, optimizer: chainer.Optimizer) -> None:
-        last = optimizer.target.l4
-        for param in (last.W, last.b):
+        for param in (optimizer.target.l4.W, optimizer.target.l4.b):
             param.grad[self._root] = 0
 
     def apply(self, generator: Generator) -> None:
-        """Zero the root's row of a generator's last layer."""
+        """Set the root's row of a generator's last layer to zero."""
         for param in (generator.l4.W, generator.l4.b):
             param.array[self._root] = 0

@@ -1,14 +1,15 @@
-"""Products of matrices by cuBLAS itself, which a CUDA graph may record.
+"""Matrix products by cuBLAS that a CUDA graph may record.
 
-CuPy refuses to call cuBLAS while a stream is captured. The library does not mind, if it has a
+CuPy does not call cuBLAS while a stream is captured, though cuBLAS can be captured if it has a
 workspace of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chainer.backends import cuda
 
@@ -22,12 +23,10 @@ _GEMM = {'f': ('cublasSgemm_v2', ctypes.c_float), 'd': ('cublasDgemm_v2', ctypes
 
 
 @functools.cache
-def _library():
+def _library() -> ctypes.CDLL:
     runtime = cuda.cupy.cuda.runtime.runtimeGetVersion() // 1000
-    try:
+    with contextlib.suppress(OSError):
         return ctypes.CDLL(f'libcublas.so.{runtime}')
-    except OSError:
-        pass
     try:
         from cuda.pathfinder import load_nvidia_dynamic_lib
 
@@ -40,20 +39,20 @@ def _library():
         ) from error
 
 
-def _call(name, *arguments):
+def _call(name: str, *arguments: Any) -> None:
     status = getattr(_library(), name)(*arguments)
     if status:
         raise RuntimeError(f'{name}: status {status}')
 
 
 @functools.cache
-def _handle(device, stream):
-    """cuBLAS's handle for a stream of a device, and the workspace that it keeps."""
+def _handle(device: int, stream: int) -> tuple[ctypes.c_void_p, Any]:
+    """Give cuBLAS's handle for a stream of a device, and its workspace."""
     handle = ctypes.c_void_p()
     _call('cublasCreate_v2', ctypes.byref(handle))
-    # Setting a stream takes the workspace away: first the stream, then the workspace.
+    # First the stream: setting it resets the workspace.
     _call('cublasSetStream_v2', handle, ctypes.c_void_p(stream))
-    workspace = cuda.cupy.cuda.Memory(_WORKSPACE)  # of no pool
+    workspace = cuda.cupy.cuda.Memory(_WORKSPACE)  # outside any pool
     pointer, size = ctypes.c_void_p(workspace.ptr), ctypes.c_size_t(_WORKSPACE)
     _call('cublasSetWorkspace_v2', handle, pointer, size)
     return handle, workspace
@@ -66,7 +65,7 @@ def dot(
     transb: bool = False,
     out: NdArray | None = None,
 ) -> NdArray:
-    """op(a) op(b), on the current stream.
+    """Give op(a) op(b), on the current stream.
 
     Args:
         a, b: CuPy matrices, both of float32 or both of float64.
@@ -77,11 +76,8 @@ def dot(
     Raises:
         InputError: if cuBLAS is missing.
         RuntimeError: if it reports an error.
-        TypeError: for other types.
     """
     cupy = cuda.cupy
-    if a.dtype != b.dtype or a.dtype.char not in _GEMM:
-        raise TypeError(f'expected float32 or float64 matrices, found {a.dtype} and {b.dtype}')
     a, b = cupy.ascontiguousarray(a), cupy.ascontiguousarray(b)
     k, m = a.shape if transa else a.shape[::-1]
     n = b.shape[0] if transb else b.shape[1]

@@ -1,4 +1,4 @@
-"""Kernels as texts, which CuPy compiles when they are first called."""
+"""Kernels, which CuPy compiles at their first call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Elementwise(NamedTuple):
-    """Arguments of `cupy.ElementwiseKernel`; called with arrays, as that is."""
+    """Arguments of `cupy.ElementwiseKernel`, whose call it takes."""
 
     inputs: str
     outputs: str
@@ -23,7 +23,7 @@ class Elementwise(NamedTuple):
 
 
 class Reduction(NamedTuple):
-    """Arguments of `cupy.ReductionKernel` that sums; called with arrays, as that is."""
+    """Arguments of a `cupy.ReductionKernel` that sums, whose call it takes."""
 
     inputs: str
     outputs: str

@@ -1,4 +1,4 @@
-"""A function of arrays that a GPU replays as a CUDA graph."""
+"""Functions of arrays, recorded as CUDA graphs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from chainer_pose.utils.devices import is_on_device
 if TYPE_CHECKING:
     from chainer.types import NdArray
 
-_EAGER = 2  # calls before the recording: they compile the kernels and fill the memory pool
+_EAGER = 2  # calls before the recording, which compile kernels and fill the memory pool
 
 
 class Recorded:
-    """Call a function of arrays; on a GPU record its kernels once and replay them from then on.
+    """A function of arrays that a GPU records once as a CUDA graph and then replays.
 
     On the CPU it is the function itself. On a GPU the function must read no value on the host,
-    launch the same kernels each time, change its state in place, and leave cuBLAS and random
-    numbers to others than CuPy. The first calls run it, the third records it. Arrays of other
-    shapes are recorded anew.
+    launch the same kernels each time, change its state in place, and call neither CuPy's cuBLAS
+    nor its random numbers. The first calls run it, the third records it; other shapes start over.
 
     Args:
         function: function of arrays. A replay returns the arrays of the recorded call.
@@ -59,28 +58,26 @@ class Recorded:
                 self._graph.launch(self._stream)
         return self._result
 
-    def _start(self, key, current, arrays):
+    def _start(self, key: Any, current: Any, arrays: tuple[NdArray, ...]) -> None:
         cupy = cuda.cupy
         self._key, self._calls, self._graph = key, 0, None
-        # The default stream cannot be recorded; an ordinary one waits for it and is waited for.
+        # The default stream cannot be recorded; an ordinary one keeps its order.
         self._stream = current if current.ptr else cupy.cuda.Stream()
-        # The graph keeps the addresses of blocks that another pool would give away.
+        # The graph uses addresses that another pool would reuse.
         self._pool = cupy.cuda.MemoryPool()
         with self._stream:
             self._inputs = [array.copy() for array in arrays]
 
-    def _run(self):
+    def _run(self) -> None:
         self._calls += 1
         with cuda.cupy.cuda.using_allocator(self._pool.malloc):
             if self._calls > _EAGER:
                 try:
                     self._graph = self._capture()
-                except Exception as error:  # of the driver, of cuBLAS or of CuPy, each its own
-                    found = ' '.join(str(error).split())
+                except Exception as error:  # the driver, cuBLAS and CuPy have their own classes
+                    found = f'{" ".join(str(error).split()):.200}; training goes on without'
                     print(
-                        f'CUDA graph: expected to record the step, found: {found:.200}; training '
-                        f'goes on without',
-                        file=sys.stderr,
+                        f'CUDA graph: expected to record the step, found: {found}', file=sys.stderr
                     )
                     self._enabled = False
                 else:
@@ -88,12 +85,12 @@ class Recorded:
                     return
             self._result = self._function(*self._inputs)
 
-    def _capture(self):
+    def _capture(self) -> Any:
         self._stream.begin_capture()
         try:
             self._result = self._function(*self._inputs)
         except Exception:
-            with contextlib.suppress(Exception):  # of the broken capture, which hides the cause
+            with contextlib.suppress(Exception):  # it would hide the cause
                 self._stream.end_capture()
             raise
         return self._stream.end_capture()

@@ -1,8 +1,8 @@
-"""A GPU's rules without a GPU: arrays that compute with NumPy and refuse what a CUDA graph cannot.
+"""The rules of a CUDA graph without a GPU: strict arrays that compute with NumPy.
 
-`DeviceArray` stands in for `cupy.ndarray`: values are never read on the host (`HostRead`), the
-host's arrays are never mixed in (`Mixed`), CuPy's own cuBLAS is not called (`Forbidden`).
-Kernels' texts are compiled as C++. A `Recording` repeats what was done, on the same memory.
+`DeviceArray` stands in for `cupy.ndarray`. It is an error to read a value on the host
+(`HostRead`), to mix in NumPy arrays (`Mixed`) and to call CuPy's own cuBLAS (`Forbidden`).
+Kernels are compiled as C++. A `Recording` repeats operations on the same memory.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 _COMPILER = os.environ.get('CXX') or shutil.which('c++') or shutil.which('g++')
 
-UNAVAILABLE = None  # or why tests that use this module are to be skipped
+UNAVAILABLE = None  # or the reason to skip tests that use this module
 if cuda.available:
     UNAVAILABLE = 'CuPy is installed, whose own arrays can be tested'
 elif _COMPILER is None:
@@ -34,15 +34,15 @@ elif _COMPILER is None:
 
 
 class HostRead(AssertionError):
-    """A value was read on the host, which would wait for the device."""
+    """A value was read on the host, which blocks until the GPU's queue is empty."""
 
 
 class Mixed(AssertionError):
-    """A device's array met the host's memory."""
+    """A device's array was mixed with host memory."""
 
 
 class Forbidden(AssertionError):
-    """CuPy would call its own cuBLAS or cuRAND, which cannot be recorded."""
+    """CuPy's own cuBLAS or cuRAND was called, which cannot be recorded."""
 
 
 # Arrays ------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def _not_recording(error):
 
 
 def _poison(host):
-    """Fill new memory with what nobody wants, since a device's holds anything."""
+    """Fill new memory with NaN, since a device's may hold anything."""
     host.fill(np.nan if host.dtype.kind == 'f' else 1)
     return host
 
@@ -86,7 +86,7 @@ def _poisoned_like(*args, **kwargs):
 
 
 def _run(function, args, kwargs):
-    """A function of NumPy on devices' memory; its results are views, arguments or new arrays."""
+    """Call a function of NumPy; its results are views, arguments or new arrays."""
     devices = []
 
     def host(x):
@@ -100,14 +100,14 @@ def _run(function, args, kwargs):
     if kwargs.get('shape') == ():  # which CuPy takes for none given
         raise TypeError(f'{function}: a shape of ()')
     args, kwargs = host(args), {key: host(value) for key, value in kwargs.items()}
-    buffers = []  # what a repetition has to fill: a result's memory, None if it is not new
+    buffers = []  # for each result its memory, which a replay fills, or None if it is not new
 
     def device(x):
         buffers.append(None)
         given = [d for d in devices if d._host is x]
         if given or not isinstance(x, (np.ndarray, np.generic)):
             return given[0] if given else x
-        x = np.asarray(x)  # since NumPy makes scalars of arrays of shape ()
+        x = np.asarray(x)  # NumPy makes scalars of arrays of shape ()
         if not any(np.may_share_memory(x, d._host) for d in devices):
             buffers[-1] = x
         return DeviceArray._of(x)
@@ -143,7 +143,7 @@ def _method(name):
 
 
 class DeviceArray(NDArrayOperatorsMixin, object if cuda.available else cuda.ndarray):
-    """As `cupy.ndarray`, on memory that only this module looks at.
+    """As `cupy.ndarray`, on memory that only this module reads.
 
     Args:
         array, dtype: what `numpy.array` takes; copied.
@@ -224,10 +224,6 @@ class DeviceArray(NDArrayOperatorsMixin, object if cuda.available else cuda.ndar
             raise HostRead('how many values a mask takes')
         _run(operator.setitem, (self, index, value), {})
 
-    def scatter_add(self, index, value):
-        self._split(index)
-        _run(np.add.at, (self, index, value), {})
-
     def set(self, array, stream=None):
         _not_recording(Mixed)
         self._host[...] = array
@@ -248,7 +244,7 @@ def to_device(array):
 
 
 def to_host(array):
-    """A NumPy copy of a DeviceArray's values: what only tests do."""
+    """A NumPy copy of a DeviceArray's values, for tests."""
     _not_recording(HostRead)
     if not isinstance(array, DeviceArray):
         raise Mixed(f'{type(array).__name__} is not on the device')
@@ -258,7 +254,7 @@ def to_host(array):
 def link_to_device(link):
     """Move a link's parameters and persistent arrays to DeviceArrays in place; returns it.
 
-    Gradients are cleared. Arrays that shared memory no longer do.
+    Gradients are cleared.
     """
     for param in link.params():
         if isinstance(param.array, np.ndarray):
@@ -272,10 +268,10 @@ def link_to_device(link):
 
 
 class Recording:
-    """Notes what is done to DeviceArrays within it, to do it again: `with Recording() as r`.
+    """Note operations on DeviceArrays to repeat them: `with Recording() as r`.
 
-    Other than a capture it also does it at once. As a CUDA graph it goes on with the same
-    memory and the same Python numbers, whatever became of these.
+    Unlike a capture it also runs them. Like a CUDA graph it keeps using the same memory and the
+    same Python numbers.
     """
 
     def __enter__(self):
@@ -300,8 +296,8 @@ _C_TYPES = {
     'bool': 'bool', 'int32': 'int', 'int64': 'long long', 'float32': 'float', 'float64': 'double',
 }  # fmt: skip
 
-# As CUDA has it: max and min are ambiguous of a float and an int, functions of integers are not
-# there; NVRTC lacks the two macros.
+# As in CUDA: max and min of a float and an int are ambiguous, functions of integers and the two
+# macros are missing.
 _PRELUDE = """
 #include <cmath>
 #include <cstddef>
@@ -377,7 +373,7 @@ class _Parameter(NamedTuple):
 
 
 class _Kernel:
-    """A text, called as CuPy's kernels: with inputs, then all outputs or none."""
+    """A kernel, called with inputs, then all outputs or none, as CuPy's."""
 
     def __init__(self, in_params, out_params, name, source, reduces):
         if not re.fullmatch('[A-Za-z_][A-Za-z0-9_]*', name):
@@ -498,11 +494,9 @@ def dot(a, b, transa=False, transb=False, out=None):
     shape = left.shape[0], right.shape[1]
     if out is None:
         out = DeviceArray._of(np.empty(shape, a.dtype))
-    # Of either cuBLAS would make something.
-    if left.shape[1] != right.shape[0] or out.shape != shape:
+    shared = any(np.may_share_memory(out._host, x) for x in (left, right))
+    if left.shape[1] != right.shape[0] or out.shape != shape or shared:
         raise ValueError(f'dot of {left.shape} and {right.shape} into {out.shape}')
-    if any(np.may_share_memory(out._host, x) for x in (left, right)):
-        raise ValueError('dot into one of its factors')
 
     def multiply(host=out._host):
         host[...] = left @ right

@@ -1,7 +1,6 @@
-"""A GPU's path of the training step, without a GPU: on the strict arrays of device_arrays.py.
+"""The GPU's training step without a GPU, on the strict arrays of device_arrays.py.
 
-That nothing is read on the host, that kernels do what NumPy does, and that a recording of the
-step, replayed, does what the step does.
+It reads nothing on the host, its kernels compute what NumPy does, and it can be replayed.
 """
 
 import before
@@ -12,6 +11,7 @@ import pytest
 from before import CPU, RECORDED
 
 from chainer_pose import functions
+from chainer_pose.errors import NonFiniteError
 from chainer_pose.skeletons import H36M17
 from chainer_pose.training import regularizers
 from chainer_pose.utils import cublas
@@ -33,15 +33,18 @@ class StrictDevice(chainer.backends._cpu.CpuDevice):
 def install(monkeypatch):
     device_arrays.install(monkeypatch)
     to_device = chainer.Link.to_device
-    monkeypatch.setattr(
-        chainer.Link,
-        'to_device',
-        lambda link, device: (
-            device_arrays.link_to_device(link)
-            if isinstance(device, StrictDevice)
-            else to_device(link, device)
-        ),
-    )
+
+    def move(link, device):
+        strict = isinstance(device, StrictDevice)
+        return device_arrays.link_to_device(link) if strict else to_device(link, device)
+
+    monkeypatch.setattr(chainer.Link, 'to_device', move)
+    # Reading is allowed between steps, and an error while one is recorded.
+    monkeypatch.setattr(chainer.backends._cpu.CpuDevice, 'send', lambda _, x: on_host(x))
+
+
+def on_host(array):
+    return array if isinstance(array, np.ndarray) else device_arrays.to_host(array)
 
 
 def make_updater(mode, device=None, comm=None):
@@ -55,22 +58,15 @@ def draw(updater):
 
 
 def state(updater):
-    """dict of all that a step changes."""
-    arrays = {'reports': updater._means._sums}
-    for name, optimizer in updater.get_all_optimizers().items():
-        for key, param in optimizer.target.namedparams():
-            arrays[name + key] = param.array
-            moments = param.update_rule.state.items()
-            arrays |= {f'{name}{key}/{moment}': array for moment, array in moments}
-    if updater.average is not None:
-        arrays |= {f'average{k}': p.array for k, p in updater.average.average.namedparams()}
-    for regularizer in getattr(updater, 'regularizers', ()):
-        if isinstance(regularizer, regularizers.BoneRatios):
-            arrays['bones'] = regularizer.mean
-    return {
-        key: array if isinstance(array, np.ndarray) else device_arrays.to_host(array)
-        for key, array in arrays.items()
-    }
+    """dict of all that a step changes and of the means of what it reported."""
+    found = {}
+    with chainer.Reporter().scope(found):
+        updater.report(0)
+    return found | arrays(updater)
+
+
+def arrays(updater):
+    return {key: on_host(array) for key, array in before.arrays_of(updater).items()}
 
 
 @pytest.mark.parametrize('mode', RECORDED)
@@ -86,35 +82,27 @@ def test_steps_are_the_cpus(mode):
         np.testing.assert_allclose(found[key], expected[key], rtol=2e-4, atol=2e-6, err_msg=key)
 
 
-def replayed(updater, n=6):
-    """Two steps, a third that is recorded, and replays of that, as `Recorded` does on a GPU."""
-    inputs = draw(updater)
-    inputs = [device_arrays.to_device(device_arrays.to_host(array)) for array in inputs]
-    batches = [[device_arrays.to_host(array) for array in draw(updater)] for _ in range(n)]
-    updater.recorded(*inputs)
-    updater.recorded(*inputs)
-    with device_arrays.Recording() as recording:
-        updater.recorded(*inputs)
-    for batch in batches:
-        for mine, array in zip(inputs, batch):
-            mine.set(array)
-        recording.replay()
-    return state(updater)
-
-
-def called(updater, n=6):
-    """The same by calling the step each time."""
-    inputs = draw(updater)
-    batches = [draw(updater) for _ in range(n)]
-    for batch in [inputs] * 3 + batches:
-        updater.recorded(*batch)
-    return state(updater)
-
-
-def check_replay(mode):
-    expected, found = called(make_updater(mode)), replayed(make_updater(mode))
-    for key in expected:
-        np.testing.assert_array_equal(found[key], expected[key], err_msg=key)
+def check_replay(mode, n=6):
+    """Replaying the third step, as `Recorded` does on a GPU, must be calling it each time."""
+    states = []
+    for replay in (True, False):
+        updater = make_updater(mode)
+        inputs = [device_arrays.to_device(on_host(array)) for array in draw(updater)]
+        batches = [draw(updater) for _ in range(n)]
+        for _ in range(2):
+            updater.recorded(*inputs)
+        with device_arrays.Recording() as recording:
+            updater.recorded(*inputs)
+        for batch in batches:
+            if replay:
+                for mine, array in zip(inputs, batch):
+                    mine.set(on_host(array))
+                recording.replay()
+            else:
+                updater.recorded(*batch)
+        states.append(state(updater))
+    for key, array in states[1].items():
+        np.testing.assert_array_equal(states[0][key], array, err_msg=key)
 
 
 @pytest.mark.parametrize('mode', RECORDED)
@@ -134,12 +122,7 @@ class TwoAlike:
         assert all(param.grad is not None for param in link.params())
 
 
-def test_processes_that_train_together(monkeypatch):
-    monkeypatch.setattr(  # what is read, since processes speak on the host
-        chainer.backends._cpu.CpuDevice,
-        'send',
-        lambda _, x: device_arrays.to_host(x) if isinstance(x, device_arrays.DeviceArray) else x,
-    )
+def test_processes_that_train_together():
     updater, observation = make_updater('paper', comm=TwoAlike()), {}
     with chainer.Reporter().scope(observation):
         updater.update()
@@ -150,48 +133,36 @@ def test_a_loss_that_is_not_finite_closes_both_gates():
     updater = make_updater('paper')
     batch = draw(updater)
     updater.recorded(*batch)
-    expected = state(updater)
+    expected = arrays(updater)
     updater.recorded(device_arrays.to_device(np.full((16, 17, 2), np.inf, 'f')), *batch[1:])
-    after = state(updater)
-    for key in expected.keys() - {'reports'}:
-        np.testing.assert_array_equal(after[key], expected[key], err_msg=key)
-    assert np.isnan(after['reports']).any()
+    for key, array in arrays(updater).items():
+        np.testing.assert_array_equal(array, expected[key], err_msg=key)
+    with pytest.raises(NonFiniteError):
+        updater.report(2)
 
 
-def plant_a_read(monkeypatch):
+def plant_a_read(patch):
     accuracy = functions.accuracy
-    monkeypatch.setattr(functions, 'accuracy', lambda *args: map(float, accuracy(*args)))
+    patch(functions, 'accuracy', lambda *args: map(float, accuracy(*args)))
 
 
-def plant_a_look(monkeypatch):
+def plant_a_look(patch):
     loss = functions.generator_loss
-    monkeypatch.setattr(functions, 'generator_loss', lambda y: loss(y) if y.array[0] else loss(-y))
+    patch(functions, 'generator_loss', lambda y: loss(y) if y.array[0] else loss(-y))
 
 
-def plant_host_memory(monkeypatch):
+def plant_host_memory(patch):
     rotate = functions.rotate_and_project
-    monkeypatch.setattr(
-        functions,
-        'rotate_and_project',
-        lambda real, depth, angle, pitch: rotate(real, depth, np.zeros(16, 'f'), pitch),
-    )
+    patch(functions, 'rotate_and_project', lambda real, z, t, p: rotate(real, z, np.zeros(16), p))
 
 
-def plant_cupys_cublas(monkeypatch):
-    monkeypatch.setattr(
-        cublas,
-        'dot',
-        lambda a, b, transa=False, transb=False, out=None: a.dot(b.T if transb else b),
-    )
+def plant_cupys_cublas(patch):
+    patch(cublas, 'dot', lambda a, b, transa=0, transb=0, out=None: a.dot(b.T if transb else b))
 
 
-def plant_random_numbers(monkeypatch):
-    loss = functions.generator_loss
-    monkeypatch.setattr(
-        functions,
-        'generator_loss',
-        lambda y: loss(y) * chainer.backend.get_array_module(y.array).random.rand(),
-    )
+def plant_random_numbers(patch):
+    loss, xp_of = functions.generator_loss, chainer.backend.get_array_module
+    patch(functions, 'generator_loss', lambda y: loss(y) * xp_of(y.array).random.rand())
 
 
 @pytest.mark.parametrize(
@@ -200,36 +171,33 @@ def plant_random_numbers(monkeypatch):
 )
 def test_a_planted_fault_is_caught(plant, monkeypatch):
     updater = make_updater('paper')
-    plant(monkeypatch)
+    plant(monkeypatch.setattr)
     with pytest.raises(FAULTS):
         updater.recorded(*draw(updater))
 
 
-def plant_rebound_state(monkeypatch):
-    def call(self, batch):
-        ratios = functions.bone_ratios(batch.real, batch.depth, *self._ends)
-        new = ratios.array.mean(axis=0)
-        xp = chainer.backend.get_array_module(new)
-        # Not written into the array that the recording reads.
-        self.mean = xp.where(xp.isnan(self.mean), new, self.mean * 0.9 + new * 0.1)
-        return {'bones': functions.mean_squared_error(ratios, ratios.array * 0 + self.mean)}
+def plant_rebound_state(patch):
+    class Forgetful(regularizers.BoneRatios):
+        def __call__(self, batch):
+            self.mean = self.mean * 1  # the next replay reads the array of before
+            return super().__call__(batch)
 
-    monkeypatch.setattr(regularizers.BoneRatios, '__call__', call)
+    patch(regularizers, 'BoneRatios', Forgetful)
 
 
-def plant_a_count_in_python(monkeypatch):
-    calls = []
+def plant_a_count_in_python(patch):
+    calls, loss = [], functions.generator_loss
 
-    def loss(real, depth, joints):
-        calls.append(joints)
-        return functions.mean_squared_error(depth * float(len(calls)), depth.array * 0)
+    def counting(y):
+        calls.append(y)
+        return loss(y) * float(len(calls))
 
-    monkeypatch.setattr(functions, 'angle_loss', loss)
+    patch(functions, 'generator_loss', counting)
 
 
 @pytest.mark.parametrize('plant', [plant_rebound_state, plant_a_count_in_python])
 def test_a_planted_fault_is_found_by_the_replay(plant, monkeypatch):
-    plant(monkeypatch)
+    plant(monkeypatch.setattr)
     with pytest.raises(AssertionError, match=r'Mismatch|not equal'):
         check_replay('plus')
 

@@ -1,4 +1,4 @@
-"""The training step against the same mathematics in Chainer's own parts."""
+"""The training step against the same mathematics in plain Chainer."""
 
 import chainer
 import numpy as np
@@ -61,8 +61,8 @@ def copy_state(optimizer, other):
 
 @pytest.mark.parametrize('device', ['@numpy', pytest.param('@cupy:0', marks=ON_GPU)])
 @pytest.mark.parametrize(('dtype', 'tolerance'), [('f', 1e-2), ('d', 1e-6)])
-def test_each_step_is_the_textbooks(rng, monkeypatch, device, dtype, tolerance):
-    monkeypatch.setattr(adam, '_BLOCK', 1024)  # gradients of weights come by the block
+def test_each_step_is_plain_chainers(rng, monkeypatch, device, dtype, tolerance):
+    monkeypatch.setattr(adam, 'BLOCK', 1024)  # several blocks a weight
     device = chainer.get_device(device)
     poses = rng.normal(size=(200, 17, 2)).astype(dtype)
     with devices.using(device):
@@ -96,5 +96,4 @@ def test_each_step_is_the_textbooks(rng, monkeypatch, device, dtype, tolerance):
 def arrays(updater, name):
     """dict of a network's parameters on the host, copied."""
     target = updater.get_optimizer(name).target
-    host = chainer.get_device('@numpy')
-    return {key: np.array(host.send(param.array)) for key, param in target.namedparams()}
+    return {key: np.array(devices.to_host(param.array)) for key, param in target.namedparams()}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chainer.types import NdArray
 
 
-_BLOCK = 131072  # numbers, half a megabyte; with gradient and moments they fill a core's cache
+BLOCK = 131072  # numbers, half a megabyte; with gradient and moments they fill a core's cache
 _SLIM = 128  # largest batch for which multiplying block by block is faster
 
 # Count the step and give its size.
@@ -32,7 +32,7 @@ _clock = Elementwise(
     """,
     'adam_clock',
 )
-# As _step_numpy, but a GPU rounds once where it multiplies and adds.
+# As step_numpy, but a GPU rounds once where it multiplies and adds.
 _step_flat = Elementwise(
     'T g, bool when, float64 alpha_t, T decay, T share1, T share2, T eps',
     'T p, T m, T v',
@@ -212,9 +212,9 @@ class _Rule(AdamRule):
         constants = self._weight_decay, 1 - hp.beta1, 1 - hp.beta2, hp.eps, self.alpha_t
         # Views: the step writes into the parameter.
         arrays = [a.reshape(-1) for a in (param.array, self.state['m'], self.state['v'])]
-        step: Any = _step if param.dtype == np.float32 else _step_numpy
+        update: Any = step if param.dtype == np.float32 else step_numpy
         for block, gradient in _blocks(param):
-            step(*(array[block] for array in arrays), gradient, *constants)
+            update(*(array[block] for array in arrays), gradient, *constants)
 
     def update_core_gpu(self, param: chainer.Parameter) -> None:
         raise RuntimeError('expected Adam to be set up after the link is sent to its GPU')
@@ -222,11 +222,11 @@ class _Rule(AdamRule):
 
 def _blocks(param: chainer.Parameter) -> Iterator[tuple[slice, np.ndarray]]:
     """Slices of a flattened parameter with the gradient of each; none without a gradient."""
-    if isinstance(param, Weight) and param.factors and param.size > _BLOCK:
+    if isinstance(param, Weight) and param.factors and param.size > BLOCK:
         left, right = param.pair()
         if right is not None and len(right) <= _SLIM and param._grad is None:
             width = right.shape[1]
-            rows = max(1, _BLOCK // width)
+            rows = max(1, BLOCK // width)
             spare = np.empty((rows, width), left.dtype)
             for start in range(0, len(param.array), rows):
                 part = left[:, start : start + rows].T
@@ -235,12 +235,12 @@ def _blocks(param: chainer.Parameter) -> Iterator[tuple[slice, np.ndarray]]:
             return
     if param.grad is not None:
         gradient = np.ascontiguousarray(param.grad).reshape(-1)
-        for start in range(0, gradient.size, _BLOCK):
-            block = slice(start, start + _BLOCK)
+        for start in range(0, gradient.size, BLOCK):
+            block = slice(start, start + BLOCK)
             yield block, gradient[block]
 
 
-def _step_numpy(
+def step_numpy(
     p: np.ndarray, m: np.ndarray, v: np.ndarray, g: np.ndarray,
     decay: float, share1: float, share2: float, eps: float, alpha: float,
 ) -> None:  # fmt: skip
@@ -263,6 +263,6 @@ def _step_numpy(
 
 
 try:
-    from chainer_pose.optimizers._adam import step as _step  # type: ignore[import-not-found]
+    from chainer_pose.optimizers._adam import step  # type: ignore[import-not-found]
 except ImportError:
-    _step = _step_numpy
+    step = step_numpy

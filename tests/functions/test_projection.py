@@ -25,7 +25,7 @@ def test_rotate_agrees_with_the_rotation_of_geometry(rng):
 
 
 @pytest.mark.parametrize('pitch', [-0.2, 0.0, 0.25])
-def test_a_turn_about_the_vertical_as_a_pitched_camera_sees_it(rng, pitch):
+def test_rotate_about_the_vertical_of_a_pitched_camera(rng, pitch):
     """The world turned about its vertical, filmed by a camera that looks down by `pitch`."""
     rotation = geometry.camera_rotation(yaw=0.7, pitch=pitch, roll=0)
     x, y, z = world = rng.normal(size=(3, 17))
@@ -35,16 +35,10 @@ def test_a_turn_about_the_vertical_as_a_pitched_camera_sees_it(rng, pitch):
     before, after = (rotation @ pose for pose in (world, turned))
     xy, depth = before[:2].T[None], before[2][None]
     found = functions.rotate(xy, depth, np.array([angle]), np.array(pitch))
+    back = functions.rotate(*found, np.array([-angle]), np.array(pitch))
+    np.testing.assert_allclose(back[0].array, xy, atol=1e-12)
     np.testing.assert_allclose(found[0].array[0], after[:2].T, atol=1e-12)
     np.testing.assert_allclose(found[1].array[0], after[2], atol=1e-12)
-
-
-@pytest.mark.parametrize('pitch', [None, np.array(0.3)])
-def test_minus_the_angle_turns_back(rng, pitch):
-    xy, depth, angle = rng.normal(size=(8, 5, 2)), rng.normal(size=(8, 5)), rng.normal(size=8)
-    turned = functions.rotate(xy, depth, angle, pitch)
-    for found, expected in zip(functions.rotate(*turned, -angle, pitch), (xy, depth)):
-        np.testing.assert_allclose(found.array, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize('used', [slice(0, 2), slice(0, 1), slice(1, 2)])
@@ -62,21 +56,16 @@ def test_gradients_of_rotate(rng, pitch, used):
     )
 
 
-def test_rescaled_poses_are_normalised_as_the_input_is(rng):
-    pose = geometry.center(rng.normal(0, 3, (4, 9, 2)).astype('f'), 0)
+def test_rescaled_poses_are_normalized_as_the_input_is(rng):
+    pose = geometry.center(rng.normal(0, 3, (4, 9, 2)), 0)
     rescaled = functions.rescale(pose).array
     np.testing.assert_allclose(rescaled, geometry.normalize(pose, 0)[0], rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(functions.rescale(3 * pose).array, rescaled, rtol=1e-3)
-
-
-def test_gradient_of_rescale(rng):
-    pose = geometry.center(rng.normal(size=(3, 5, 2)), 0)
     gradient_check.check_backward(
         functions.rescale, pose, rng.normal(size=pose.shape), dtype='d', atol=1e-4, rtol=1e-3
     )
 
 
-def test_a_pose_without_size_rescales_to_finite_numbers():
+def test_a_degenerate_pose_rescales_to_finite_numbers():
     pose = chainer.Variable(np.zeros((2, 5, 2), 'f'))
     scaled = functions.rescale(pose)
     F.sum(scaled).backward()

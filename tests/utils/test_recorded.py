@@ -1,4 +1,4 @@
-"""When a function is run, recorded and replayed: on a make-believe CuPy that counts."""
+"""When a function is run, recorded and replayed, with a fake CuPy that counts."""
 
 import contextlib
 import types
@@ -11,7 +11,7 @@ from chainer_pose.utils.recorded import Recorded
 
 
 class Array:
-    """A device's array, of which only the shape matters."""
+    """A GPU's array, of which only the shape matters."""
 
     dtype = np.dtype('f')
 
@@ -79,7 +79,7 @@ def test_two_calls_run_the_third_is_recorded_and_then_replayed(on):
     assert (stream.captures, stream.launches) == (2, 5)
 
 
-def test_what_cannot_be_recorded_is_told_once_and_runs_each_time(on, capsys):
+def test_a_capture_that_fails_is_reported_once_and_the_function_runs(on, capsys):
     stream, runs = on(Stream(fails=True)), []
     function = Recorded(lambda x: runs.append(x.shape))
     for _ in range(6):
@@ -99,7 +99,7 @@ def test_the_default_stream_gets_one_that_can_be_recorded(on):
     assert default.captures == default.launches == 0
 
 
-def test_without_a_device_or_if_it_is_not_wanted_it_is_the_function():
+def test_on_the_cpu_or_disabled_it_is_the_function():
     assert Recorded(lambda x: x + 1)(np.ones(1)) == 2
     function = Recorded(lambda x: x.shape, enabled=False)
     for _ in range(4):

@@ -8,7 +8,7 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import chainer
 import numpy as np
@@ -24,7 +24,7 @@ from chainer_pose.training.options import (
     RESUMABLE,
     STORED,
     TrainingOptions,
-    contradiction,
+    check_options,
     load_options,
 )
 from chainer_pose.training.trainer import STREAMS, make_trainer
@@ -36,34 +36,34 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parse_options(argv)
     comm = connect(options.communicator)
     rank, size = (0, 1) if comm is None else (comm.rank, comm.size)
-    check_ranks(options, size)
+    check_size(options, size)
     say = print if rank == 0 else lambda _: None
     gpu = options.gpu if comm is None or options.gpu < 0 else options.gpu + comm.intra_rank
     device = devices.get_device(gpu)
+    path = datasets.find(options.dataset)
+    train, validation = load(options, path)
+    n_train = np.count_nonzero(datasets.require_complete(train))
+    out = options.out or f'results/{path.stem}-{datetime.datetime.now():%Y%m%d-%H%M%S}'
+    if comm is not None:  # clocks may differ
+        out = comm.bcast_obj(out)
+    options = dataclasses.replace(options, out=out, ranks=size)
     with contextlib.ExitStack() as stack:
         stack.enter_context(devices.using(device))
-        path = datasets.find(options.dataset)
-        train, validation = load(options, path)
-        n_train = np.count_nonzero(datasets.require_complete(train))
-        if train.skeleton.face_joints is None and options.angle_weight > 0:
-            say(
-                f'{train.skeleton.name} has no nose, neck and two shoulders: training without '
-                f'the angle loss; poses may come out inverted in depth (section 3.4)'
-            )
-        out = options.out or f'results/{path.stem}-{datetime.datetime.now():%Y%m%d-%H%M%S}'
-        if comm is not None:  # their clocks may differ
-            out = comm.bcast_obj(out if rank == 0 else None)
-        options = dataclasses.replace(options, out=out, ranks=size)
         if rank == 0:  # the others write nothing
             stack.enter_context(run_directory.lock(out, new=options.resume is None))
-        begin_or_check(options, path, train, rank)
+        write_or_check_options(options, path, train, rank)
         say(
             f'{path}: {n_train} poses of {len(train.skeleton)} joints to learn from, '
             f'{0 if validation is None else len(validation)} to validate on\n'
             f'source: {train.source or "not stated"}\n'
             f'run directory: {out}'
         )
-        # Chainer's checks of types and shapes cost a twentieth of a step.
+        if train.skeleton.face_joints is None and options.angle_weight > 0:
+            say(
+                f'{train.skeleton.name} has no nose, neck and two shoulders: training without '
+                f'the angle loss; poses may come out inverted in depth (section 3.4)'
+            )
+        # Chainer's checks of types and shapes take a twentieth of a step.
         stack.enter_context(chainer.using_config('type_check', False))
         trainer = make_trainer(options, train, validation, device, comm)
         if options.resume is not None:
@@ -71,25 +71,34 @@ def main(argv: Sequence[str] | None = None) -> None:
             if snapshot.is_dir():
                 snapshot = run_directory.latest_snapshot(snapshot, lambda text: cli.warn([text]))
             run_directory.load_snapshot(snapshot, trainer)
-            say(f'continuing from {snapshot}, iteration {trainer.updater.iteration}')
-        stack.enter_context(trainer.get_extension('stop_on_signal').listening())
+            updater = trainer.updater
+            length, unit = trainer.stop_trigger.get_training_length()
+            if length <= (updater.iteration if unit == 'iteration' else updater.epoch_detail):
+                option = '--iterations' if unit == 'iteration' else '--epoch'
+                say(
+                    f'nothing left to do: {snapshot} is at the end, {option} {length}; '
+                    f'a larger {option} continues'
+                )
+                return
+            say(f'continuing from {snapshot}, iteration {updater.iteration}')
         stack.enter_context(files.writing(out))
         # The updater checks for values that are not finite; NumPy's warnings would add lines.
         stack.enter_context(np.errstate(all='ignore'))
         trainer.run(show_loop_exception_msg=False)
 
 
-def check_ranks(options: TrainingOptions, size: int) -> None:
-    """Check that the run can be trained by a number of processes."""
+def check_size(options: TrainingOptions, size: int) -> None:
+    """Check that a number of processes can train a run."""
     if options.resume is not None and options.ranks != size:
+        n = options.ranks
         raise InputError(
-            f'--resume {options.resume}: expected {options.ranks} rank(s), as the run began, '
-            f'found {size}; start it under mpiexec -n {options.ranks}'
+            f'expected {n} rank(s), as the run began, found {size}; use mpiexec -n {n}',
+            resume=options.resume,
         )
     if size > 1 and options.model == 'martinez':
         raise InputError(
-            '--communicator: expected --model kudo, found martinez, whose batch normalisation '
-            'and dropout would not be those of one process'
+            'expected the model kudo, found martinez, whose batch normalization would differ',
+            communicator=options.communicator,
         )
 
 
@@ -104,15 +113,15 @@ def load(options: TrainingOptions, path: Path) -> tuple[PoseData, PoseData | Non
         validation = pose_file.read(path, 'test', options.keypoints)
     if validation is not None and not datasets.complete(validation).any():
         validation = None
-    if options.mode != 'unsupervised' and train.pose3d is None:
-        raise InputError(
-            f'--mode {options.mode}: expected {path} to have pose3d to learn from, found 2D only'
-        )
+    if options.mode != 'unsupervised':
+        train.require_pose3d()
     return train, validation
 
 
-def begin_or_check(options: TrainingOptions, path: Path, train: PoseData, rank: int) -> None:
-    """Write a new run's options.json, or check that the run's data have not changed."""
+def write_or_check_options(
+    options: TrainingOptions, path: Path, train: PoseData, rank: int
+) -> None:
+    """Write a new run's options.json, or check that the data of a resumed run are the same."""
     digest = files.sha256(path)
     if options.resume is None:
         if rank == 0:
@@ -122,21 +131,19 @@ def begin_or_check(options: TrainingOptions, path: Path, train: PoseData, rank: 
     began = run_directory.read_options(options.out).get('dataset_sha256', digest)
     if began != digest:
         raise InputError(
-            f'--dataset {path}: expected the file that the run began with, of SHA-256 '
-            f'{began!s:.12}..., found one of {digest:.12}...'
+            f'expected the file that the run began with, of SHA-256 {began!s:.12}..., '
+            f'found one of {digest:.12}...',
+            dataset=path,
         )
 
 
 def make_parser() -> cli.Parser:
-    """Make train.py's parser, whose namespace holds only what is typed."""
+    """Make the parser of train.py, whose namespace holds only what is typed."""
     parser = cli.Parser(
-        description='Learn to lift 2D poses to 3D, from 2D poses alone (Kudo et al. 2018).\n\n'
-        "The defaults are the paper's setting, as its authors' code runs it; README.md lists\n"
-        'the differences, and measures the methods beyond the paper. Sections and equations are\n'
-        'those of the paper.',
-        epilog='The run directory holds options.json, log, gen_N.npz, gen_best.npz (lowest\n'
-        'validation error), snapshot_N.npz, loss.png, accuracy.png, validation.png and\n'
-        'poses/. Measure it with: python evaluate.py --snapshot DIR',
+        usage='%(prog)s [options]',
+        description='Learn to lift 2D poses to 3D, from 2D poses alone (Kudo et al. 2018). The\n'
+        "defaults are the paper's; sections and equations are those of the paper.",
+        epilog='Measure the run with: python evaluate.py --snapshot DIR',
         argument_default=argparse.SUPPRESS,
     )
     parser.add_options(TrainingOptions, resumable=RESUMABLE)
@@ -146,12 +153,10 @@ def make_parser() -> cli.Parser:
 def parse_options(argv: Sequence[str] | None = None) -> TrainingOptions:
     """Read the command line: what is typed, else the preset's, the model's, the default.
 
-    On --resume: the options that the run began with, and what may be changed of them.
+    With --resume: the options that the run began with, and what may be changed of them.
 
-    Args:
-        argv: the arguments; None for those of the process.
     Raises:
-        InputError: if there is no such run to resume.
+        InputError: if there is no such run to resume, or if options contradict each other.
         SystemExit: for wrong arguments, with status 2 and one line.
     """
     parser = make_parser()
@@ -161,13 +166,11 @@ def parse_options(argv: Sequence[str] | None = None) -> TrainingOptions:
     model = MODELS[typed.get('model', DEFAULTS.model)]
     preset = PRESETS[typed.get('preset', DEFAULTS.preset)]
     options = TrainingOptions(**{**model, **preset, **typed})
-    wrong = contradiction(options)
-    if wrong:
-        parser.error(wrong)
+    check_options(options)
     return options
 
 
-def _resume(parser, typed):
+def _resume(parser: cli.Parser, typed: dict[str, Any]) -> TrainingOptions:
     given = typed['resume'] or typed.get('out')
     if not given:
         parser.error('argument --resume: expected a run directory or a snapshot, or --out DIR')
@@ -179,8 +182,8 @@ def _resume(parser, typed):
         value = typed.get(name, began)
         if value != began and not field.metadata.get('resumable'):
             raise InputError(
-                f'{cli.flag(name)} {value}: expected {began}, as the run {run} began; '
-                f'--resume may change only {RESUMABLE}'
+                f'expected {began}, as the run {run} began; --resume may change only {RESUMABLE}',
+                **{name: value},
             )
     return dataclasses.replace(options, **{**typed, 'out': str(run), 'resume': str(path)})
 

@@ -74,6 +74,12 @@ class PoseData:
         seen = trusted(self.valid, self.imputed)
         return np.ones(self.pose2d.shape[:2], bool) if seen is None else seen
 
+    def require_pose3d(self) -> np.ndarray:
+        """Return pose3d, or raise an InputError if the data are 2D only."""
+        if self.pose3d is None:
+            raise InputError(f'{self.name}: expected pose3d, found 2D only')
+        return self.pose3d
+
     def header(self, **changes: Any) -> Header:
         """The `Header` of a file of such poses, but for the fields given."""
         shared = ('name', 'skeleton', 'names', 'fps', 'source', 'licence', 'units_3d')

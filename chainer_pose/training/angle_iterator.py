@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 
 def random_angles(n: int, rng: np.random.Generator) -> np.ndarray:
-    """n angles from the uniform distribution on [-pi, pi] (eq. 1): (n,) float32."""
+    """Draw n angles uniformly from [-pi, pi] (eq. 1): (n,) float32."""
     return rng.uniform(-np.pi, np.pi, n).astype(np.float32)
 
 
 class AngleIterator(chainer.dataset.Iterator):
-    """One batch's angles after the other, on the device that they are for.
+    """Iterate over batches of angles on a device.
 
-    They are drawn and sent many batches at a time, which a GPU needs, but come and go on as if
-    they were drawn one batch at a time.
+    Many batches are drawn and sent at a time, which a GPU needs; the angles, and those after a
+    resume, are as if they were drawn batch by batch.
 
     Args:
         batch_size: angles a batch, of all processes together.
         rng: numpy.random.Generator that draws them.
         device: chainer device.
         comm: ChainerMN communicator, each of whose processes gets its part.
-        ahead: batches that are drawn at a time.
+        ahead: batches drawn at a time.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class AngleIterator(chainer.dataset.Iterator):
         ahead: int = 256,
     ) -> None:
         self._shape = (ahead, batch_size)
-        self._rng = rng  # as it was before those that are drawn
+        self._rng = rng  # in its state before `_draw`
         self._device = device
         self._comm = comm
         self._draw()
 
-    def _draw(self):
+    def _draw(self) -> None:
         rng = copy.deepcopy(self._rng)
         angles = random_angles(self._shape[0] * self._shape[1], rng).reshape(self._shape)
         own = np.ascontiguousarray(comm_module.own_part(angles.T, self._comm).T)
@@ -58,7 +58,7 @@ class AngleIterator(chainer.dataset.Iterator):
         self._used = 0
 
     def __next__(self) -> NdArray:
-        """This process's angles of a batch: (B,) float32, radians."""
+        """Return this process's angles of a batch: (B,) float32, radians."""
         if self._used == len(self._drawn):
             self._rng.bit_generator.state = self._after
             self._draw()
@@ -68,7 +68,7 @@ class AngleIterator(chainer.dataset.Iterator):
     next = __next__
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        """Save or load where they are."""
+        """Save or load the position."""
         used = int(serializer('used', self._used))
         serialize_rng(serializer, 'rng', self._rng)
         if isinstance(serializer, chainer.Deserializer):

@@ -58,7 +58,7 @@ def of(options: Mapping[str, Any]) -> Method:
     return Method('Ours, other options' if changed else 'Ours', WITHOUT_3D, OURS, changed)
 
 
-def _typed(key, value):
+def _typed(key: str, value: Any) -> str:
     if value is True:
         return flag(key)
     values = value if isinstance(value, list) else [value]

@@ -23,18 +23,16 @@ _follow = Elementwise(
 
 
 class MovingAverage:
-    """Keeps `average`, a copy of a link whose parameters follow it slowly.
+    """Exponential moving average of the parameters of a link.
 
-    After each iteration t = 1, 2, ... average = d average + (1 - d) link, with
-    d = min(decay, t / (t + 9)), so that a short run's average is not that of
-    its first weights.
+    After iteration t = 1, 2, ...: average = d average + (1 - d) link, with
+    d = min(decay, t / (t + 9)), so that the first weights are soon forgotten.
 
     Args:
-        optimizer: `optimizers.Adam` that is set up on the link, as it is before the first
-            iteration.
+        optimizer: `optimizers.Adam` that is set up on the link.
         decay: between 0 and 1.
     Attributes:
-        average: the copy.
+        average: copy of the link, with the averages as parameters.
     """
 
     def __init__(self, optimizer: Adam, decay: float) -> None:
@@ -52,7 +50,7 @@ class MovingAverage:
         self._t = scalar_like(averages[0], 0, np.int64)
 
     def update(self) -> None:
-        """Follow the link, after an iteration."""
+        """Add the parameters after an iteration."""
         self._t += 1
         for array, average in self._arrays:
             if is_on_device(average):

@@ -37,18 +37,17 @@ MODELS: dict[str, dict[str, Any]] = {
 }
 
 
-def _pitch(text):
+def _pitch(text: str) -> float | str:
     return text if text == 'learn' else cli.number(float, low=-89, high=89)(text)
 
 
 # Of a field's metadata: `method`, whether it is part of the method; `stored`, whether options.json
 # has it (default: True); `resumable`, whether --resume may change it; all else is `cli.option`'s.
-_data = functools.partial(cli.option, group='data')
-_method = functools.partial(cli.option, group='method', method=True)
-_run = functools.partial(cli.option, group='run')
-_length = functools.partial(cli.option, group='length and intervals', low=1)
-_optimisation = functools.partial(cli.option, group='optimisation', method=True)
-_model = functools.partial(cli.option, group='model', method=True)
+_main = cli.option
+_paper = functools.partial(cli.option, group="more of the paper's settings", method=True)
+_beyond = functools.partial(cli.option, group='beyond the paper', method=True)
+_length = functools.partial(cli.option, group='length, validation and intervals', low=1)
+_device = functools.partial(cli.option, group='devices')
 
 
 # fmt: off
@@ -56,104 +55,88 @@ _model = functools.partial(cli.option, group='model', method=True)
 class TrainingOptions:
     """Options of a training run, named as in options.json; `train.py --help` explains them.
 
-    The defaults are the paper's setting, as its authors' code runs it.
+    The defaults are the paper's settings, as its authors' code has them.
     """
 
-    dataset: str = _data('synthetic', """pose file to learn from; a name means data/NAME.h5, or
-        NAME.h5 under $CHAINER_POSE_DATA; "synthetic" is made when first needed
-        (default: %(default)s)""", metavar='NAME|FILE.h5')
-    keypoints: str = _data('gt', """2D joints to learn from: gt for pose2d, NAME for the
-        detections pose2d_NAME (sections 4.3 and 4.4; default: %(default)s)""",
-        metavar='gt|NAME')
-    holdout: float = _data(0.0, """share of the training clips to set aside and to validate on
-        instead of the test split, which then chooses nothing (default: %(default)s, as the
-        authors' code)""", low=0, high=0.9)
-
-    preset: str = cli.option('paper', """plus: --camera-pitch learn --consistency 10 1
-        --bone-weight 100 --ema 0.999 --zero-root; options typed beside it override it
-        (default: %(default)s)""", choices=PRESETS, group='method')
-    mode: str = _method('unsupervised', """learn from 2D alone; from 2D, and depth where it is
-        labelled (section 5.2); or from labelled poses alone, without a discriminator
-        (default: %(default)s)""", choices=('unsupervised', 'semi-supervised', 'supervised'))
-    model: str = _method('kudo', """the paper's generator; or, with --mode supervised, the
-        network of Martinez et al. 2017, from pixels to millimetres, with its own defaults:
-        --batchsize 64 --alpha 0.001 --beta1 0.9 --weight-decay 0 (default: %(default)s)""",
-        choices=MODELS)
-    labelled: float = _method(1.0, """share of the poses whose depth --mode semi-supervised or
-        supervised may see, chosen by clip and seed (default: %(default)s)""", above=0, high=1)
-    depth_weight: float = _method(10.0, """factor of the depth error in --mode semi-supervised
-        (default: %(default)s)""", above=0)
-    camera_pitch: float | str = _method(0.0, """angle by which the cameras look down, in degrees,
-        to turn the poses about the true vertical; learn: one angle for the data set, learned with
-        the generator (default: %(default)s, the horizontal cameras of section 4.3)""",
-        type=_pitch, metavar='DEG|learn')
-    consistency: Sequence[float] = _method([0.0, 0.0], """lift the turned pose again and turn it
-        back: factors of the squared errors of the original 2D and of the turned depth
-        (Chen et al. 2019; default: 0 0)""", low=0, nargs=2, metavar=('W2D', 'WDEPTH'))
-    bone_weight: float = _method(0.0, """factor of the error of each bone's share in the pose
-        against its running mean: people's proportions are similar (default: %(default)s)""", low=0)
-    ema: float = _method(0.0, """measure, draw and save an exponential moving average of the
-        generator (default: %(default)s, the generator itself)""",
-        low=0, high=0.999999, metavar='DECAY')
-    zero_root: bool = _method(False, "make the root's depth zero by construction (default: no)")
-
-    out: str = _run('', """run directory, new or empty
-        (default: results/DATASET-DATE-TIME)""", metavar='DIR', stored=False)
-    resume: str | None = _run(None, """continue a run from its newest snapshot, or from the one
-        named; without a value, the run in --out. Its options apply; only %(resumable)s may be
-        changed""", nargs='?', const='', metavar='RUN|SNAPSHOT', stored=False)
-    gpu: int = _run(-1, 'CUDA device to train on, -1 for the CPU (default: %(default)s)',
+    dataset: str = _main('synthetic', """pose file, or the name of one in data/ or
+        $CHAINER_POSE_DATA (default: %(default)s)""", metavar='NAME|FILE')
+    out: str = _main('', 'new run directory (default: results/DATASET-TIME)',
+        metavar='DIR', stored=False)
+    resume: str | None = _main(None, """continue a run (default: --out) from its newest snapshot, or
+        from FILE; may change only %(resumable)s""",
+        nargs='?', const='', metavar='RUN|FILE', stored=False)
+    gpu: int = _main(-1, 'CUDA device, -1 for the CPU (default: %(default)s)',
         low=-1, resumable=True)
-    record: bool = _run(True, """on a GPU, replay each step as a CUDA graph; --no-record runs it
-        eagerly, for debugging (default: yes)""", resumable=True)
-    communicator: str | None = _run(None, """train with ChainerMN, under mpiexec -n N: on CPUs,
-        or on GPUs from --gpu on, one for each process; N processes with --batchsize B/N train as
-        one does with B (default: one process)""", choices=comm.NAMES)
-    seed: int = _run(0, """seed of the weights, the order of the poses and the angles; on the CPU
-        the same seed gives the same run bit for bit (default: %(default)s)""", low=0)
-    ranks: int = _run(1, 'number of processes that train', low=1, typed=False)
+    seed: int = _main(0, 'on the CPU it fixes a run bit for bit (default: %(default)s)', low=0)
+    epoch: int = _main(50, 'passes over the poses (section 4.2; default: %(default)s)',
+        low=1, resumable=True)
+    batchsize: int = _main(16, 'poses a batch and process (4.2; default: %(default)s)',
+        low=1, method=True)
+    alpha: float = _main(2e-4, "Adam's step size (authors' code; default: %(default)s)",
+        above=0, method=True)
+    angle_weight: float = _main(1.0, 'factor of the angle loss (eq. 4; default: %(default)s)',
+        low=0, method=True)
+    accuracy_cap: float = _main(0.9, """accuracy above which the discriminator rests, the
+        generator below 1 - X (4.2; default: %(default)s)""",
+        low=0.5, high=1, method=True)
 
-    epoch: int = _length(50, """passes over the training poses (section 4.2;
-        default: %(default)s)""", resumable=True)
+    keypoints: str = _paper('gt', """2D joints: gt for pose2d, NAME for pose2d_NAME (4.3, 4.4;
+        default: %(default)s)""", metavar='gt|NAME', method=False)
+    n_unit: int = _paper(1024, 'units of a hidden layer (3.2; default: %(default)s)', low=1)
+    init_std: float = _paper(0.02, """standard deviation of initial weights (authors' code; 4.2
+        prints its root, 0.14; default: %(default)s)""", above=0)
+    beta1: float = _paper(0.5, "Adam's beta1 (authors' code; default: %(default)s)",
+        low=0, high=0.9999)
+    weight_decay: float = _paper(1e-5, """share of each parameter added to its gradient (authors'
+        code; default: %(default)s)""", low=0)
+
+    preset: str = _beyond('paper', """plus: --camera-pitch learn --consistency 10 1 --bone-weight
+        100 --ema 0.999 --zero-root, but for what is typed (default: %(default)s)""",
+        choices=PRESETS, method=False)
+    mode: str = _beyond('unsupervised', """learn from 2D; from 2D and labelled depth (5.2); or from
+        labelled poses alone (default: %(default)s)""",
+        choices=('unsupervised', 'semi-supervised', 'supervised'))
+    model: str = _beyond('kudo', """martinez: network of Martinez et al. 2017 for --mode
+        supervised; defaults to --batchsize 64 --alpha 0.001 --beta1 0.9 --weight-decay 0
+        (default: %(default)s)""", choices=MODELS)
+    labelled: float = _beyond(1.0, """share of the poses, by clip, that are labelled (default:
+        %(default)s)""", above=0, high=1)
+    depth_weight: float = _beyond(10.0, """factor of the depth error in --mode semi-supervised
+        (default: %(default)s)""", above=0)
+    camera_pitch: float | str = _beyond(0.0, """degrees by which the cameras look down, or learn:
+        poses turn about the true vertical (default: %(default)s)""",
+        type=_pitch, metavar='X|learn')
+    consistency: Sequence[float] = _beyond([0.0, 0.0], """lift the turned pose and turn it back:
+        factors of 2D and depth errors (Chen et al. 2019; default: 0 0)""",
+        low=0, nargs=2, metavar=('X', 'Z'))
+    bone_weight: float = _beyond(0.0, """factor of the error of bone lengths' ratios against
+        their running mean (default: %(default)s)""", low=0)
+    ema: float = _beyond(0.0, """decay of a moving average of the generator, to evaluate and save
+        (default: %(default)s, none)""", low=0, high=0.999999, metavar='DECAY')
+    zero_root: bool = _beyond(False, "fix the root's depth at 0 (default: no)")
+    rescale_fakes: bool = _beyond(False, """normalize turned poses, too (3.3), for bodies that are
+        longer than high (default: no)""")
+
     iterations: int | None = _length(None, 'batches to train for, instead of --epoch',
         resumable=True)
-    snapshot_interval: int | None = _length(None, """iterations after which to save the trainer
-        (the newest are kept: --keep) and the generator (default: an epoch, or a tenth of
-        --iterations)""")
-    keep: int = _length(2, 'newest trainer snapshots to keep (default: %(default)s)',
-        resumable=True)
-    evaluate_interval: int | None = _length(None, """iterations after which to measure the
-        validation error and keep the best generator (default: an epoch, or a twentieth of
-        --iterations; at least a twelfth of the number of validation poses, a
-        multiple of the log's)""")
-    draw_interval: int | None = _length(None, """iterations after which to draw poses and plots
-        (default: a fifth of the run; at least 4000, on a GPU 100000)""", resumable=True)
-    log_interval: int | None = _length(None, """iterations over which logged, printed and plotted
-        values are averaged (default: 1000, or a twentieth of a run shorter than 20,000)""")
+    holdout: float = _length(0.0, """validate on this share of the training clips instead of the
+        test split (default: %(default)s)""", low=0, high=0.9)
+    log_interval: int | None = _length(None, """iterations of which the log has means (default:
+        1000, at most 1/20 of the run)""")
+    evaluate_interval: int | None = _length(None, """iterations between validations, which choose
+        gen_best.npz (default: an epoch, or 1/20 of --iterations; more for large splits)""")
+    draw_interval: int | None = _length(None, """iterations between pictures (default: 1/5 of the
+        run, at least 4000, on a GPU 100000)""", resumable=True)
+    snapshot_interval: int | None = _length(None, """iterations between snapshots (default: an
+        epoch, or 1/10 of --iterations)""")
+    keep: int = _length(2, 'newest snapshots to keep (default: %(default)s)', resumable=True)
 
-    batchsize: int = _optimisation(16, """poses a batch, of each process (section 4.2;
-        default: %(default)s)""", low=1)
-    alpha: float = _optimisation(2e-4, """step size of both Adams (authors' code;
-        default: %(default)s)""", above=0)
-    beta1: float = _optimisation(0.5, """decay of Adam's first moment (authors' code;
-        default: %(default)s)""", low=0, high=0.9999)
-    weight_decay: float = _optimisation(1e-5, """share of each parameter added to its gradient
-        (authors' code; default: %(default)s)""", low=0)
-    accuracy_cap: float = _optimisation(0.9, """the discriminator rests on batches where its
-        accuracy is above X, the generator where it is below 1 - X (section 4.2;
-        default: %(default)s)""", low=0.5, high=1)
-    rescale_fakes: bool = _optimisation(False, """normalise the turned poses as the real ones
-        (section 3.3) before the discriminator sees them. Not in the paper: for bodies that are
-        longer than high, whose size in the image changes as they turn and gives the fakes away
-        (default: no)""")
-
-    angle_weight: float = _model(1.0, """factor of the angle loss, 0 for none (section 3.4,
-        eq. 4; default: %(default)s)""", low=0)
-    n_unit: int = _model(1024, 'units of each hidden layer (section 3.2; default: %(default)s)',
-        low=1)
-    init_std: float = _model(0.02, """standard deviation of the initial weights; section 4.2
-        prints 0.14, the root of the authors' code's 0.02, and does worse: README.md, Results
-        (default: %(default)s)""", above=0)
+    record: bool = _device(True, """replay a GPU's step as a CUDA graph; --no-record runs it
+        eagerly, for debugging""", resumable=True)
+    communicator: str | None = _device(None, """ChainerMN's, under mpiexec -n N: on CPUs, or on
+        GPUs from --gpu on; N processes with --batchsize B train as one with N B""",
+        choices=comm.NAMES)
+    ranks: int = _device(1, 'number of processes that train', low=1, typed=False)
 
     def to_json(self) -> dict[str, Any]:
         """What options.json holds of the options, as JSON values."""
@@ -167,28 +150,26 @@ STORED = {field.name: field for field in FIELDS if field.metadata.get('stored', 
 RESUMABLE = ', '.join(flag(field.name) for field in FIELDS if field.metadata.get('resumable'))
 
 
-# Without effect if there is no discriminator, or no generator of the paper's.
-_ADVERSARIAL = ('camera_pitch', 'consistency', 'bone_weight', 'rescale_fakes')
-_OF_GENERATORS = ('ema', 'zero_root')
+def check_options(options: TrainingOptions) -> None:
+    """Check that options do not contradict each other.
 
-
-def contradiction(options: TrainingOptions) -> str:
-    """What options contradict each other: text, '' for none."""
+    Raises:
+        InputError: if one would have no effect.
+    """
     if options.model == 'martinez' and options.mode != 'supervised':
-        return f'argument --model martinez: expected --mode supervised, found {options.mode}'
-    if options.mode == 'unsupervised' and options.labelled < 1:
-        return 'argument --labelled: expected --mode semi-supervised or supervised too'
-    for names, wrong, why in (
-        (_ADVERSARIAL, options.mode == 'supervised', 'a --mode with a discriminator'),
-        (_OF_GENERATORS, options.model == 'martinez', '--model kudo'),
-    ):
-        for name in names:
-            if wrong and getattr(options, name) != getattr(DEFAULTS, name):
-                return (
-                    f'argument {flag(name)}: expected {why}, '
-                    f'found --mode {options.mode} --model {options.model}'
-                )
-    return ''
+        raise InputError(f'expected mode supervised, found {options.mode}', model='martinez')
+    without_effect = ['labelled'] if options.mode == 'unsupervised' else []
+    if options.mode == 'supervised':
+        without_effect += ['camera_pitch', 'consistency', 'bone_weight', 'rescale_fakes']
+    if options.model == 'martinez':
+        without_effect += ['ema', 'zero_root']
+    for name in without_effect:
+        value = getattr(options, name)
+        if value != getattr(DEFAULTS, name):
+            found = f'mode {options.mode}, model {options.model}'
+            raise InputError(
+                f'expected a mode and model that use it, found {found}', **{name: value}
+            )
 
 
 def load_options(run: str | Path) -> TrainingOptions:
@@ -202,13 +183,12 @@ def load_options(run: str | Path) -> TrainingOptions:
     for name, value in found.items():
         if not _accepts(STORED[name], value):
             raise InputError(
-                f'{Path(run) / "options.json"}: expected a value of {flag(name)}, '
-                f'found {value!r:.80}'
+                f'{Path(run) / "options.json"}: expected a value of {name}, found {value!r:.80}'
             )
     return TrainingOptions(**found)
 
 
-def _accepts(field, value):
+def _accepts(field: dataclasses.Field, value: Any) -> bool:
     """Whether a JSON value is one that a field takes."""
     default = getattr(DEFAULTS, field.name)
     if value is None or isinstance(value, bool) or isinstance(default, bool):

@@ -1,7 +1,7 @@
-"""What may be added to the generator's loss, eq. (4), that the paper has not.
+"""Losses beyond the paper, added to eq. (4).
 
-A regularizer is called with a `LiftedBatch` and gives its losses by name; `weights` has the
-factor of each in the sum. The updater reports each, before its factor, as ``gen/<name>``.
+A regularizer is called with a `LiftedBatch` and returns its losses by name; `weights` has their
+factors. The updater reports each, before its factor, as ``gen/<name>``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from chainer_pose import functions
 from chainer_pose.utils import comm as comm_module
+from chainer_pose.utils.devices import to_host
 
 if TYPE_CHECKING:
     import chainermn
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 
 
 class LiftedBatch(NamedTuple):
-    """A batch that was lifted.
+    """A lifted batch.
 
     Attributes:
-        real: (B, J, 2) array, the 2D poses.
-        depth: Variable (B, J), their depths.
+        real: (B, J, 2) array, 2D poses.
+        depth: (B, J) Variable, their depths.
         angle: (B,) array, by which they were turned, radians.
         pitch: Variable of shape (), radians; None for horizontal cameras.
-        labelled: what is labelled of another batch: () or (poses (B, J, 2), depths (B, J)).
+        labelled: another batch with labels, poses (B, J, 2) and depths (B, J); or ().
     """
 
     real: NdArray
@@ -46,33 +47,31 @@ class Regularizer:
     """Base of the regularizers.
 
     Args:
-        **weights: each loss's name and its factor.
-    Attributes:
-        weights: dict of them.
+        **weights: factor of each loss by its name; kept as the attribute `weights`.
     """
 
     def __init__(self, **weights: float) -> None:
         self.weights = weights
 
     def __call__(self, batch: LiftedBatch) -> dict[str, Variable]:
-        """dict from the names in `weights` to Variables of shape ()."""
+        """Return the losses by the names in `weights`, Variables of shape ()."""
         raise NotImplementedError
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        """Save or load what it keeps from batch to batch: nothing, here."""
+        """Save or load its state; it has none here."""
 
 
 class Consistency(Regularizer):
-    """Lift, turn, project, lift again, turn back: the pose must be what it was.
+    """Lift the turned pose, turn it back, and compare.
 
     The lift-reproject-lift of Chen et al. 2019 ("Unsupervised 3D Pose Estimation with Geometric
-    Self-Supervision", section 3), with squared errors: of the original 2D, and of the turned
-    depth. Both are means over joints and axes.
+    Self-Supervision", section 3), with mean squared errors of the original 2D and of the turned
+    depth.
 
     Args:
-        generator: `links.Generator`, which lifts the second time.
-        weight_2d, weight_depth: the factors.
-        rescale: whether the turned pose is normalised before it is lifted.
+        generator: `links.Generator`.
+        weight_2d, weight_depth: factors of the two errors.
+        rescale: whether the turned pose is normalized before it is lifted.
     """
 
     def __init__(
@@ -98,17 +97,16 @@ class Consistency(Regularizer):
 
 
 class BoneRatios(Regularizer):
-    """People are alike: each bone's share of the pose against its running mean.
+    """Mean squared error of `functions.bone_ratios` against their running mean.
 
-    The mean square of what `functions.bone_ratios` deviates by. The running mean begins with the
-    first batch's and is no part of the graph.
+    The running mean starts as the first batch's; it is a constant of the graph.
 
     Args:
         bones: pairs of joints (child, parent).
         weight: the factor.
         momentum: share of a batch in the running mean.
         device: chainer device; None for the CPU.
-        comm: ChainerMN communicator, whose processes' batches make the mean together.
+        comm: ChainerMN communicator over whose batches the mean is taken.
     Attributes:
         mean: (number of bones,) array, NaN before the first batch.
     """
@@ -132,9 +130,7 @@ class BoneRatios(Regularizer):
         ratios = functions.bone_ratios(batch.real, batch.depth, *self._ends)
         new = ratios.array.mean(axis=0)
         if self._comm is not None:
-            new = ratios.xp.asarray(
-                comm_module.mean(chainer.get_device('@numpy').send(new), self._comm)
-            )
+            new = ratios.xp.asarray(comm_module.mean(to_host(new), self._comm))
         xp = chainer.backend.get_array_module(new)
         mean = xp.where(xp.isnan(self.mean), new, self.mean)
         self.mean[...] = mean + self._momentum * (new - mean)
@@ -146,7 +142,7 @@ class BoneRatios(Regularizer):
 
 
 class LabelledDepth(Regularizer):
-    """Squared error of the depth of poses that are labelled (section 5.2).
+    """Mean squared error of the depths of labelled poses (section 5.2).
 
     Args:
         generator: `links.Generator`.

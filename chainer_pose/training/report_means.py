@@ -1,4 +1,4 @@
-"""Means of what steps report, summed where the reports are."""
+"""Means of what steps report, summed on the device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import chainer
 import numpy as np
 
-from chainer_pose.utils.devices import is_on_device
+from chainer_pose.utils.devices import is_on_device, to_host
 from chainer_pose.utils.kernels import Elementwise
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _MOST = 24  # reports of a step; each has a letter for its type
 
 
-def _add(n):
-    """Kernel that adds n numbers, each in a thread of its own, and counts."""
+def _add(n: int) -> Elementwise:
+    """Kernel that adds n numbers, one a thread, and counts."""
     inputs = ', '.join(f'raw {t} x{k}' for k, t in zip(range(n), string.ascii_uppercase))
     numbers = ' : '.join(f'i == {k} ? (double)x{k}[0]' for k in range(n))
     text = f'sums[i < {n} ? i : {_MOST}] += {numbers} : 1.0'
@@ -30,7 +30,7 @@ def _add(n):
 class ReportMeans:
     """Means of reports since they were last read.
 
-    Reading a value blocks until a GPU's queue is empty: there it is done once for many steps.
+    Reading a value blocks until a GPU's queue is empty, so it is read once for many steps.
 
     Args:
         device: chainer device of the reports.
@@ -41,7 +41,7 @@ class ReportMeans:
         self._names: tuple[str, ...] = ()
 
     def add(self, report: Mapping[str, Variable | NdArray]) -> None:
-        """Add a step's report, numbers of shape (); their names are always the same."""
+        """Add a step's report, numbers of shape (), always of the same names."""
         self._names = tuple(report)
         values = [chainer.as_array(value) for value in report.values()]
         if len(values) > _MOST:
@@ -53,13 +53,13 @@ class ReportMeans:
             self._sums[_MOST] += 1
 
     def read(self) -> dict[str, float]:
-        """Means of each since the last reading, Python floats; empty if there was no step."""
-        sums = chainer.get_device('@numpy').send(self._sums)
+        """Return the means since the last reading; {} if there was no step."""
+        sums = to_host(self._sums)
         count = float(sums[_MOST])
         means = (sums[: len(self._names)] / count).tolist() if count else []
         self._sums[...] = 0
         return dict(zip(self._names, means))
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        """Save or load the sums, so that a stop between two readings loses nothing."""
+        """Save or load the sums."""
         serializer('sums', self._sums)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import math
 import os
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import chainer
 import numpy as np
@@ -15,7 +14,7 @@ from chainer.training import extensions, triggers
 from chainer.training.extensions import snapshot_writers
 
 from chainer_pose import datasets, links
-from chainer_pose.datasets import imputation
+from chainer_pose.datasets import PoseData, imputation
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.links import martinez
 from chainer_pose.optimizers import Adam, ZeroRoot
@@ -26,21 +25,22 @@ from chainer_pose.training.extensions import (
     LogPlot,
     PoseEvaluator,
     PosePlot,
-    ReadReports,
+    PrintLog,
     StopOnSignal,
 )
 from chainer_pose.training.moving_average import MovingAverage
+from chainer_pose.training.options import TrainingOptions
 from chainer_pose.training.triggers import EveryAndLast
-from chainer_pose.training.updaters import PoseGANUpdater, SupervisedUpdater, labelled_loss
+from chainer_pose.training.updaters import (
+    PoseGANUpdater,
+    RecordedUpdater,
+    SupervisedUpdater,
+    labelled_loss,
+)
 from chainer_pose.utils import random_state
 
 if TYPE_CHECKING:
     import chainermn
-
-    from chainer_pose.datasets import PoseData
-    from chainer_pose.links import Generator
-    from chainer_pose.training.options import TrainingOptions
-    from chainer_pose.training.regularizers import Regularizer
 
 
 # One for each purpose: add at the end only, or old seeds mean other runs.
@@ -63,7 +63,7 @@ def make_trainer(
     device: chainer.backend.Device,
     comm: chainermn.CommunicatorBase | None = None,
 ) -> chainer.training.Trainer:
-    """Wire what `options` ask for.
+    """Make the trainer of a run.
 
     Args:
         options: `TrainingOptions`.
@@ -76,272 +76,216 @@ def make_trainer(
     Raises:
         InputError: if the data lack what the options need.
     """
-    rng = random_state.streams(options.seed, STREAMS)
-    make = _supervised_updater if options.mode == 'supervised' else _adversarial_updater
-    poses = training_poses(data)
-    updater = make(options, data, poses, device, rng, comm)
+    make = _Maker(options, data, device, comm)
+    updater = make.supervised() if options.mode == 'supervised' else make.adversarial()
     length = (options.iterations, 'iteration') if options.iterations else (options.epoch, 'epoch')
     trainer = chainer.training.Trainer(updater, length, out=options.out)
-    snapshot, plots = _add_extensions(trainer, options, data, poses, validation, device, comm)
-
-    def save(trainer):
-        # Skip it if this iteration is saved already.
-        path = Path(trainer.out) / f'snapshot_{trainer.updater.iteration}.npz'
-        if snapshot is not None and not path.exists():
-            snapshot(trainer)
-        for plot in plots:  # a run that is stopped early may have drawn none yet
-            plot(trainer)
-
-    trainer.extend(StopOnSignal(save, comm))
+    _extend(trainer, options, make.poses, data, validation, device, comm)
     return trainer
 
 
-def _adam(options, link, device, comm):
-    link.to_device(device)
-    return Adam(options.alpha, options.beta1, options.weight_decay, comm).setup(link)
+class _Maker:
+    """Makes an updater and its parts."""
+
+    def __init__(
+        self,
+        options: TrainingOptions,
+        data: PoseData,
+        device: chainer.backend.Device,
+        comm: chainermn.CommunicatorBase | None,
+    ) -> None:
+        self.options, self.data, self.device, self.comm = options, data, device, comm
+        self.rng = random_state.streams(options.seed, STREAMS)
+        self.poses = training_poses(data)
+
+    def adam(self, link: chainer.Link) -> Adam:
+        link.to_device(self.device)
+        options = self.options
+        return Adam(options.alpha, options.beta1, options.weight_decay, self.comm).setup(link)
+
+    def generator(self) -> Adam:
+        """The optimizer of a generator."""
+        skeleton, options = self.data.skeleton, self.options
+        shape = len(skeleton), options.n_unit, options.init_std
+        generator = links.Generator(*shape, self.rng['gen'])
+        optimizer = self.adam(generator)
+        if options.zero_root:
+            hook = ZeroRoot(skeleton.root)
+            hook.apply(generator)
+            optimizer.add_hook(hook)
+        return optimizer
+
+    def iterator(self, arrays: tuple[np.ndarray, ...], stream: str) -> datasets.PoseIterator:
+        sent = tuple(map(self.device.send, arrays))
+        return datasets.PoseIterator(sent, self.options.batchsize, self.rng[stream], self.comm)
+
+    def labelled(self) -> PoseData:
+        if self.options.labelled == 1:
+            return self.data
+        return datasets.choose_labelled(self.data, self.options.labelled, self.rng['labelled'])
+
+    def of_every_updater(self, optimizer: Adam) -> dict[str, Any]:
+        """Arguments that `RecordedUpdater` takes."""
+        ema = self.options.ema
+        return {
+            'average': MovingAverage(optimizer, ema) if ema > 0 else None,
+            'device': self.device,
+            'comm': self.comm,
+            # Martinez et al.'s dropout masks are drawn on the host.
+            'record': self.options.record and self.options.model != 'martinez',
+        }
+
+    def adversarial(self) -> PoseGANUpdater:
+        options, skeleton, rng = self.options, self.data.skeleton, self.rng
+        gen = self.generator()
+        dis = links.Discriminator(len(skeleton), options.n_unit, options.init_std, rng['dis'])
+        optimizers = {'gen': gen, 'dis': self.adam(dis)}
+        pitch = None
+        if options.camera_pitch != 0:
+            learned = options.camera_pitch == 'learn'
+            pitch = links.CameraPitch(0.0 if learned else float(options.camera_pitch), learned)
+            pitch.to_device(self.device)
+            if learned:
+                adam = Adam(PITCH_STEP_SIZE, options.beta1, comm=self.comm)
+                optimizers['pitch'] = adam.setup(pitch)
+        main = self.iterator((self.poses,), 'shuffle')
+        angles = AngleIterator(main.batch_size, rng['angles'], self.device, self.comm)
+        iterators = {'main': main, 'angles': angles}
+        if options.mode == 'semi-supervised':
+            arrays = labelled_poses(self.labelled())
+            iterators['labelled'] = self.iterator(arrays, 'shuffle_labelled')
+        return PoseGANUpdater(
+            iterators,
+            optimizers,
+            skeleton.face_joints if options.angle_weight > 0 else None,
+            options.angle_weight,
+            options.accuracy_cap,
+            pitch,
+            self.regularizers(gen.target),
+            options.rescale_fakes,
+            **self.of_every_updater(gen),
+        )
+
+    def regularizers(self, generator: links.Generator) -> list[regularizers.Regularizer]:
+        """What the options add to eq. (4)."""
+        options = self.options
+        chosen: list[regularizers.Regularizer] = []
+        if any(options.consistency):
+            factors, rescale = options.consistency, options.rescale_fakes
+            chosen.append(regularizers.Consistency(generator, factors[0], factors[1], rescale))
+        if options.bone_weight > 0:
+            bones, where = self.data.skeleton.bones, {'device': self.device, 'comm': self.comm}
+            chosen.append(regularizers.BoneRatios(bones, options.bone_weight, **where))
+        if options.mode == 'semi-supervised':
+            chosen.append(regularizers.LabelledDepth(generator, options.depth_weight))
+        return chosen
+
+    def supervised(self) -> SupervisedUpdater:
+        labelled = self.labelled()
+        loss: Callable[..., chainer.Variable] = labelled_loss
+        if self.options.model == 'martinez':
+            arrays, loss = pixel_poses(labelled), martinez.loss
+            network = links.Martinez(len(labelled.skeleton), self.options.n_unit, self.rng['gen'])
+            network.standardize(*arrays)
+            optimizer = self.adam(network)
+        else:
+            arrays, optimizer = labelled_poses(labelled), self.generator()
+        iterator = self.iterator(arrays, 'shuffle')
+        dropout, more = self.rng['dropout'], self.of_every_updater(optimizer)
+        return SupervisedUpdater(iterator, optimizer, loss, dropout, **more)
 
 
-def _generator_optimizer(options, skeleton, device, rng, comm):
-    generator = links.Generator(len(skeleton), options.n_unit, options.init_std, rng['gen'])
-    optimizer = _adam(options, generator, device, comm)
-    if options.zero_root:
-        hook = ZeroRoot(skeleton.root)
-        hook.apply(generator)
-        optimizer.add_hook(hook)
-    return optimizer
-
-
-def _iterator(arrays, options, rng, device, comm):
-    arrays = tuple(map(device.send, arrays))
-    return datasets.PoseIterator(arrays, options.batchsize, rng, comm)
-
-
-def _average(options, optimizer):
-    return MovingAverage(optimizer, options.ema) if options.ema > 0 else None
-
-
-def _adversarial_updater(options, data, poses, device, rng, comm):
-    skeleton = data.skeleton
-    optimizers = {'gen': _generator_optimizer(options, skeleton, device, rng, comm)}
-    discriminator = links.Discriminator(len(skeleton), options.n_unit, options.init_std, rng['dis'])
-    optimizers['dis'] = _adam(options, discriminator, device, comm)
-    pitch = None
-    if options.camera_pitch != 0:
-        learned = options.camera_pitch == 'learn'
-        pitch = links.CameraPitch(0.0 if learned else options.camera_pitch, learned)
-        pitch.to_device(device)
-        if learned:
-            optimizers['pitch'] = Adam(PITCH_STEP_SIZE, options.beta1, comm=comm).setup(pitch)
-    main = _iterator((poses,), options, rng['shuffle'], device, comm)
-    iterators = {
-        'main': main,
-        'angles': AngleIterator(main.batch_size, rng['angles'], device, comm),
-    }
-    if options.mode == 'semi-supervised':
-        arrays = labelled_poses(_labelled(options, data, rng))
-        iterators['labelled'] = _iterator(arrays, options, rng['shuffle_labelled'], device, comm)
-    return PoseGANUpdater(
-        iterators,
-        optimizers,
-        skeleton.face_joints if options.angle_weight > 0 else None,
-        options.angle_weight,
-        options.accuracy_cap,
-        pitch=pitch,
-        regularizers=make_regularizers(options, data, optimizers['gen'].target, device, comm),
-        rescale_fakes=options.rescale_fakes,
-        average=_average(options, optimizers['gen']),
-        device=device,
-        comm=comm,
-        record=options.record,
-    )
-
-
-def make_regularizers(
+def _extend(
+    trainer: chainer.training.Trainer,
     options: TrainingOptions,
+    poses: np.ndarray,
     data: PoseData,
-    generator: Generator,
+    validation: PoseData | None,
     device: chainer.backend.Device,
-    comm: chainermn.CommunicatorBase | None = None,
-) -> list[Regularizer]:
-    """What the options add to eq. (4): a list of `Regularizer`."""
-    chosen: list[Regularizer] = []
-    if any(options.consistency):
-        of_2d, of_depth = options.consistency
-        rescale = options.rescale_fakes
-        chosen.append(regularizers.Consistency(generator, of_2d, of_depth, rescale))
-    if options.bone_weight > 0:
-        bones, weight = data.skeleton.bones, options.bone_weight
-        chosen.append(regularizers.BoneRatios(bones, weight, device=device, comm=comm))
-    if options.mode == 'semi-supervised':
-        chosen.append(regularizers.LabelledDepth(generator, options.depth_weight))
-    return chosen
-
-
-def _labelled(options, data, rng):
-    if options.labelled == 1:
-        return data
-    return datasets.choose_labelled(data, options.labelled, rng['labelled'])
-
-
-def _supervised_updater(options, data, _, device, rng, comm):
-    labelled = _labelled(options, data, rng)
-    if options.model == 'martinez':
-        arrays, loss = pixel_poses(labelled), martinez.loss
-        network = links.Martinez(len(data.skeleton), options.n_unit, rng['gen'])
-        network.standardize(*arrays)
-        optimizer = _adam(options, network, device, comm)
-    else:
-        arrays, loss = labelled_poses(labelled), labelled_loss
-        optimizer = _generator_optimizer(options, data.skeleton, device, rng, comm)
-    return SupervisedUpdater(
-        _iterator(arrays, options, rng['shuffle'], device, comm),
-        optimizer,
-        loss,
-        rng['dropout'],
-        average=_average(options, optimizer),
-        device=device,
-        comm=comm,
-        # Martinez et al.'s dropout masks are drawn on the host.
-        record=options.record and options.model != 'martinez',
-    )
-
-
-class _Intervals:
-    """When to log, evaluate, draw and save, in iterations."""
-
-    def __init__(self, options, iterator, n_validation, device):
-        epoch = math.ceil(len(iterator.arrays[0]) / iterator.batch_size)
-        self._last = options.iterations or math.ceil(
-            options.epoch * len(iterator.arrays[0]) / iterator.batch_size
-        )
-        by_epoch = options.iterations is None
-        log = options.log_interval or min(1000, max(1, self._last // 20))
-        least = epoch if by_epoch else max(1, self._last // 20)
-        evaluate = options.evaluate_interval or _multiple(
-            log, max(least, n_validation * EVALUATED_AFTER)
-        )
-        drawn_after = DRAWN_AFTER if device.xp is np else DRAWN_AFTER_ON_GPU
-        draw = options.draw_interval or max(self._last // 5, drawn_after)
-        self.log, self.evaluate, self.draw = (
-            EveryAndLast(interval, self._last) for interval in (log, evaluate, draw)
-        )
-        save = options.snapshot_interval or max(1, self._last // 10)
-        self.by_epoch = by_epoch and not options.snapshot_interval
-        self.save = (1, 'epoch') if self.by_epoch else EveryAndLast(save, self._last)
-
-
-def _multiple(unit, least):
-    return unit * math.ceil(least / unit)
-
-
-def _add_extensions(trainer, options, data, poses, validation, device, comm):
-    """Log, plots, validation, pictures and snapshots.
-
-    Returns:
-        (the extension that writes the trainer's snapshots, those that draw curves); None and none
-        in processes that write nothing.
-    """
-    updater = trainer.updater
-    optimizer = updater.get_optimizer('gen')
+    comm: chainermn.CommunicatorBase | None,
+) -> None:
+    """Add validation, log, pictures and snapshots; only the first process writes."""
+    updater: RecordedUpdater = trainer.updater
+    optimizer, iterator = updater.get_optimizer('gen'), updater.get_iterator('main')
     # What is measured, drawn and written.
     gen = optimizer.target if updater.average is None else updater.average.average
-    has_truth = validation is not None and validation.pose3d is not None
-    n_validation = len(validation) if validation is not None else 0
-    every = _Intervals(options, updater.get_iterator('main'), n_validation, device)
+
+    n_batches = len(iterator.arrays[0]) / iterator.batch_size
+    last = options.iterations or math.ceil(options.epoch * n_batches)
+    log = options.log_interval or min(1000, max(1, last // 20))
+    least = max(1, last // 20) if options.iterations else math.ceil(n_batches)
+    least = max(least, EVALUATED_AFTER * (0 if validation is None else len(validation)))
+    drawn_after = DRAWN_AFTER if device.xp is np else DRAWN_AFTER_ON_GPU
+    to_log = EveryAndLast(log, last)
+    to_evaluate = EveryAndLast(options.evaluate_interval or log * math.ceil(least / log), last)
+    to_draw = EveryAndLast(options.draw_interval or max(last // 5, drawn_after), last)
+    by_epoch = options.iterations is None and options.snapshot_interval is None
+    save = EveryAndLast(options.snapshot_interval or max(1, last // 10), last)
+    to_save = (1, 'epoch') if by_epoch else save
 
     if options.model == 'martinez':
-        trainer.extend(
-            extensions.ExponentialShift('alpha', martinez.DECAY, options.alpha, optimizer=optimizer)
-        )
-    trainer.extend(ReadReports(), trigger=every.log)
-    if validation is not None and has_truth:
-        trainer.extend(PoseEvaluator(gen, validation, comm=comm), trigger=every.evaluate)
+        decay = extensions.ExponentialShift('alpha', martinez.DECAY, options.alpha, None, optimizer)
+        trainer.extend(decay)
+    trainer.extend(  # the means that the updater keeps on a GPU
+        lambda trainer: updater.report(trainer.updater.iteration),
+        'read_reports',
+        to_log,
+        chainer.training.PRIORITY_WRITER + 1,
+    )
+    errors = []
+    if validation is not None and validation.pose3d is not None:
+        trainer.extend(PoseEvaluator(gen, validation, comm=comm), trigger=to_evaluate)
+        errors = ['validation/mpjpe']
     if comm is not None and comm.rank > 0:
-        return None, []
+        trainer.extend(StopOnSignal(comm=comm))
+        return
+
+    trainer.extend(extensions.LogReport(trigger=to_log))
+    columns = [*updater.losses, *updater.shares, *errors, *updater.degrees]
+    trainer.extend(PrintLog(['epoch', 'iteration', *columns, 'elapsed_time'], last))
     if validation is not None:
-        trainer.extend(PosePlot(gen, validation), trigger=every.draw)
+        trainer.extend(PosePlot(gen, validation), trigger=to_draw)
+    shares = updater.shares
+    if shares:  # the accuracies on real and on fake tell more than their mean
+        shares = ('dis/accuracy/real', 'dis/accuracy/fake', *shares[1:])
+    plots = {
+        'loss': LogPlot(updater.losses, 'loss.png', 'loss'),
+        'accuracy': LogPlot(shares, 'accuracy.png', 'share'),
+        'validation': LogPlot(errors, 'validation.png', 'error (kudo), mm'),
+    }
+    for name, plot in plots.items():
+        trainer.extend(plot, trigger=to_draw, name=f'plot_{name}')
 
-    trainer.extend(extensions.LogReport(trigger=every.log))
-    errors = ['validation/mpjpe'] if has_truth else []
-    terminal = sys.stdout.isatty()
-    trainer.extend(
-        extensions.PrintReport(
-            ['epoch', 'iteration', *updater.losses, *updater.shares, *errors, *updater.degrees]
-            + ['elapsed_time'],
-            out=sys.stdout if terminal else _Plain(sys.stdout),
-        ),
-        trigger=every.log,
-    )
-    plots, shares = [], updater.shares
-    if shares:  # drawn apart, the accuracies on real and on fake tell more
-        shares = ['dis/accuracy/real', 'dis/accuracy/fake', *shares[1:]]
-    for name, label, keys in (
-        ('loss', 'loss', updater.losses),
-        ('accuracy', 'share', shares),
-        ('validation', 'error (kudo), mm', errors),
-    ):
-        if keys:
-            plots.append(LogPlot(keys, f'{name}.png', label))
-            trainer.extend(plots[-1], trigger=every.draw, name=f'plot_{name}')
-    if terminal:
-        trainer.extend(extensions.ProgressBar(update_interval=50))
+    prior = imputation.Moments().add(poses).prior()
     write_generator = functools.partial(
-        weights_file.write_generator,
-        skeleton=data.skeleton,
-        prior=imputation.Moments().add(poses).prior(),
+        weights_file.write_generator, skeleton=data.skeleton, prior=prior
     )
-    return _add_snapshots(trainer, gen, write_generator, every, has_truth, options.keep), plots
 
+    def written(filename: str) -> chainer.training.Extension:
+        return extensions.snapshot_object(gen, filename, writer=_Writer(write_generator))
 
-def _add_snapshots(trainer, gen, write_generator, every, has_truth, keep):
-    """Write `gen` and the trainer when it is time to save, the best when it is measured.
-
-    Returns:
-        The extension that writes the trainer.
-    """
-    writer = functools.partial(_Writer, write_generator)
-    if has_truth:
-        trainer.extend(
-            extensions.snapshot_object(gen, 'gen_best.npz', writer=writer()),
-            trigger=triggers.MinValueTrigger('validation/mpjpe', every.evaluate),
-            name='gen_best',
-        )
-    unit = 'epoch' if every.by_epoch else 'iteration'
-    trainer.extend(
-        extensions.snapshot_object(gen, f'gen_{{.updater.{unit}}}.npz', writer=writer()),
-        trigger=every.save,
-        name='gen',
-    )
-    # Last of all, so that it holds the state of all the others.
+    if errors:
+        to_choose = triggers.MinValueTrigger('validation/mpjpe', to_evaluate)
+        trainer.extend(written('gen_best.npz'), trigger=to_choose, name='gen_best')
+    filename = f'gen_{{.updater.{"epoch" if by_epoch else "iteration"}}}.npz'
+    trainer.extend(written(filename), trigger=to_save, name='gen')
+    # Last, so that it holds the state of all the others.
     snapshot = extensions.snapshot(
         filename='snapshot_{.updater.iteration}.npz',
         writer=_Writer(weights_file.write_arrays),
-        n_retains=keep,
+        n_retains=options.keep,
     )
-    trainer.extend(snapshot, trigger=every.save, name='snapshot', priority=-200)
-    return snapshot
+    trainer.extend(snapshot, trigger=to_save, name='snapshot', priority=-200)
+    trainer.extend(StopOnSignal([snapshot, *plots.values()], comm))
 
 
 class _Writer(snapshot_writers.Writer):
     """Writes a snapshot with a function that does so whole or not at all."""
 
-    def __init__(self, write):
+    def __init__(self, write: Callable[[str, Any], None]) -> None:
         super().__init__()
         self._write = write
 
-    def __call__(self, filename, outdir, target):
+    def __call__(self, filename: str, outdir: str, target: Any) -> None:
         self._write(os.path.join(outdir, filename), target)
-        self._post_save()  # takes away what is older than the newest to keep
-
-
-class _Plain:
-    """Standard output without PrintReport's terminal escapes, for files and logs."""
-
-    def __init__(self, out):
-        self.out = out
-
-    def write(self, text):
-        self.out.write(text.replace('\033[J', ''))
-
-    def flush(self):
-        self.out.flush()
+        self._post_save()  # removes all but the newest

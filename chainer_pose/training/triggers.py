@@ -9,10 +9,9 @@ if TYPE_CHECKING:
 
 
 class EveryAndLast:
-    """Fires at every interval-th iteration and at the last one of the run.
+    """Fire at every interval-th iteration and at the last one of the run.
 
-    Chainer's interval trigger leaves a run of 1000 iterations that is saved
-    every 300 without its last hundred.
+    Chainer's interval trigger would not save the end of a run that the interval does not divide.
 
     Args:
         interval: iterations.
@@ -23,12 +22,9 @@ class EveryAndLast:
         self.interval = interval
         self.last = last
 
-    def at(self, iteration: int) -> bool:
-        """Whether it fires at that iteration."""
+    def __call__(self, trainer: chainer.training.Trainer) -> bool:
+        iteration = trainer.updater.iteration
         return iteration % self.interval == 0 or iteration == self.last
 
-    def __call__(self, trainer: chainer.training.Trainer) -> bool:
-        return self.at(trainer.updater.iteration)
-
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        """Nothing to keep: Chainer's BestValueTrigger asks."""
+        """Do nothing: it has no state, but Chainer's BestValueTrigger serializes it."""

@@ -1,4 +1,4 @@
-"""The paper's training step, and what draws for it and reports of it."""
+"""The paper's training step, and the supervised one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chainer_pose.errors import NonFiniteError
 from chainer_pose.training.regularizers import LiftedBatch
 from chainer_pose.training.report_means import ReportMeans
 from chainer_pose.utils import comm as comm_module
-from chainer_pose.utils.devices import is_on_device, scalar_like
+from chainer_pose.utils.devices import is_on_device, scalar_like, to_host
 from chainer_pose.utils.random_state import serialize_rng
 from chainer_pose.utils.recorded import Recorded
 
@@ -37,19 +37,19 @@ class RecordedUpdater(chainer.training.StandardUpdater):
 
     Args:
         iterators: dict of iterators, 'main' among them.
-        optimizers: dict of optimizers that are set up on links on `device`.
-        average: `MovingAverage` to be updated after each step.
+        optimizers: dict of optimizers, set up on links on `device`.
+        average: `MovingAverage` to update after each step.
         device: chainer device; None for the CPU.
-        comm: ChainerMN communicator, as of the optimizers; steps then run eagerly.
-        record: False to run each step eagerly on a GPU, too; needed where a step draws random
-            numbers on the host.
+        comm: ChainerMN communicator; steps then run eagerly.
+        record: False to run each step eagerly on a GPU, too; a step that draws random numbers
+            on the host needs it.
 
     Attributes:
-        recorded: the step as `utils.recorded.Recorded`. On a GPU it keeps the weights of losses
-            and the accuracy cap that it was recorded with.
+        recorded: the step as `utils.recorded.Recorded`. On a GPU the factors of losses and the
+            accuracy cap are those of the recording.
     """
 
-    # Names of reports by their unit: what to print and to plot.
+    # Names of reports to print and plot, by unit.
     losses: tuple[str, ...] = ()
     shares: tuple[str, ...] = ()
     degrees: tuple[str, ...] = ()
@@ -70,22 +70,22 @@ class RecordedUpdater(chainer.training.StandardUpdater):
         self.recorded = Recorded(self._step_and_sum, enabled=record and comm is None)
 
     def step(self, *batch: NdArray) -> dict[str, Any]:
-        """One step on arrays: dict of reports, numbers of shape ()."""
+        """Do one step on arrays and return what to report, numbers of shape ()."""
         raise NotImplementedError
 
-    def _step_and_sum(self, *batch):
+    def _step_and_sum(self, *batch: NdArray) -> None:
         self._means.add(self.step(*batch))
         if self.average is not None:
             self.average.update()
 
     def run(self, *batch: NdArray) -> None:
-        """Step, on a GPU as recorded; report at once on the CPU."""
+        """Step; report at once on the CPU."""
         self.recorded(*batch)
         if self.comm is not None or not is_on_device(batch[0]):
             self.report(self.iteration + 1)
 
     def report(self, iteration: int) -> None:
-        """Report means since the last time; on a GPU `extensions.ReadReports` calls it.
+        """Report means since the last call; on a GPU the trainer calls it before each log entry.
 
         Raises:
             NonFiniteError: if one is not finite.
@@ -113,30 +113,27 @@ class PoseGANUpdater(RecordedUpdater):
     """Adversarial training of `links.Generator` against `links.Discriminator`.
 
     Args:
-        iterators: dict of 'main', which yields a tuple of (B, J, 2) normalised 2D poses, on the
-            links' device; 'angles', which yields (B,) angles (`AngleIterator`); and, where a
-            regularizer wants it, 'labelled', which yields tuples of poses and depths.
-        optimizers: dict of `optimizers.Adam`: 'gen' and 'dis', and 'pitch' where the pitch of
-            the cameras is learned.
-        joints: `skeleton.FaceJoints` of eq. (3); None for no angle loss.
+        iterators: dict of 'main', which yields tuples of normalized (B, J, 2) poses on the links'
+            device; 'angles' (`AngleIterator`); and, if a regularizer needs it, 'labelled', which
+            yields tuples of poses and depths.
+        optimizers: dict of `optimizers.Adam`: 'gen', 'dis', and 'pitch' for a learned pitch.
+        joints: `skeletons.FaceJoints` of eq. (3); None for no angle loss.
         angle_weight: factor of the angle loss in eq. (4), 1 in the paper.
-        accuracy_cap: the discriminator rests on batches where its accuracy is above this, the
-            generator where it is below 1 - this; 0.9 in section 4.2.
-        pitch: `links.CameraPitch`, about whose vertical the poses turn; None for the image's, as
-            in the paper.
+        accuracy_cap: accuracy above which the discriminator rests; the generator does below
+            1 - accuracy_cap. 0.9 in section 4.2.
+        pitch: `links.CameraPitch` about whose vertical poses turn; None for the image's, as in
+            the paper.
         regularizers: list of `Regularizer`, whose losses are added to eq. (4).
-        rescale_fakes: normalise the turned poses as the real ones are, before the discriminator
-            sees them.
+        rescale_fakes: whether to normalize the turned poses, as the real ones are.
         **kwargs: as of `RecordedUpdater`.
 
-    Reports, for each iteration; on a GPU, where reading a value blocks, their means over the
-    iterations since `report` was last called:
-        * ``gen/loss``, eq. (2); ``gen/angle``, eq. (3), absent without its joints;
-          ``gen/<name>`` of each regularizer, before its factor.
-        * ``dis/loss``: loss of the discriminator, eq. (2).
+    Reports each iteration; on a GPU means over the iterations since the last `report`:
+        * ``gen/loss``, eq. (2); ``gen/angle``, eq. (3); ``gen/<name>`` of each regularizer,
+          before its factor.
+        * ``dis/loss``, eq. (2).
         * ``dis/accuracy``, ``dis/accuracy/real``, ``dis/accuracy/fake``.
-        * ``gen/updated``, ``dis/updated``: 1 where the gate let the network learn, 0 where not.
-        * ``camera/pitch``: degrees; absent without one.
+        * ``gen/updated``, ``dis/updated``: 1 if the gate let the network learn, else 0.
+        * ``camera/pitch``: degrees, if there is one.
 
     Raises:
         NonFiniteError: by `update`, if a loss is not finite; nothing is stepped. On a GPU by
@@ -177,14 +174,14 @@ class PoseGANUpdater(RecordedUpdater):
         self.run(real, angle, *labelled)
 
     def step(self, real: NdArray, angle: NdArray, *labelled: NdArray) -> dict[str, Any]:
-        """Section 3: one step of both networks, on NumPy's arrays or a GPU's.
+        """Do one step of both networks (section 3), on arrays of NumPy or of a GPU.
 
         Args:
-            real: (B, J, 2), normalised 2D poses.
+            real: (B, J, 2), normalized 2D poses.
             angle: (B,), radians.
-            labelled: what is labelled of another batch; see `LiftedBatch`.
+            labelled: another batch with labels; see `LiftedBatch`.
         Returns:
-            dict of what is reported.
+            dict of what to report.
         """
         gen, dis = self.gen.target, self.dis.target
         pitch, degrees = self._camera()
@@ -222,20 +219,22 @@ class PoseGANUpdater(RecordedUpdater):
             **degrees,
         }  # fmt: skip
 
-    def _camera(self):
-        """The pitch to turn about, and what is reported of it."""
+    def _camera(self) -> tuple[Variable | None, dict[str, NdArray]]:
+        """The pitch and its report."""
         if self.pitch is None:
             return None, {}
         self.pitch.cleargrads()
         return self.pitch(), {'camera/pitch': self.pitch.degrees}
 
-    def _accuracy(self, y_real, y_fake, *losses):
+    def _accuracy(
+        self, y_real: Variable, y_fake: Variable, *losses: Variable
+    ) -> tuple[NdArray, NdArray, NdArray]:
         """`functions.accuracy`, of all processes together."""
         found = functions.accuracy(y_real.array, y_fake.array, *(loss.array for loss in losses))
         if self.comm is None:
             return found
-        both = comm_module.mean(chainer.get_device('@numpy').send(found[0]), self.comm)
-        # From whole numbers: how many processes there are must not move it across the cap.
+        both = comm_module.mean(to_host(found[0]), self.comm)
+        # Rounded, so that the number of processes cannot move it across the cap.
         n = 2 * self.get_iterator('main').batch_size
         return scalar_like(y_real.array, np.round(both * n) / n, np.float64), *found[1:]
 
@@ -246,21 +245,17 @@ class PoseGANUpdater(RecordedUpdater):
 
 
 class SupervisedUpdater(RecordedUpdater):
-    """Training of a network on labelled poses: one loss, every batch a step.
+    """Training of a network on labelled poses.
 
     Args:
-        iterator: yields tuples of poses and of what they should be lifted to.
+        iterator: yields tuples of poses and targets.
         optimizer: `optimizers.Adam` of the network.
-        loss: function of (network, poses, target, rng) that gives a Variable of shape ():
+        loss: function of (network, poses, target, rng) that returns a Variable of shape ():
             `labelled_loss` or `links.martinez.loss`.
-        rng: numpy.random.Generator for what the loss draws.
+        rng: numpy.random.Generator that the loss draws from.
         **kwargs: as of `RecordedUpdater`.
 
-    Reports, as `PoseGANUpdater` does:
-        * ``gen/supervised``: the loss.
-
-    Raises:
-        NonFiniteError: as `PoseGANUpdater`.
+    Reports ``gen/supervised``, the loss, and raises NonFiniteError, as `PoseGANUpdater` does.
     """
 
     losses = ('gen/supervised',)
@@ -281,12 +276,12 @@ class SupervisedUpdater(RecordedUpdater):
         self.run(*self.get_iterator('main').next())
 
     def step(self, *batch: NdArray) -> dict[str, Any]:
-        """One step on poses and what they should be lifted to: dict of what is reported."""
+        """Do one step on poses and targets and return what to report."""
         optimizer = self.get_optimizer('gen')
         loss = self._loss(optimizer.target, *batch, self._rng)
         found = loss.array
-        if self.comm is not None:  # all of them step, or none
-            found = comm_module.mean(chainer.get_device('@numpy').send(found), self.comm)
+        if self.comm is not None:  # all processes step, or none
+            found = comm_module.mean(to_host(found), self.comm)
         xp = chainer.backend.get_array_module(found)
         optimizer.update(loss, when=xp.isfinite(found))
         return {'gen/supervised': loss}
@@ -299,13 +294,13 @@ class SupervisedUpdater(RecordedUpdater):
 def labelled_loss(
     generator: Generator, pose: NdArray, depth: NdArray, rng: np.random.Generator | None = None
 ) -> Variable:
-    """Mean squared error of the depths of labelled poses, as the authors' supervised mode.
+    """Mean squared error of depths, as in the authors' supervised mode.
 
     Args:
         generator: `links.Generator`.
-        pose: (B, J, 2), normalised 2D poses.
+        pose: (B, J, 2), normalized 2D poses.
         depth: (B, J), in their unit.
-        rng: not used; what other losses draw from.
+        rng: not used.
     Returns:
         Variable of shape ().
     """

@@ -10,25 +10,12 @@ from chainer_pose.training import methods
 from chainer_pose.training.options import MODELS, PRESETS
 
 PAPER = {
-    'mode': 'unsupervised',
-    'model': 'kudo',
-    'labelled': 1.0,
-    'depth_weight': 10.0,
-    'camera_pitch': 0.0,
-    'consistency': [0.0, 0.0],
-    'bone_weight': 0.0,
-    'ema': 0.0,
-    'zero_root': False,
-    'batchsize': 16,
-    'alpha': 2e-4,
-    'beta1': 0.5,
-    'weight_decay': 1e-5,
-    'accuracy_cap': 0.9,
-    'rescale_fakes': False,
-    'angle_weight': 1.0,
-    'n_unit': 1024,
-    'init_std': 0.02,
-}
+    'batchsize': 16, 'alpha': 2e-4, 'angle_weight': 1.0, 'accuracy_cap': 0.9,
+    'n_unit': 1024, 'init_std': 0.02, 'beta1': 0.5, 'weight_decay': 1e-5,
+    'mode': 'unsupervised', 'model': 'kudo', 'labelled': 1.0, 'depth_weight': 10.0,
+    'camera_pitch': 0.0, 'consistency': [0.0, 0.0], 'bone_weight': 0.0, 'ema': 0.0,
+    'zero_root': False, 'rescale_fakes': False,
+}  # fmt: skip
 
 
 def test_the_default_is_the_paper():
@@ -47,7 +34,7 @@ def test_the_default_is_the_paper():
         (['--preset', 'plus', '--ema', '0'],
          '--camera-pitch learn --consistency 10 1 --bone-weight 100 --zero-root'),
         (['--mode', 'supervised', '--model', 'martinez', '--n-unit', '64'],
-         '--mode supervised --model martinez --n-unit 64'),
+         '--n-unit 64 --mode supervised --model martinez'),
         (['--angle-weight', '0', '--alpha', '1e-5'], '--alpha 1e-05 --angle-weight 0'),
     ],
 )  # fmt: skip

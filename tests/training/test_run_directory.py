@@ -193,7 +193,7 @@ def test_a_claim_keeps_others_out_until_it_ends(tmp_path):
     with run_directory.lock(run, new=True):
         for new in (True, False):
             with (
-                pytest.raises(InputError, match='found another process at it'),
+                pytest.raises(InputError, match='expected a run that nobody is training'),
                 run_directory.lock(run, new),
             ):
                 pass

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import chainer
 
@@ -17,55 +16,52 @@ if TYPE_CHECKING:
 
 
 class StopOnSignal(chainer.training.Extension):
-    """Ends training after the iteration in which a signal came; used in a with statement.
+    """End training after the iteration in which a signal comes.
 
-    The second signal does what it did before: it ends the process at once.
+    A second signal ends the process at once.
 
     Args:
-        save: function of the trainer that writes its snapshot.
+        before: extensions to call first: the snapshot, pictures.
         comm: ChainerMN communicator; a signal to any of its processes ends all.
 
     Raises:
-        Stopped: when called, if a signal has come, after `save`.
+        Stopped: when called, if a signal has come.
     """
 
     trigger = 1, 'iteration'
     default_name = 'stop_on_signal'
-    priority = -300  # after the snapshot, so that none is written twice
+    priority = -300  # after the snapshot, whose state it does not change
 
     def __init__(
         self,
-        save: Callable[[chainer.training.Trainer], None],
+        before: Sequence[chainer.training.Extension] = (),
         comm: chainermn.CommunicatorBase | None = None,
     ) -> None:
-        self._save = save
+        self._before = before
         self._comm = comm
         self._signal = 0
+        self._handlers: dict[int, Any] = {}
 
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Within it, signals are noted."""
-        before: dict = {}
+    def initialize(self, trainer: chainer.training.Trainer) -> None:
+        """Handle signals from the start of training."""
 
-        def note(number, _):
+        def note(number: int, _: object) -> None:
             self._signal = number
-            restore()
-
-        def restore():
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            self.finalize()
 
         for number in (signal.SIGINT, signal.SIGTERM):
-            # What ignores a signal, as a shell's background jobs do Ctrl-C, goes on ignoring it.
+            # A shell's background jobs ignore Ctrl-C, and go on doing so.
             if signal.getsignal(number) != signal.SIG_IGN:
-                before[number] = signal.signal(number, note)
-        try:
-            yield
-        finally:
-            restore()
+                self._handlers[number] = signal.signal(number, note)
+
+    def finalize(self) -> None:
+        """Handle signals as before."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
 
     def __call__(self, trainer: chainer.training.Trainer) -> None:
         number = max(comm_module.gather([self._signal], self._comm))
         if number:
-            self._save(trainer)
+            for extension in self._before:
+                extension(trainer)
             raise Stopped(number, trainer.updater.iteration)

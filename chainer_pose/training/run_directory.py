@@ -96,9 +96,9 @@ def read_options(run: StrPath) -> dict[str, Any]:
     Raises:
         InputError: if the folder is not a run or its options.json is damaged.
     """
-    path = Path(run) / 'options.json'
-    with reading(path, 'the options of a run'):
-        return dict(read_json(path)['options'])
+    path, expected = Path(run) / 'options.json', 'the options of a run'
+    with reading(path, expected):
+        return dict(read_json(path, expected)['options'])
 
 
 def load_snapshot(path: StrPath, trainer: chainer.training.Trainer) -> None:

@@ -1,0 +1,240 @@
+"""train.py, run as a user runs it."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from chainer.backends import cuda
+
+from chainer_pose.datasets import pose_file
+from chainer_pose.inference import weights as weights_file
+from chainer_pose.skeletons import Skeleton
+
+pytestmark = pytest.mark.slow
+
+# Measure at the end only, unless a test says otherwise.
+SMALL = ('--batchsize', 8, '--n-unit', 16, '--init-std', 0.1, '--log-interval', 1000,
+         '--evaluate-interval', 1000)  # fmt: skip
+INTERVALS = ('--snapshot-interval', 15, '--evaluate-interval', 20, '--log-interval', 10,
+             '--draw-interval', 20)  # fmt: skip
+PICTURES = 'loss.png', 'accuracy.png', 'validation.png'
+
+
+@pytest.fixture(scope='module')
+def train(script):
+    """Run train.py, which must succeed, quietly; returns what it prints."""
+
+    def run(data, out, *options):
+        given = ['--resume', out] if data is None else ['--dataset', data, '--out', out, *SMALL]
+        finished = script('train.py', *given, *options)
+        assert (finished.returncode, finished.stderr) == (0, '')
+        return finished.stdout
+
+    return run
+
+
+@pytest.fixture(scope='module')
+def run(train, small_file, tmp_path_factory):
+    """A run of 40 iterations on a few synthetic poses."""
+    out = tmp_path_factory.mktemp('results') / 'run'
+    printed = train(small_file, out, '--iterations', 40, *INTERVALS)
+    assert '\033' not in printed
+    assert '\r' not in printed
+    lines = [line.split() for line in printed.splitlines()]
+    assert [line[1] for line in lines[-5:]] == ['iteration', '10', '20', '30', '40']
+    return out
+
+
+def log_of(path):
+    """The log without its times."""
+    return [
+        {key: value for key, value in entry.items() if key != 'elapsed_time'}
+        for entry in json.loads((path / 'log').read_text())
+    ]
+
+
+def bytes_of(path):
+    """dict of an npz file's arrays as bytes, without times."""
+    skipped = 'elapsed', 'LogReport'
+    return {
+        key: array.tobytes()
+        for key, array in weights_file.read_arrays(path).items()
+        if not any(word in key for word in skipped)
+    }
+
+
+def cut(run, to, iteration):
+    """A copy of a run as it was at a snapshot."""
+    (to / 'poses').mkdir(parents=True)
+    for name in ('options.json', f'snapshot_{iteration}.npz'):
+        shutil.copy(run / name, to)
+    return to
+
+
+def test_a_run_leaves_what_the_readme_lists(run, small_file, small_splits):
+    assert {path.name for path in run.iterdir()} == {
+        'options.json', '.lock', 'log', 'gen_15.npz', 'gen_30.npz', 'gen_40.npz', 'gen_best.npz',
+        'snapshot_30.npz', 'snapshot_40.npz', *PICTURES, 'poses',
+    }  # fmt: skip
+    assert {path.name for path in (run / 'poses').iterdir()} == {'20.png', '40.png'}
+    stored = json.loads((run / 'options.json').read_text())
+    given = {'dataset': str(small_file), 'iterations': 40, 'alpha': 2e-4}
+    assert stored['options'].items() >= given.items()
+    assert stored['skeleton']['names'] == list(small_splits['train'].skeleton.names)
+
+
+def test_the_log(run, small_splits):
+    log = log_of(run)
+    assert [entry['iteration'] for entry in log] == [10, 20, 30, 40]
+    for entry in log:
+        assert {
+            'gen/loss', 'gen/angle', 'dis/loss', 'dis/accuracy', 'dis/accuracy/real',
+            'dis/accuracy/fake', 'gen/updated', 'dis/updated', 'epoch',
+        } <= set(entry)  # fmt: skip
+    actions = [f'validation/mpjpe/{name}' for name in small_splits['test'].names['action']]
+    errors = [log[1][action] for action in actions]
+    assert min(errors) > 0
+    assert log[1]['validation/mpjpe'] == pytest.approx(np.mean(errors))
+
+
+def test_the_same_seed_gives_the_same_run_and_resuming_changes_nothing(
+    run, train, small_file, tmp_path
+):
+    for seed, equal in ((0, True), (1, False)):
+        out = tmp_path / f'seed{seed}'
+        train(small_file, out, '--iterations', 40, *INTERVALS, '--seed', seed)
+        assert (bytes_of(out / 'gen_40.npz') == bytes_of(run / 'gen_40.npz')) is equal
+        assert (log_of(out) == log_of(run)) is equal
+
+    resumed = cut(run, tmp_path / 'resumed', 30)
+    assert 'snapshot_30.npz, iteration 30' in train(None, resumed)
+    assert bytes_of(resumed / 'gen_40.npz') == bytes_of(run / 'gen_40.npz')
+    assert log_of(resumed) == log_of(run)
+    for picture in (*PICTURES, 'poses/40.png'):
+        assert (resumed / picture).read_bytes() == (run / picture).read_bytes(), picture
+
+
+def test_a_finished_run_can_be_lengthened(run, train, refusal, tmp_path):
+    copy = cut(run, tmp_path / 'run', 40)
+    (last,) = [line for line in train(None, copy).splitlines() if 'nothing left to do' in line]
+    assert 'a larger --iterations' in last
+    assert not (copy / 'log').exists()
+    assert '--alpha 0.1: expected 0.0002' in refusal('train.py', '--resume', copy, '--alpha', 0.1)
+    train(None, copy, '--iterations', 50)
+    assert (copy / 'gen_50.npz').exists()
+
+
+@pytest.mark.parametrize(
+    ('options', 'losses'),
+    [
+        (
+            ('--preset', 'plus'),
+            {'gen/angle', 'gen/bones', 'gen/consistency_2d', 'gen/consistency_depth', 'gen/loss'},
+        ),
+        (('--mode', 'semi-supervised', '--labelled', 0.1), {'gen/angle', 'gen/depth', 'gen/loss'}),
+        (('--mode', 'supervised', '--zero-root'), {'gen/supervised'}),
+        (('--mode', 'supervised', '--model', 'martinez'), {'gen/supervised'}),
+    ],
+)
+def test_every_mode_trains_resumes_and_is_measured(
+    script, train, small_file, tmp_path, options, losses
+):
+    run = tmp_path / 'run'
+    often = '--snapshot-interval', 6, '--evaluate-interval', 6, '--log-interval', 3
+    train(small_file, run, '--iterations', 10, *often, *options)
+    log = log_of(run)
+    assert losses == {key for key in log[-1] if key.startswith('gen/')} - {'gen/updated'}
+    assert ('camera/pitch' in log[-1]) is ('plus' in options)
+
+    resumed = cut(run, tmp_path / 'resumed', 6)
+    train(None, resumed)
+    for name in ('gen_10.npz', 'snapshot_10.npz'):
+        assert bytes_of(run / name) == bytes_of(resumed / name)
+    assert log_of(resumed) == log
+
+    report = json.loads(script('evaluate.py', '--snapshot', run, '--format', 'json').stdout)
+    assert report['snapshot'] == str(run / 'gen_best.npz')
+    best = min(entry['validation/mpjpe'] for entry in log if 'validation/mpjpe' in entry)
+    assert report['protocols']['kudo']['average'] == pytest.approx(best, rel=1e-6)
+
+
+def test_epochs_name_the_generators(train, small_file, tmp_path):
+    train(small_file, tmp_path / 'run', '--epoch', 2, '--batchsize', 64)
+    names = {path.name for path in (tmp_path / 'run').iterdir()}
+    assert {'gen_1.npz', 'gen_2.npz', 'gen_best.npz'} <= names
+    n_poses = len(pose_file.read(small_file, 'train'))
+    assert log_of(tmp_path / 'run')[-1]['iteration'] == -(-2 * n_poses // 64)
+
+
+def test_without_3d_and_without_shoulders(train, flat_data, tmp_path):
+    """No validation error; no angle loss, which is printed once."""
+    flat_data.skeleton = Skeleton('snake', [f'j{i}' for i in range(17)], range(-1, 16))
+    pose_file.write(tmp_path / 'snake.h5', {'train': flat_data, 'test': flat_data})
+    out = tmp_path / 'run'
+    printed = train(tmp_path / 'snake.h5', out, '--iterations', 4)
+    assert printed.count('without the angle loss') == 1
+    keys = ' '.join(log_of(out)[0])
+    assert 'validation' not in keys
+    assert 'gen/angle' not in keys
+    assert not (out / 'gen_best.npz').exists()
+    assert (out / 'poses' / '4.png').exists()
+
+
+def test_a_test_split_without_poses_is_no_test_split(train, small_splits, tmp_path):
+    empty = small_splits['test'].select(np.zeros(0, int))
+    pose_file.write(tmp_path / 'half.h5', {'train': small_splits['train'], 'test': empty})
+    printed = train(tmp_path / 'half.h5', tmp_path / 'run', '--iterations', 4)
+    assert '0 to validate on' in printed
+    assert not (tmp_path / 'run' / 'gen_best.npz').exists()
+
+
+def test_holdout_validates_on_clips_that_do_not_train(train, script, small_file, tmp_path):
+    printed = train(small_file, tmp_path / 'run', '--iterations', 4, '--holdout', 0.25)
+    n_poses = len(pose_file.read(small_file, 'train'))
+    n_held = n_poses // 4  # every clip has as many poses
+    assert f'{n_poses - n_held} poses' in printed
+    assert f'{n_held} to validate on' in printed
+    assert 'flatters' not in script('evaluate.py', '--snapshot', tmp_path / 'run').stdout
+
+
+def test_diverged_training_ends_with_one_line_and_keeps_the_last_good_snapshot(
+    script, small_file, tmp_path
+):
+    finished = script(
+        'train.py', '--dataset', small_file, '--out', tmp_path / 'run', '--iterations', 400,
+        *SMALL, '--alpha', 1e12, '--snapshot-interval', 1, '--accuracy-cap', 1,
+    )  # fmt: skip
+    assert finished.returncode == 1
+    assert finished.stderr.count('\n') == 1
+    assert 'diverged' in finished.stderr
+    generator, _, _ = weights_file.load_generator(weights_file.find_generator(tmp_path / 'run'))
+    assert all(np.isfinite(param.array).all() for param in generator.params())
+
+
+def test_errors(refusal, run, small_file, flat_data, tmp_path):
+    out = ('--out', tmp_path / 'new')
+    pose_file.write(tmp_path / 'flat.h5', {'train': flat_data})
+    bad = cut(run, tmp_path / 'bad', 40)
+    shutil.copy(run / 'gen_40.npz', bad / 'snapshot_40.npz')
+    supervised = '--mode', 'supervised'
+    cases = [
+        (('--dataset', small_file, '--out', run), 'found one in use'),
+        (('--dataset', 'nowhere', *out), '--dataset nowhere'),
+        (('--dataset', small_file, '--keypoints', 'sh', *out), 'train/pose2d_sh'),
+        (('--dataset', tmp_path / 'flat.h5', *supervised, *out), 'expected pose3d, found 2D only'),
+        (('--batchsize', 0), "--batchsize: expected a whole number and 1 or more, found '0'"),
+        (('--camera-pitch', 'down'), '--camera-pitch: expected a number and -89 or more'),
+        (('--labelled', 0.1), '--labelled 0.1: expected a mode and model that use it'),
+        (('--model', 'martinez'), '--model martinez: expected mode supervised, found unsup'),
+        ((*supervised, '--preset', 'plus'), '--camera-pitch learn: expected a mode'),
+        ((*supervised, '--model', 'martinez', '--zero-root'), '--zero-root True: expected a mode'),
+        (('--resume',), '--resume: expected a run directory'),
+        (('--resume', tmp_path), 'expected the options of a run, found no such file'),
+        (('--resume', bad), 'snapshot_40.npz: expected a snapshot'),
+    ]
+    if not (cuda.available and cuda.cupy.is_available()):
+        cases.append((('--dataset', small_file, '--gpu', 0, *out), 'pip install .[cuda12]'))
+    for arguments, message in cases:
+        assert message in refusal('train.py', *arguments)
+    assert not (tmp_path / 'new').exists()

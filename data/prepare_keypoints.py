@@ -12,9 +12,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from chainer_pose import skeletons
-from chainer_pose.datasets import pose_file
+from chainer_pose.datasets import keypoints, pose_file
 from chainer_pose.datasets.keypoints import dataset as keypoint_dataset
-from chainer_pose.datasets.keypoints import reader as keypoints
 from chainer_pose.errors import InputError
 from chainer_pose.utils import cli, files
 
@@ -45,6 +44,11 @@ def make_parser():
         default=0.3,
         metavar='X',
         help='a joint below is missing (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--zeros-are-coordinates',
+        action='store_true',
+        help='a joint at exactly 0, 0 is there (default: it is missing)',
     )
     parser.add_argument(
         '--impute',
@@ -92,7 +96,10 @@ def main(argv=None):
     inputs, known = {'train': [], 'test': []}, skeleton
     for split, listed in paths.items():
         for path in listed:
-            source = keypoints.open_input(path, options.format, skeleton, known)
+            source = keypoints.read(
+                path, options.format, skeleton, known,
+                zeros_are_coordinates=options.zeros_are_coordinates,
+            )  # fmt: skip
             if known is not None and source.skeleton != known:
                 raise InputError(
                     f'{path}: expected the joints of {known.name}, as before, found those of '
@@ -101,7 +108,8 @@ def main(argv=None):
             known = source.skeleton
             inputs[split].append(source)
             print(f'{path}: {source.format}, joints of {known.name}')
-    with files.writing(options.out), cli.Progress() as progress:
+            print(''.join(f'{path}: {note}\n' for note in source.notes), end='')
+    with files.writing(options.out):
         counts, warnings = keypoint_dataset.convert(
             options.out,
             inputs,
@@ -111,12 +119,11 @@ def main(argv=None):
             0.0 if options.test else options.test_share,
             options.seed,
             options.licence,
-            progress,
         )
     cli.warn(warnings)
     for split, count in counts.items():
         print(
-            f'{split}: {count.whole} people with every joint, {count.imputed} filled in, '
+            f'{split}: {count.whole} people with every joint, {count.imputed} imputed, '
             f'{count.partial} with a joint missing, which training leaves out'
         )
     print(pose_file.describe(options.out))

@@ -29,8 +29,7 @@ from chainer_pose import (  # noqa: E402
     links,
     skeletons,
 )
-from chainer_pose.datasets import pose_file  # noqa: E402
-from chainer_pose.datasets.keypoints import reader as keypoints  # noqa: E402
+from chainer_pose.datasets import keypoints, pose_file  # noqa: E402
 from chainer_pose.datasets.readers import cmu, h36m_layouts, mpi_inf_3dhp, mpii  # noqa: E402
 from chainer_pose.errors import InputError  # noqa: E402
 from chainer_pose.inference import weights as weights_file  # noqa: E402
@@ -79,9 +78,7 @@ def _json(name):
 
 
 def _read_keypoints(path):
-    source = keypoints.open_input(path, default=skeletons.H36M17)
-    for _ in source.batches():
-        pass
+    keypoints.read(path, default=skeletons.H36M17)
 
 
 def _keypoints():

@@ -165,7 +165,7 @@ def test_json_to_choke_on(tmp_path, text):
     (tmp_path / 'options.json').write_text(text)
     for read in (
         lambda: skeletons.get(path),
-        lambda: keypoints.open_input(path),
+        lambda: keypoints.read(path),
         lambda: run_directory.read_options(tmp_path),
     ):
         with pytest.raises(InputError):

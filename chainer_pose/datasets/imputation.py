@@ -40,7 +40,7 @@ class Moments:
 
     def add(self, pose: np.ndarray) -> Moments:
         """Take in (N, J, 2) normalised poses with every joint; itself again."""
-        rows = np.asarray(pose, np.float64).reshape(len(pose), -1)
+        rows = np.asarray(pose, np.float64).reshape(len(pose), 2 * pose.shape[1])
         self.count += len(rows)
         self._sum = self._sum + rows.sum(axis=0)
         self._products = self._products + rows.T @ rows

@@ -2,171 +2,121 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from chainer_pose.errors import InputError
+from chainer_pose.utils import files
 
 if TYPE_CHECKING:
-    from chainer_pose.skeletons import Skeleton
     from chainer_pose.utils.files import StrPath
 
 
-class Row(NamedTuple):
-    """A row that is not empty: its number in the file, its cells, bytes read so far."""
-
-    line: int
-    cells: list
-    done: int
-
-
-class Layout(NamedTuple):
-    """Where things stand in a row.
+class Table(NamedTuple):
+    """What a CSV file holds.
 
     Attributes:
-        width: number of columns.
-        columns: (J, 2 or 3) array, the columns of x, y and confidence.
-        names: of the J joints, None without a header.
-        frame, person: columns of the ids, None without.
+        joints: (N, K, 2 or 3) float64, x, y and confidence; NaN where a cell is empty.
+        names: K names of joints; None without a header.
+        frame, person: lists of N ids; None without such a column.
     """
 
-    width: int
-    columns: np.ndarray
-    names: list | None = None
-    frame: int | None = None
-    person: int | None = None
+    joints: np.ndarray
+    names: list[str] | None
+    frame: list[int | str] | None
+    person: list[int | str] | None
 
 
-@contextlib.contextmanager
-def rows(path: StrPath) -> Iterator[Iterator[Row]]:
-    """Open a file; gives an iterator of its `Row`s."""
-    with open(path, newline='', encoding='utf-8-sig') as file:
-        yield _rows(path, file)
+def read(path: StrPath, counts: Sequence[int]) -> Table:
+    """Read a CSV file.
+
+    A header names the columns NAME_x, NAME_y and NAME_c (confidence; may be absent) of each
+    joint, `frame` and `person`, in any order. Without one a row has x y or x y c of one joint
+    after the other.
+
+    Args:
+        path: the file.
+        counts: numbers of joints that tell x y from x y c without a header.
+    Returns:
+        `Table`.
+    Raises:
+        InputError: if it is no such table.
+    """
+    rows = _rows(path)
+    width = len(rows[0][1])
+    wrong = next((row for row in rows if len(row[1]) != width), None)
+    if wrong:
+        raise InputError(
+            f'{path}: line {wrong[0]}: expected {width} columns, found {len(wrong[1])}'
+        )
+    header = rows.pop(0)[1] if not all(map(_is_number, rows[0][1])) else None
+    if not rows:
+        raise InputError(f'{path}: expected rows of numbers, found none')
+    names, columns, at = None, None, {}
+    if header is None:
+        per = values_a_joint(width, counts)
+        columns = np.arange(width - width % per).reshape(-1, per)
+    else:
+        at = {name: i for i, name in enumerate(header)}
+        if len(at) < width:
+            raise InputError(f'{path}: line 1: expected each column once, found one twice')
+        names = [name[:-2] for name in header if name.endswith('_x')]
+        axes = 'xyc' if all(f'{name}_c' in at for name in names) else 'xy'
+        wanted = [[f'{name}_{axis}' for axis in axes] for name in names or ['NAME']]
+        missing = [name for three in wanted for name in three if name not in at]
+        if missing:
+            raise InputError(
+                f'{path}: line 1: expected columns NAME_x and NAME_y of each joint, found no '
+                f'{missing[0]}'
+            )
+        columns = np.array([[at[name] for name in three] for three in wanted])
+    return Table(
+        _numbers(path, rows, columns), names, _ids(rows, at.get('frame')),
+        _ids(rows, at.get('person')),
+    )  # fmt: skip
 
 
-def _rows(path, file):
-    done = 0
+def values_a_joint(n: int, counts: Sequence[int]) -> int:
+    """Whether n numbers are x y c (3) or x y (2) of each joint: as one of these counts fits."""
+    fits = [per for per in (3, 2) if n % per == 0]
+    return next((per for per in fits if n // per in counts), fits[0] if fits else 2)
 
-    def lines():
-        nonlocal done
-        for line in file:
-            done += len(line)
-            yield line
 
+def _rows(path: StrPath) -> list[tuple[int, list[str]]]:
+    """Rows that are not empty, each with its line."""
+    with files.reading(path, 'CSV'), open(path, newline='', encoding='utf-8-sig') as file:
+        reader = csv.reader(file)
+        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    rows = [row for row in rows if any(row[1])]
+    if not rows:
+        raise InputError(f'{path}: expected rows of numbers, found none')
+    return rows
+
+
+def _numbers(path: StrPath, rows: list[tuple[int, list[str]]], columns: np.ndarray) -> np.ndarray:
+    flat = columns.reshape(-1).tolist()
+    values = []
+    for line, cells in rows:
+        try:
+            values.append([float(cells[i] or 'nan') for i in flat])
+        except ValueError as error:
+            raise InputError(f'{path}: line {line}: expected numbers, found: {error}') from error
+    return np.array(values).reshape(len(rows), *columns.shape)
+
+
+def _is_number(text: str) -> bool:
     try:
-        reader = csv.reader(lines())
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield Row(reader.line_num, cells, done)
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f'{path}: expected CSV, found: {error!s:.80}') from error
-
-
-def is_number(text: str) -> bool:
-    """Whether a cell is a number, or empty."""
-    try:
-        float(text.strip() or 'nan')
+        float(text or 'nan')
     except ValueError:
         return False
     return True
 
 
-def identity(text: str) -> int | str:
-    """An id as a whole number, where it is one."""
-    text = text.strip()
-    return int(text) if text.isdecimal() else text
-
-
-def header(path: StrPath, cells: Sequence[str], skeleton: Skeleton | None) -> Layout:
-    """The layout that a header names: NAME_x, NAME_y, NAME_c, frame and person.
-
-    Args:
-        path: the file, for messages.
-        cells: of the first row.
-        skeleton: `skeletons.Skeleton` whose joints to take; None for all there are.
-    Returns:
-        `Layout`.
-    Raises:
-        InputError: if a column is missing or stands twice.
-    """
-    cells = [cell.strip() for cell in cells]
-    place = {name: i for i, name in enumerate(cells)}
-    if len(place) < len(cells):
-        raise InputError(f'{path}: line 1: expected each column once, found one twice')
-    names = [name[:-2] for name in cells if name.endswith('_x')]
-    if skeleton is not None:
-        whole = set(skeleton.names) <= set(names)
-        names = [skeleton.names[j] for j in (range(len(skeleton)) if whole else skeleton.detected)]
-    wanted = [f'{name}_{axis}' for name in names for axis in 'xy'] or ['NAME_x']
-    missing = next((name for name in wanted if name not in place), None)
-    if missing is not None:
-        raise InputError(
-            f'{path}: line 1: expected columns NAME_x and NAME_y of each joint, found none '
-            f'called {missing}'
-        )
-    axes = 'xyc' if all(f'{name}_c' in place for name in names) else 'xy'
-    columns = np.array([[place[f'{name}_{axis}'] for axis in axes] for name in names])
-    return Layout(len(cells), columns, names, place.get('frame'), place.get('person'))
-
-
-def plain(path: StrPath, width: int, skeleton: Skeleton | None) -> Layout:
-    """The layout of rows of numbers only: x y or x y c of one joint after the other.
-
-    Args:
-        path: the file, for messages.
-        width: number of columns.
-        skeleton: `skeletons.Skeleton`; None if it is not known.
-    Returns:
-        `Layout`.
-    Raises:
-        InputError: if the number does not fit the skeleton.
-    """
-    per = 2
-    if skeleton is not None:
-        counts = {n * k: k for n in (len(skeleton), len(skeleton.detected)) for k in (2, 3)}
-        if width not in counts:
-            n = len(skeleton.detected)
-            raise InputError(
-                f'{path}: line 1: expected {2 * n} or {3 * n} numbers, for the joints of '
-                f'{skeleton.name}, found {width}'
-            )
-        per = counts[width]
-    return Layout(width, np.arange(width - width % per).reshape(-1, per))
-
-
-def joints(path: StrPath, layout: Layout, group: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
-    """The joints of some rows.
-
-    Args:
-        path: the file, for messages.
-        layout: `Layout`.
-        group: list of N `Row`s.
-    Returns:
-        (pose2d, confidence) of shapes (N, J, 2) and (N, J), float64; an empty
-        cell is a joint that is missing.
-    Raises:
-        InputError: if a row is too short or long, or a cell is no number.
-    """
-    flat = layout.columns.reshape(-1).tolist()
-    values = []
-    for row in group:
-        if len(row.cells) != layout.width:
-            raise InputError(
-                f'{path}: line {row.line}: expected {layout.width} columns, found {len(row.cells)}'
-            )
-        try:
-            values.append([float(row.cells[i]) if row.cells[i].strip() else None for i in flat])
-        except ValueError as error:
-            raise InputError(
-                f'{path}: line {row.line}: expected numbers, found: {error}'
-            ) from error
-    missing = np.array([[value is None for value in row] for row in values])
-    numbers = np.array(values, np.float64).reshape(len(group), *layout.columns.shape)
-    empty = missing.reshape(numbers.shape).any(axis=2)
-    confidence = numbers[:, :, 2].copy() if numbers.shape[2] == 3 else np.ones(empty.shape)
-    confidence[empty] = 0
-    return numbers[:, :, :2], confidence
+def _ids(rows: list[tuple[int, list[str]]], column: int | None) -> list[int | str] | None:
+    if column is None:
+        return None
+    texts = [cells[column] for _, cells in rows]
+    return [int(text) if text.isdecimal() else text for text in texts]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,142 +13,112 @@ from chainer_pose.datasets.keypoints.checks import Checks
 from chainer_pose.errors import InputError
 
 if TYPE_CHECKING:
-    from chainer_pose.datasets.keypoints.reader import Input
+    from chainer_pose.datasets.keypoints.reader import Keypoints
     from chainer_pose.skeletons import Skeleton
     from chainer_pose.utils.files import StrPath
 
 
-@dataclasses.dataclass
-class Count:
-    """What became of the poses of a split: how many were whole, filled, neither."""
+class Count(NamedTuple):
+    """How many poses of a split are whole, imputed, or lack a joint."""
 
-    whole: int = 0
-    imputed: int = 0
-    partial: int = 0
-
-    def add(self, visible: np.ndarray, imputed: np.ndarray) -> None:
-        """Count poses by what was seen and what was filled, (N, J) bool each."""
-        whole = visible.all(axis=1)
-        repaired = (visible | imputed).all(axis=1) & ~whole
-        self.whole += int(whole.sum())
-        self.imputed += int(repaired.sum())
-        self.partial += int((~whole & ~repaired).sum())
+    whole: int
+    imputed: int
+    partial: int
 
 
 def convert(
     path: StrPath,
-    inputs: Mapping[str, Sequence[Input]],
+    inputs: Mapping[str, Sequence[Keypoints]],
     name: str,
     min_confidence: float,
     impute: bool,
     test_share: float,
     seed: int,
     licence: str,
-    progress: Callable[[int, int, str], None],
 ) -> tuple[dict[str, Count], list[str]]:
-    """Write a pose file, part by part.
+    """Write a pose file.
 
-    Poses with a joint missing keep their place, marked in `valid`: training
-    leaves them out, unless they are filled in by the rule of `imputation`, with
-    the mean and covariance of the whole poses of the same inputs.
+    Poses with a joint missing keep their place, marked in `valid`: training leaves them out,
+    unless they are imputed by the mean and covariance of the whole poses of the same inputs.
 
     Args:
         path: of the pose file.
-        inputs: dict from 'train' and 'test' to lists of `keypoints.Input`, all
-            of one skeleton.
+        inputs: dict from 'train' and 'test' to lists of `Keypoints`, all of one skeleton.
         name: of the data set.
         min_confidence: a joint below is missing.
-        impute: whether to fill.
+        impute: whether to impute.
         test_share: share of the training inputs' frames that test instead, 0 to 1.
         seed: of their choice.
         licence: who may use the poses.
-        progress: called with (done, total, what).
     Returns:
-        (counts, warnings): dict from split to `Count`, and lines on what looks
-        doubtful.
+        (counts, warnings): dict from split to `Count`, and lines on what looks wrong.
     Raises:
-        InputError: if an input is faulty, or there are too few whole poses.
+        InputError: if there are too few whole poses.
     """
-    everything = [source for sources in inputs.values() for source in sources]
-    skeleton = everything[0].skeleton
-    prior = _prior(inputs['train'], skeleton, min_confidence, progress) if impute else None
+    sources = [(split, source) for split, listed in inputs.items() for source in listed]
+    skeleton = sources[0][1].skeleton
+    poses = [source.poses(min_confidence) for _, source in sources]
+    learned = [p for p, (split, _) in zip(poses, sources) if split == 'train']
+    prior = _prior(learned, skeleton) if impute else None
     header = pose_file.Header(
         name,
         skeleton,
-        fps=everything[0].fps,
-        source='2D keypoints: ' + ', '.join(source.path for source in everything),
+        fps=sources[0][1].fps,
+        source='2D keypoints: ' + ', '.join(source.path for _, source in sources),
         licence=licence,
     )
-    counts: dict[str, Count] = {}
-    doubts, rng = Checks(skeleton), np.random.default_rng(seed)
-    ordered = [(split, source) for split, sources in inputs.items() for source in sources]
+    checks, rng = Checks(skeleton), np.random.default_rng(seed)
+    counts = {split: np.zeros(3, int) for split in pose_file.SPLITS}
     with pose_file.writing(path, header) as writer:
-        for clip, (split, source) in enumerate(ordered):
-            frames = _Frames(1.0 if split == 'test' else test_share, rng)
-            for batch in source.batches():
-                pose2d, visible = skeleton.add_virtual_joints(
-                    batch.pose2d, batch.visible(min_confidence)
-                )
-                doubts.add(pose2d, visible)
-                imputed = np.zeros_like(visible)
-                if prior is not None:
-                    pose2d, imputed = imputation.fill(prior, pose2d, visible)
-                numbers, tests = frames(batch.frame)
-                for part, chosen in (('train', ~tests), ('test', tests)):
-                    if chosen.any():
-                        counts.setdefault(part, Count()).add(visible[chosen], imputed[chosen])
-                        writer.append(
-                            part,
-                            visible[chosen],
-                            imputed[chosen],
-                            pose2d=pose2d[chosen],
-                            frame=numbers[chosen],
-                            clip=np.full(chosen.sum(), clip),
-                        )
-                progress(batch.done, source.total, source.path)
-        if not counts.get('train', Count()).whole:
+        for clip, ((split, source), (pose2d, visible)) in enumerate(zip(sources, poses)):
+            checks.add(pose2d, visible)
+            imputed = np.zeros_like(visible)
+            if prior is not None:
+                pose2d, imputed = imputation.fill(prior, pose2d, visible)
+            number = {frame: i for i, frame in enumerate(dict.fromkeys(source.frame))}
+            frame = np.array([number[frame] for frame in source.frame])
+            tests = rng.random(len(number)) < (1.0 if split == 'test' else test_share)
+            for part, chosen in (('train', ~tests[frame]), ('test', tests[frame])):
+                if chosen.any():
+                    whole = visible[chosen].all(axis=1)
+                    usable = (visible | imputed)[chosen].all(axis=1)
+                    counts[part] += whole.sum(), (usable & ~whole).sum(), (~usable).sum()
+                    writer.append(
+                        part,
+                        visible[chosen],
+                        imputed[chosen],
+                        pose2d=pose2d[chosen],
+                        frame=frame[chosen],
+                        clip=np.full(chosen.sum(), clip),
+                    )
+        if not counts['train'][0]:
             raise InputError(
-                f'{everything[0].path}: expected people with every joint of {skeleton.name} to '
-                f'learn from, found none'
+                f'{sources[0][1].path}: expected people with every joint of {skeleton.name} to '
+                f'learn from, found none{_never_seen(poses, skeleton)}'
             )
-    return {
-        split: counts[split] for split in pose_file.SPLITS if split in counts
-    }, doubts.warnings()
+    found = {split: Count(*count.tolist()) for split, count in counts.items() if count.any()}
+    return found, checks.warnings()
 
 
-class _Frames:
-    """Numbers the frames of an input, and draws which of them test: a share of them."""
-
-    def __init__(self, share, rng):
-        self._share, self._rng = share, rng
-        self._known = {}
-
-    def __call__(self, frames):
-        for frame in frames:
-            if frame not in self._known:
-                self._known[frame] = len(self._known), self._rng.random() < self._share
-        numbers, tests = zip(*(self._known[frame] for frame in frames))
-        return np.array(numbers), np.array(tests)
-
-
-def _prior(sources, skeleton, min_confidence, progress):
+def _prior(poses: Sequence[tuple[np.ndarray, np.ndarray]], skeleton: Skeleton) -> imputation.Prior:
     moments = imputation.Moments()
-    for source in sources:
-        for batch in source.batches():
-            pose2d, visible = skeleton.add_virtual_joints(
-                batch.pose2d, batch.visible(min_confidence)
-            )
-            whole = pose2d[visible.all(axis=1)]
-            whole = whole[geometry.scale(whole, skeleton.root) > 0]
-            moments.add(geometry.normalize(whole, skeleton.root)[0])
-            progress(batch.done, source.total, f'{source.path}: whole poses')
+    for pose2d, visible in poses:
+        whole = pose2d[visible.all(axis=1)]
+        whole = whole[geometry.scale(whole, skeleton.root) > 0]
+        moments.add(geometry.normalize(whole, skeleton.root)[0])
     if moments.count < len(skeleton):
         raise InputError(
-            f'expected {len(skeleton)} people or more with every joint of '
-            f'{skeleton.name} to learn the rule from, found {moments.count}',
+            f'expected {len(skeleton)} people or more with every joint of {skeleton.name} to '
+            f'learn from, found {moments.count}{_never_seen(poses, skeleton)}',
             impute=None,
         )
     return moments.prior()
+
+
+def _never_seen(poses: Sequence[tuple[np.ndarray, np.ndarray]], skeleton: Skeleton) -> str:
+    seen = np.any([visible.any(axis=0) for _, visible in poses], axis=0)
+    names = [name for name, some in zip(skeleton.names, seen) if not some]
+    return f'; never seen: {", ".join(names)}' if names else ''
 
 
 def reduce(path: StrPath, source: StrPath, skeleton: Skeleton) -> dict[str, int]:
@@ -158,7 +127,7 @@ def reduce(path: StrPath, source: StrPath, skeleton: Skeleton) -> dict[str, int]
     Args:
         path: of the new pose file.
         source: path of the old one.
-        skeleton: `skeletons.Skeleton`; see `conversions.select_joints`.
+        skeleton: `skeletons.Skeleton`; see `select_joints`.
     Returns:
         dict from split to the number of poses.
     Raises:

@@ -1,15 +1,13 @@
-"""2D keypoints as detectors and annotators write them, in batches.
+"""2D keypoints as detectors and annotators write them.
 
-`open_input` finds out the format (or is told), then gives the poses of every
-person of every frame part by part: long inputs are never held whole, but for
-JSON files whose outermost value is an object.
+`read` detects the format and the joints, and gives every person of every frame, in order of
+time, each frame and person once.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,12 +17,17 @@ from chainer_pose import skeletons
 from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.keypoints import csv as keypoint_csv
 from chainer_pose.datasets.keypoints import json as keypoint_json
+from chainer_pose.datasets.keypoints import people
+from chainer_pose.datasets.keypoints.checks import tangle
 from chainer_pose.errors import InputError
 from chainer_pose.utils import files
 
 if TYPE_CHECKING:
+    from chainer_pose.datasets import PoseData
     from chainer_pose.skeletons import Skeleton
     from chainer_pose.utils.files import StrPath
+
+    Progress = Callable[[int, int, str], None]
 
 
 FORMATS = (*keypoint_json.FORMATS, 'csv', 'numpy', 'pose-file')
@@ -35,328 +38,353 @@ _SUFFIXES = {
     '.h5': 'pose-file',
     '.hdf5': 'pose-file',
 }
-# Of detectors that say no more than how many joints they give.
-_BY_COUNT = {
-    'openpose': {18: 'openpose18', 25: 'openpose_body25'},
-    **{kind: {17: 'coco17'} for kind in ('coco', 'coco-results', 'alphapose', 'mmpose')},
-}
-_BATCH = 4096
-
-
-class Batch(NamedTuple):
-    """Poses of some people.
-
-    Attributes:
-        pose2d: (N, K, 2) float32, px.
-        confidence: (N, K) float32, 0 where a joint is missing; 1 where the
-            format has no confidence.
-        frame, person: lists of N ids, whole numbers or texts, as the input has
-            them; where it has none, the frame's number or the file's name, and
-            the person's number within the frame.
-        done: how much of `Input.total` has been read.
-    """
-
-    pose2d: np.ndarray
-    confidence: np.ndarray
-    frame: list
-    person: list
-    done: int
-
-    def visible(self, min_confidence: float) -> np.ndarray:
-        """(N, K) bool, joints that were found with that confidence or more."""
-        return (self.confidence > 0) & (self.confidence >= min_confidence)
+_USUAL = ('coco17', 'openpose18', 'openpose_body25')  # what detectors give
+_TANGLED, _MORE = 1.6, 1.1  # of `tangle`: no body; more than another, for certain
 
 
 @dataclasses.dataclass(frozen=True)
-class Input:
-    """Keypoints to be read.
+class Keypoints:
+    """N people, in order of time.
 
     Attributes:
         path: file or folder.
         format: one of `FORMATS`.
         skeleton: `skeletons.Skeleton` of the joints.
-        total: how much there is to read, in bytes, files or poses.
+        pose2d: (N, K, 2) float32, px.
+        confidence: (N, K) float32, 0 where a joint is missing; 1 where the format has none.
+        frame, person: lists of N ids, whole numbers or texts, as the input has them; where it
+            has none, the frame's number or the file's name, and a number for the person who
+            is followed from frame to frame.
         fps: frames a second, 0 if unknown.
-        assumed: whether nothing told the joints, and the default was taken.
-        batches: call it for an iterator of `Batch`, each time from the start.
+        notes: lines on what was assumed or left out.
+        keypoints, splits: of a pose file, the name of its 2D joints, and dict from 'train' and
+            'test' to the `PoseData` read.
     """
 
     path: str
     format: str
-    skeleton: skeletons.Skeleton
-    total: int
-    fps: float
-    batches: Callable
-    assumed: bool = False
+    skeleton: Skeleton
+    pose2d: np.ndarray
+    confidence: np.ndarray
+    frame: list
+    person: list
+    fps: float = 0.0
+    notes: tuple[str, ...] = ()
+    keypoints: str = ''
+    splits: dict[str, PoseData] = dataclasses.field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def poses(self, min_confidence: float) -> tuple[np.ndarray, np.ndarray]:
+        """The poses with the skeleton's virtual joints.
+
+        Args:
+            min_confidence: a joint below is missing.
+        Returns:
+            (pose2d, visible) of shapes (N, J, 2) and (N, J).
+        """
+        visible = (self.confidence > 0) & (self.confidence >= min_confidence)
+        return self.skeleton.add_virtual_joints(self.pose2d, visible)
+
+
+class _Raw(NamedTuple):
+    """What a file holds: `joints` (N, K, 2 or 3), ids (None where there are none), a score of
+    each person, names of joints."""
+
+    kind: str
+    joints: np.ndarray
+    frame: Sequence
+    person: Sequence
+    score: np.ndarray
+    names: list[str] | None = None
 
 
 def recognise(path: StrPath) -> str:
-    """The format of a file or folder: one of `FORMATS`.
-
-    Raises:
-        InputError: if it is none that is known.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f'{path}: expected keypoints, found no such file or folder')
-    if path.suffix.lower() in _SUFFIXES:
-        return _SUFFIXES[path.suffix.lower()]
-    return keypoint_json.recognise(path)
+    """Return the format of `FORMATS` that a file's suffix means; '' for JSON and folders."""
+    return _SUFFIXES.get(Path(path).suffix.lower(), '')
 
 
-def open_input(
+def read(
     path: StrPath,
     kind: str | None = None,
     skeleton: Skeleton | None = None,
     default: Skeleton | None = None,
     split: str | None = None,
     keypoints: str = 'gt',
-) -> Input:
-    """Open keypoints for reading.
+    zeros_are_coordinates: bool = False,
+    progress: Progress | None = None,
+) -> Keypoints:
+    """Read keypoints.
 
     Args:
         path: file, or folder with a JSON file a frame.
-        kind: one of `FORMATS`; found out if None.
-        skeleton: `skeletons.Skeleton` of the joints; None for what the file says,
-            or what its format and number of joints mean.
-        default: `skeletons.Skeleton` to take where nothing tells (CSV without a
-            header, arrays) and its number of joints fits.
+        kind: one of `FORMATS`; None to detect it.
+        skeleton: `skeletons.Skeleton` of the joints; None to go by their names, or by their
+            number and by how the bones lie.
+        default: `skeletons.Skeleton` to prefer where arrays or a CSV file without a header
+            may be of several.
         split: of a pose file, which split; None for all.
         keypoints: of a pose file, the name of the 2D joints.
+        zeros_are_coordinates: whether a joint at exactly 0, 0 is there; else it is missing.
+        progress: called with (done, total, what).
     Returns:
-        `Input`.
+        `Keypoints`.
     Raises:
-        InputError: naming the file, what was expected and what was found; by
-            `batches` too.
+        InputError: naming the file, what was expected and what was found.
     """
     path = Path(path)
     if not path.exists():
         raise InputError(f'{path}: expected keypoints, found no such file or folder')
     kind = kind or recognise(path)
-    if kind == 'pose-file':
-        return _open_pose_file(path, skeleton, split, keypoints)
-    if path.is_dir() and kind in ('csv', 'numpy'):
+    if path.is_dir() and kind in _SUFFIXES.values():
         raise InputError(f'{path}: expected a file of the format {kind}, found a folder')
-    if kind == 'numpy':
-        return _open_arrays(path, skeleton, default)
+    if kind == 'pose-file':
+        return _read_pose_file(path, skeleton, split, keypoints)
+    counts = _counts(skeleton or default) if kind in ('csv', 'numpy') else _counts(skeleton)
     if kind == 'csv':
-        return _open_csv(path, skeleton, default)
-    return _open_json(path, kind, skeleton)
-
-
-def _guess(path, kind, n_joints, named, skeleton, default=None):
-    """The skeleton of `n_joints` joints, called `named` if the file names them."""
-    if named is not None and skeleton is None:
-        known = (skeletons.named(name) for name in skeletons.names())
-        skeleton = next((s for s in known if _names(s) == tuple(named)), None)
-        if skeleton is None:
-            raise InputError(
-                f'{path}: expected joints of a known skeleton, or --skeleton FILE.json, found '
-                f'{", ".join(named[:4])}, ... ({len(named)})'
-            )
-    if skeleton is None:
-        name = _BY_COUNT.get(kind, {}).get(n_joints)
-        skeleton = skeletons.named(name) if name else default
-    if skeleton is None:
-        raise InputError(
-            f'{path}: expected --skeleton for its {n_joints} joints, found none; '
-            f'python -m chainer_pose.skeletons lists them'
-        )
-    if n_joints not in (len(skeleton), len(skeleton.detected)):
-        raise _wrong_count(path, '', skeleton, n_joints)
-    return skeleton
-
-
-def _names(skeleton):
-    return tuple(skeleton.names[j] for j in skeleton.detected)
-
-
-def _wrong_count(path, where, skeleton, found):
-    at = f'{path}: {where}' if where else path
-    n = len(skeleton.detected)
-    return InputError(f'{at}: expected the {n} joints of {skeleton.name}, found {found}')
-
-
-def _float32(array):
-    """What float32 cannot hold becomes infinite, and is refused by `_check`."""
-    with np.errstate(over='ignore', invalid='ignore'):
-        return np.asarray(array).astype(np.float32)
-
-
-def _check(path, wheres, pose2d, confidence):
-    """Refuse what is no number where a joint is said to be there."""
-    bad = ~np.isfinite(confidence) | ((confidence > 0) & ~np.isfinite(pose2d).all(axis=2))
-    if bad.any():
-        pose, joint = np.argwhere(bad)[0]
-        found = [*pose2d[pose, joint].tolist(), float(confidence[pose, joint])]
-        raise InputError(
-            f'{path}: {wheres[pose]}: expected finite numbers, found {found} at joint {joint}'
-        )
-
-
-def _open_json(path, kind, skeleton):
-    people = keypoint_json.people(path, kind)
-    first = next(people, None)
-    if first is None:
-        raise InputError(f'{path}: expected people with keypoints, found none')
-    skeleton = _guess(first.path, kind, len(first.joints), None, skeleton)
-    n_joints = len(first.joints)
-    begun = [itertools.chain([first], people)]  # spares the first batches a second reading
-
-    def batches():
-        everyone = begun.pop() if begun else keypoint_json.people(path, kind)
-        while group := list(itertools.islice(everyone, _BATCH)):
-            for person in group:
-                if len(person.joints) != n_joints:
-                    raise _wrong_count(person.path, person.where, skeleton, len(person.joints))
-            joints = np.stack([person.joints for person in group])
-            pose2d, confidence = _float32(joints[:, :, :2]), _float32(joints[:, :, 2])
-            wheres = [
-                person.where if person.path == path else f'{person.path}: {person.where}'
-                for person in group
-            ]
-            _check(path, wheres, pose2d, confidence)
-            yield Batch(
-                pose2d,
-                confidence,
-                [person.frame for person in group],
-                [person.person for person in group],
-                group[-1].done,
-            )
-
-    return Input(str(path), kind, skeleton, keypoint_json.total(path), 0.0, batches)
-
-
-def _open_arrays(path, skeleton, default):
-    arrays = _load_arrays(path)
-    joints = arrays['keypoints']
-    if joints.ndim == 2:
-        joints = joints[None]
-    if joints.ndim != 3 or joints.shape[2] not in (2, 3) or joints.dtype.kind not in 'fiu':
-        raise InputError(
-            f'{path}: expected numbers of shape (N, J, 2) or (N, J, 3), found {joints.dtype} of '
-            f'shape {joints.shape}'
-        )
-    n = len(joints)
-    if not n:
-        raise InputError(f'{path}: expected people with keypoints, found none')
-    for name, shape in (('confidence', joints.shape[:2]), ('frame', (n,)), ('person', (n,))):
-        if name in arrays and arrays[name].shape != shape:
-            raise InputError(f'{path}: {name}: expected shape {shape}, found {arrays[name].shape}')
-    if arrays.get('confidence', joints).dtype.kind not in 'fiub':
-        raise InputError(
-            f'{path}: confidence: expected numbers, found {arrays["confidence"].dtype}'
-        )
-    named = None
-    if 'joint_names' in arrays:
-        named = [str(name) for name in np.atleast_1d(arrays['joint_names'])]
-    assumed = skeleton is None and named is None
-    skeleton = _guess(path, 'numpy', joints.shape[1], named, skeleton, default)
-
-    def batches():
-        for start in range(0, n, _BATCH):
-            part = slice(start, start + _BATCH)
-            pose2d = _float32(joints[part, :, :2])
-            if 'confidence' in arrays:
-                confidence = _float32(arrays['confidence'][part])
-            elif joints.shape[2] == 3:
-                confidence = _float32(joints[part, :, 2])
-            else:
-                confidence = np.ones(pose2d.shape[:2], np.float32)
-            numbers = range(start, start + len(pose2d))
-            _check(path, [f'pose {i}' for i in numbers], pose2d, confidence)
-            frame = arrays['frame'][part].tolist() if 'frame' in arrays else list(numbers)
-            person = arrays['person'][part].tolist() if 'person' in arrays else [0] * len(pose2d)
-            yield Batch(pose2d, confidence, frame, person, numbers[-1] + 1)
-
-    return Input(str(path), 'numpy', skeleton, n, 0.0, batches, assumed)
-
-
-def _load_arrays(path):
-    if path.suffix.lower() != '.npy':
-        arrays = files.read_npz(path)
-        names = ('keypoints', 'pose2d', *(arrays if len(arrays) == 1 else ()))
-        found = next((name for name in names if name in arrays), None)
-        if found is None:
-            raise InputError(
-                f'{path}: expected an array called keypoints, found '
-                f'{", ".join(sorted(arrays)) or "nothing"}'
-            )
-        others = ('confidence', 'frame', 'person', 'joint_names')
-        return {'keypoints': arrays[found]} | {k: arrays[k] for k in others if k in arrays}
-    try:
-        return {'keypoints': np.load(path, mmap_mode='r', allow_pickle=False)}
-    except Exception as error:  # NumPy raises whatever damage leads it to
-        raise InputError(f'{path}: expected an array of numbers, found: {error!s:.80}') from error
-
-
-def _open_csv(path, skeleton, default):
-    """One row a pose; data/README.md describes the header."""
-    with keypoint_csv.rows(path) as rows:
-        first = next(rows, None)
-    if first is None:
-        raise InputError(f'{path}: expected rows of numbers, found none')
-    has_header = not all(map(keypoint_csv.is_number, first.cells))
-    assumed = False
-    if has_header:
-        layout = keypoint_csv.header(path, first.cells, skeleton)
-        skeleton = _guess(path, 'csv', len(layout.columns), layout.names, skeleton)
+        raw = _read_csv(path, counts)
+    elif kind == 'numpy':
+        raw = _read_arrays(path)
     else:
-        layout = keypoint_csv.plain(path, len(first.cells), skeleton or default)
-        assumed = skeleton is None
-        skeleton = _guess(path, 'csv', len(layout.columns), None, skeleton, default)
-
-    def batches():
-        with keypoint_csv.rows(path) as rows:
-            if has_header:
-                next(rows)
-            n = 0
-            while group := list(itertools.islice(rows, _BATCH)):
-                pose2d, confidence = map(_float32, keypoint_csv.joints(path, layout, group))
-                _check(path, [f'line {row.line}' for row in group], pose2d, confidence)
-                frame, person = list(range(n, n + len(group))), [0] * len(group)
-                if layout.frame is not None:
-                    frame = [keypoint_csv.identity(row.cells[layout.frame]) for row in group]
-                if layout.person is not None:
-                    person = [keypoint_csv.identity(row.cells[layout.person]) for row in group]
-                yield Batch(pose2d, confidence, frame, person, group[-1].done)
-                n += len(group)
-            if not n:
-                raise InputError(f'{path}: expected rows of numbers, found none')
-
-    return Input(str(path), 'csv', skeleton, path.stat().st_size, 0.0, batches, assumed)
+        raw = _read_json(path, counts, progress)
+        if kind and {kind, raw.kind} not in ({raw.kind}, {'alphapose', 'coco-results'}):
+            raise InputError(f'{path}: expected the format {kind}, found {raw.kind}')
+    return _keypoints(path, raw, skeleton, default, zeros_are_coordinates)
 
 
-def _open_pose_file(path, skeleton, split, keypoints):
-    splits = (split,) if split else pose_file.splits_of(path)
-    parts = [pose_file.read(path, name, keypoints) for name in splits]
-    known = parts[0].skeleton
-    if skeleton is not None and skeleton.names != known.names:
-        if len(skeleton) != len(known):
-            raise _wrong_count(path, '', skeleton, len(known))
-        stray = next(a for a, b in zip(known.names, skeleton.names) if a != b)
+def _keypoints(
+    path: Path, raw: _Raw, skeleton: Skeleton | None, default: Skeleton | None, zeros: bool
+) -> Keypoints:
+    """Choose the joints, find those missing, and put people in order."""
+    if not len(raw.joints):
+        raise InputError(f'{path}: expected people with keypoints, found none')
+    notes, frame, person = [], list(raw.frame), list(raw.person)
+    with np.errstate(over='ignore', invalid='ignore'):
+        joints = raw.joints.astype(np.float32)
+    pose2d = joints[:, :, :2]
+    given = ~np.isnan(joints).any(axis=2)
+    confidence = np.where(given, joints[:, :, 2] if joints.shape[2] == 3 else 1, 0)
+    confidence = confidence.astype(np.float32)
+    nowhere = (pose2d == 0).all(axis=2) & (confidence > 0)
+    if nowhere.any() and not zeros:
+        confidence[nowhere] = 0
+        notes.append(f'{nowhere.sum()} joints at exactly 0, 0 are taken to be missing')
+    infinite = np.isinf(joints).any(axis=2)
+    if infinite.any():
+        pose, joint = np.argwhere(infinite)[0]
         raise InputError(
-            f'{path}: expected the joints of {skeleton.name} in order, found {stray!r} elsewhere'
+            f'{path}: expected finite numbers, found {joints[pose, joint].tolist()} at joint '
+            f'{joint} of person {pose}'
         )
+    if raw.names is not None:
+        skeleton, columns = _by_name(path, raw.names, skeleton, default)
+        pose2d, confidence = pose2d[:, columns], confidence[:, columns]
+    elif skeleton is None:
+        skeleton, note = _by_shape(path, raw, pose2d, confidence > 0, default)
+        notes += note
+    elif pose2d.shape[1] not in _counts(skeleton):
+        raise InputError(
+            f'{path}: expected the {len(skeleton.detected)} joints of {skeleton.name}, found '
+            f'{pose2d.shape[1]}'
+        )
+    score = np.where(np.isnan(raw.score), confidence.mean(axis=1), raw.score)
+    kept = people.better_of_two(frame, person, score)
+    if len(kept) < len(frame):
+        notes.append(
+            f'{len(frame) - len(kept)} poses are of a frame and person given twice: those of the '
+            f'better score are kept'
+        )
+    order = sorted(kept.tolist(), key=lambda i: people.natural(frame[i]))
+    pose2d, confidence = pose2d[order], confidence[order]
+    frame, person = [frame[i] for i in order], [person[i] for i in order]
+    if None in person:
+        followed = people.follow(frame, pose2d, confidence > 0)
+        if 1 < len(set(frame)) < len(frame):
+            notes.append(
+                f'the input names nobody: people are followed from frame to frame by where they '
+                f'are, {max(followed) + 1} found'
+            )
+        used = {p for p in person if isinstance(p, int)}
+        first = max(used, default=-1) + 1  # beside those who are named
+        person = [first + n if p is None else p for n, p in zip(followed, person)]
+    return Keypoints(
+        str(path), raw.kind, skeleton, pose2d, confidence, frame, person, notes=tuple(notes)
+    )
+
+
+def _counts(skeleton: Skeleton | None) -> set[int]:
+    """Numbers of joints that a skeleton's poses may have; None for every skeleton."""
+    known = [skeleton] if skeleton else map(skeletons.named, skeletons.names())
+    return {n for one in known for n in (len(one), len(one.detected))}
+
+
+def _plain(name: str) -> str:
+    """A joint's name without its spelling: left_eye, leftEye and LEye are one."""
+    name = name.lower().replace('left', 'l').replace('right', 'r')
+    return ''.join(filter(str.isalnum, name))
+
+
+def _by_name(
+    path: Path, names: list[str], skeleton: Skeleton | None, default: Skeleton | None
+) -> tuple[Skeleton, list[int]]:
+    """The skeleton of the most joints that all have one of the names, and their columns."""
+    at = {_plain(name): i for i, name in enumerate(names)}
+    known = [default] if default else []
+    known += map(skeletons.named, ('h36m17', *skeletons.names()))
+    fitting = [s for s in known if all(_plain(s.names[j]) in at for j in s.detected)]
+    chosen = skeleton or max(fitting, key=lambda s: len(s.detected), default=None)
+    if chosen is None:
+        raise InputError(
+            f'{path}: expected the joints of a skeleton that has a name, or the skeleton given, '
+            f'found {", ".join(names[:4])}, ... ({len(names)})'
+        )
+    wanted = [_plain(name) for name in chosen.names]
+    if not set(wanted) <= set(at):
+        wanted = [wanted[j] for j in chosen.detected]
+    missing = [name for name in chosen.names if _plain(name) in set(wanted) - set(at)]
+    if missing:
+        raise InputError(
+            f'{path}: expected the joints of {chosen.name}, found no {", ".join(missing[:5])}'
+        )
+    return chosen, [at[name] for name in wanted]
+
+
+def _by_shape(
+    path: Path, raw: _Raw, pose2d: np.ndarray, visible: np.ndarray, default: Skeleton | None
+) -> tuple[Skeleton, list[str]]:
+    """The skeleton of that number of joints whose bones lie as in a body."""
+    n = pose2d.shape[1]
+    known = [*map(skeletons.named, skeletons.names()), *([default] if default else [])]
+    found = {s.name: s for s in known if n in (len(s), len(s.detected))}
+    score = {name: tangle(s, pose2d, visible) for name, s in found.items()}
+    best = min(score.values(), default=np.inf)
+    good = [name for name in found if score[name] <= _MORE * best]
+    named = raw.kind in keypoint_json.FORMATS
+    usual = _USUAL if named else [s.name for s in [default] if s]
+    chosen = next((name for name in usual if name in good), None)
+    if chosen is None and len(good) == 1 and best < _TANGLED:
+        chosen = good[0]
+    if chosen is None:
+        raise InputError(
+            f'{path}: expected the skeleton to be given for its {n} joints, found none that '
+            f'is certain' + (f': {", ".join(found)} have as many' if found else '')
+        )
+    notes = [f'nothing names the {n} joints: they are taken for those of {chosen}']
+    return found[chosen], notes if not (named and chosen in _USUAL) else []
+
+
+def _read_json(path: Path, counts: set[int], progress: Progress | None) -> _Raw:
+    """A JSON file, or those of a folder."""
+    listed = [path]
+    if path.is_dir():
+        listed = list(path.glob('*_keypoints.json')) or list(path.glob('*.json'))
+        listed.sort(key=lambda file: people.natural(file.name))
+        if not listed:
+            raise InputError(f'{path}: expected a folder of JSON files, found none in it')
+    everyone: list[keypoint_json.Person] = []
+    for done, file in enumerate(listed, start=1):
+        everyone += keypoint_json.read(file, one_frame=path.is_dir())
+        if progress is not None:
+            progress(done, len(listed), str(path))
+    if not everyone:
+        raise InputError(f'{path}: expected people with keypoints, found none')
+    first, joints = everyone[0], []
+    for one in everyone:
+        if one.joints.shape != first.joints.shape:
+            raise InputError(
+                f'{one.path}: {one.where}: expected joints of shape {first.joints.shape} as '
+                f'before, found {one.joints.shape}'
+            )
+        if one.names != first.names:
+            raise InputError(f'{one.path}: {one.where}: expected the joints named as before')
+        joints.append(one.joints)
+    array = np.stack(joints)
+    if array.ndim == 2:
+        per = keypoint_csv.values_a_joint(array.shape[1], sorted(counts))
+        if array.shape[1] % per:
+            raise InputError(
+                f'{first.path}: {first.where}: expected x y or x y c of each joint, found '
+                f'{array.shape[1]} numbers'
+            )
+        array = array.reshape(len(array), -1, per)
+    return _Raw(
+        first.kind, array, [one.frame for one in everyone], [one.person for one in everyone],
+        np.array([one.score for one in everyone]), first.names,
+    )  # fmt: skip
+
+
+def _read_csv(path: Path, counts: set[int]) -> _Raw:
+    table = keypoint_csv.read(path, sorted(counts))
+    return _raw_of_rows('csv', table.joints, table.frame, table.person, table.names)
+
+
+def _raw_of_rows(
+    kind: str, joints: np.ndarray, frame: list | None, person: list | None, names: list | None
+) -> _Raw:
+    """Rows that name no frame are one of each frame, of one person."""
+    n = len(joints)
+    if person is None:
+        person = [0 if frame is None else None] * n
+    frame = list(range(n)) if frame is None else frame
+    return _Raw(kind, joints, frame, person, np.full(n, np.nan), names)
+
+
+def _read_arrays(path: Path) -> _Raw:
+    if path.suffix.lower() == '.npy':
+        with files.reading(path, 'an array of numbers'):
+            arrays = {'keypoints': np.load(path, allow_pickle=False)}
+    else:
+        arrays = files.read_npz(path)
+    only = next(iter(arrays), None) if len(arrays) == 1 else None
+    key = next((name for name in ('keypoints', 'pose2d', only) if name in arrays), None)
+    expected = 'keypoints (N, J, 2) or (N, J, 3), and what is beside them for each of the N'
+    with files.reading(path, expected):
+        if key is None:
+            raise ValueError(', '.join(sorted(arrays)) or 'nothing')
+        joints = arrays[key].astype(np.float64, casting='safe')
+        joints = joints[None] if joints.ndim == 2 else joints
+        n, k, axes = joints.shape
+        if axes not in (2, 3):
+            raise ValueError(f'shape {joints.shape}')
+        if 'confidence' in arrays:
+            confidence = arrays['confidence'].astype(np.float64, casting='safe')
+            joints = np.dstack([joints[:, :, :2], confidence.reshape(n, k)])
+        ids = [arrays[x].reshape(n).tolist() if x in arrays else None for x in ('frame', 'person')]
+        names = arrays.get('joint_names')
+        names = None if names is None else [str(name) for name in names.reshape(k)]
+    return _raw_of_rows('numpy', joints, ids[0], ids[1], names)
+
+
+def _read_pose_file(
+    path: Path, skeleton: Skeleton | None, split: str | None, keypoints: str
+) -> Keypoints:
+    names = (split,) if split else pose_file.splits_of(path)
+    splits = {name: pose_file.read(path, name, keypoints) for name in names}
+    parts = list(splits.values())
     if not sum(map(len, parts)):
         raise InputError(f'{path}: expected people with keypoints, found none')
+    known = parts[0].skeleton
+    if skeleton is not None and skeleton.names != known.names:
+        raise InputError(
+            f'{path}: expected the joints of {skeleton.name} in order, found those of {known.name}'
+        )
+    frame: list[int] = []
+    person: list = []
+    for data in parts:
+        start = len(frame)
+        numbers = data.columns.get('frame', np.arange(start, start + len(data)))
+        frame += numbers.tolist()
+        person += _persons(data)
+    pose2d = np.concatenate([data.pose2d for data in parts])
+    confidence = np.concatenate([data.visible for data in parts]).astype(np.float32)
+    return Keypoints(
+        str(path), 'pose-file', skeleton or known, pose2d, confidence, frame, person,
+        parts[0].fps, keypoints=keypoints, splits=splits,
+    )  # fmt: skip
 
-    def batches():
-        done = 0
-        for data in parts:
-            for start in range(0, len(data), _BATCH):
-                part = data.select(slice(start, start + _BATCH))
-                numbers = range(done, done + len(part))
-                done += len(part)
-                frame = part.columns['frame'].tolist() if 'frame' in part.columns else [*numbers]
-                confidence = part.visible.astype(np.float32)
-                yield Batch(part.pose2d, confidence, frame, _persons(part), done)
 
-    total = sum(map(len, parts))
-    return Input(str(path), 'pose-file', skeleton or known, total, parts[0].fps, batches)
-
-
-def _persons(data):
+def _persons(data: PoseData) -> list:
     """Who is who in a pose file: the clip, and the camera where several saw it."""
     if 'clip' not in data.columns:
         return [0] * len(data)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from chainer_pose import skeletons
-from chainer_pose.datasets.keypoints import reader as keypoints
-from chainer_pose.datasets.keypoints.checks import Checks
+from chainer_pose.datasets import keypoints
+from chainer_pose.datasets.keypoints import Checks
 from chainer_pose.skeletons import H36M17
 from tests.conftest import ROOT
 
@@ -13,18 +13,36 @@ COCO = skeletons.named('coco17')
 @pytest.fixture
 def people():
     """Two people who face the camera, as COCO's joints, px."""
-    batch = next(keypoints.open_input(ROOT / 'tests' / 'data' / 'coco.json').batches())
-    return COCO.add_virtual_joints(batch.pose2d, batch.visible(0.3))
+    return keypoints.read(ROOT / 'tests' / 'data' / 'coco.json').poses(0.3)
 
 
 def warnings(known, pose, visible):
-    doubts = Checks(known)
-    doubts.add(pose, visible)
-    return doubts.warnings()
+    checks = Checks(known)
+    checks.add(pose, visible)
+    return checks.warnings()
 
 
 def test_nothing_is_wrong_with_people(people):
-    assert warnings(COCO, *people) == []
+    pose, visible = people
+    assert warnings(COCO, pose, visible) == []
+    missing = np.where(visible[:, :, None], pose, -1e6)
+    assert warnings(COCO, missing, visible) == []
+
+
+@pytest.mark.parametrize(
+    ('x', 'y', 'expected'),
+    [
+        ((1, 0), (0, -1), 'y seems to point up: 3 of 3 people'),
+        ((-1, 0), (0, -1), 'people look upside down: 3 of 3 people'),  # a handstand
+        ((0, -1), (1, 0), 'turned by 90 degrees: 3 of 3 people'),
+        ((0, 1), (-1, 0), 'turned by 90 degrees: 3 of 3 people'),
+        ((1 / 640, 0), (0, 1 / 640), 'coordinates look normalized'),
+    ],
+)
+def test_a_picture_turned_or_mirrored(people, x, y, expected):
+    pose, visible = people
+    (found,) = warnings(COCO, pose @ np.array([x, y]).T, visible)
+    assert expected in found
 
 
 def test_left_and_right_swapped(people):
@@ -38,30 +56,12 @@ def test_left_and_right_swapped(people):
 
 
 def test_without_eyes_many_people_tell(rng):
-    pose = rng.normal(300, 40, (30, 17, 2))
+    pose = rng.normal(300, 10, (30, 17, 2))
     pose[:, H36M17.index('Thorax'), 1], pose[:, H36M17.root, 1] = 200, 300
-    pose[:, H36M17.index('LShoulder'), 0], pose[:, H36M17.index('RShoulder'), 0] = 280, 320
+    pose[:, H36M17.index('LShoulder')], pose[:, H36M17.index('RShoulder')] = (280, 205), (320, 205)
     visible = np.ones((30, 17), bool)
     assert 'or everyone is seen from behind: 30 of 30' in warnings(H36M17, pose, visible)[0]
     assert warnings(H36M17, pose[:9], visible[:9]) == []  # who walks away is no fault
-
-
-def test_y_that_points_up(people):
-    pose, visible = people
-    (found,) = warnings(COCO, pose * [1, -1], visible)
-    assert 'y seems to point up: 3 of 3 people' in found
-
-
-def test_normalised_coordinates(people):
-    pose, visible = people
-    (found,) = warnings(COCO, pose / 640, visible)
-    assert 'look normalised' in found
-
-
-def test_missing_joints_are_not_looked_at(people):
-    pose, visible = people
-    pose = np.where(visible[:, :, None], pose, -1e6)
-    assert warnings(COCO, pose, visible) == []
 
 
 def test_animals_stand_as_they_like(rng):

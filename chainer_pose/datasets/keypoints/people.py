@@ -1,0 +1,79 @@
+"""Who is who, and when: order of frames, people given twice, people followed through frames."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+_NEAR = 1.5  # sizes of the person that the joints may have moved by, on average
+_PATIENCE = 30  # frames that somebody may be out of sight
+
+
+def frame_number(frame: object) -> int | None:
+    """Number of a frame: its id, or the last number in a text ("walk_012.jpg"); else None."""
+    if isinstance(frame, int):
+        return frame
+    digits = re.findall(r'\d+', re.sub(r'\.[A-Za-z]\w*$', '', str(frame)))
+    return int(digits[-1]) if digits else None
+
+
+def natural(text: object) -> list[str | int]:
+    """Key by which to sort: numbers within texts as numbers."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r'(\d+)', str(text))]
+
+
+def better_of_two(frame: Sequence, person: Sequence, score: np.ndarray) -> np.ndarray:
+    """Indices of the poses to keep, in order: of a frame's poses of one person the one that
+    has the highest score, NaN the lowest; where nobody is named (None) all."""
+    best: dict[tuple, int] = {}
+    for i, named in enumerate(zip(frame, person)):
+        key = (*named, i) if named[1] is None else named
+        if key not in best or not score[i] <= score[best[key]]:
+            best[key] = i
+    return np.array(sorted(best.values()), int)
+
+
+def follow(frame: Sequence, pose2d: np.ndarray, visible: np.ndarray) -> list[int]:
+    """Number people by where they are from frame to frame.
+
+    In each frame, people are assigned to those seen before so that the joints that both have
+    moved least in all (Hungarian assignment); who is farther than `_NEAR` is somebody new.
+
+    Args:
+        frame: N ids, the same ones beside each other, in order of time.
+        pose2d: (N, K, 2) array, px.
+        visible: (N, K) bool array.
+    Returns:
+        list of N numbers, from 0.
+    """
+    pose = np.where(visible[:, :, None], pose2d, np.nan).astype(np.float64)
+    starts = [i for i in range(len(frame)) if i == 0 or frame[i] != frame[i - 1]]
+    numbers = [frame_number(frame[i]) for i in starts]
+    times = [i if None in numbers else number or 0 for i, number in enumerate(numbers)]
+    found = [0] * len(frame)
+    last: list[tuple[int, int]] = []  # of each person the last time seen, and the pose
+    for start, end, time in zip(starts, [*starts[1:], len(frame)], times):
+        known = [i for i, (seen, _) in enumerate(last) if time - seen <= _PATIENCE]
+        now = range(start, end)
+        cost = np.array([[_distance(pose[i], pose[last[k][1]]) for k in known] for i in now])
+        chosen = linear_sum_assignment(cost) if known else ((), ())
+        same = {now[a]: known[b] for a, b in zip(*chosen) if cost[a, b] < _NEAR}
+        for i in now:
+            if i not in same:
+                last.append((0, 0))
+            found[i] = same.get(i, len(last) - 1)
+            last[found[i]] = time, i
+    return found
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean movement of the joints that both have, in sizes of b; large if there are none."""
+    both = np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1)
+    if not both.any():
+        return 1e3
+    a, b = a[both], b[both]
+    size = np.linalg.norm(b - b.mean(axis=0), axis=1).mean()
+    return float(min(np.linalg.norm(a - b, axis=1).mean() / max(size, 1e-6), 1e3))

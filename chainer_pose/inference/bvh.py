@@ -1,19 +1,20 @@
 """Motion of one person as BVH, for animation software.
 
-Limits: a BVH has bones of one length, so each takes its median over the
-frames; joints of several bones (hips, thorax) get the rotation that fits them
-best, and their bones are then a little off; what cannot be seen in joints, the
-turn of a bone about itself, is the smallest possible; the root stays where it
-is, since its way through the room is not known. The pose of rest is that of
-the first frame. y points up and z towards the camera, as BVH has it.
+Limits: a BVH has bones of one length, so each takes its median over the frames; joints of
+several bones (hips, thorax) get the rotation that fits them best, and their bones are then a
+little off; the turn of a bone about itself is not visible in joints and is the smallest
+possible; the root stays where it is, since its way through the room is not known. The rest
+pose is that of the first frame. y points up and z towards the camera, as in BVH.
 """
 
 from __future__ import annotations
 
 import re
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from chainer_pose import geometry
 
@@ -36,23 +37,25 @@ def write(path: StrPath, pose3d: np.ndarray, skeleton: Skeleton, fps: float) -> 
     """
     pose = geometry.center(np.asarray(pose3d, np.float64), skeleton.root) * _UP
     offsets = _rest(pose, skeleton)
-    angles = _euler(_local_rotations(pose, offsets, skeleton))
+    rotations = _local_rotations(pose, offsets, skeleton)
+    order = _order(skeleton, skeleton.root)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # of gimbal lock, where one angle of two is free
+        angles = Rotation.from_matrix(rotations[:, order].reshape(-1, 3, 3)).as_euler('ZXY', True)
     lines = ['HIERARCHY', *_joint(skeleton, offsets, skeleton.root, 0)]
     lines += ['MOTION', f'Frames: {len(pose)}', f'Frame Time: {1 / fps:.6f}']
-    order = _order(skeleton, skeleton.root)
-    for frame in range(len(pose)):
-        numbers = [0.0, 0.0, 0.0, *np.degrees(angles[frame, order]).reshape(-1)]
-        lines.append(' '.join(f'{number:.4f}' for number in numbers))
+    for numbers in angles.reshape(len(pose), -1):
+        lines.append(' '.join(f'{number:.4f}' for number in (0.0, 0.0, 0.0, *numbers)))
     with open(path, 'w', encoding='ascii') as file:
         file.write('\n'.join(lines) + '\n')
 
 
-def _order(skeleton, joint):
+def _order(skeleton: Skeleton, joint: int) -> list[int]:
     """Joints as the hierarchy lists them."""
     return [joint] + [j for child in skeleton.children(joint) for j in _order(skeleton, child)]
 
 
-def _rest(pose, skeleton):
+def _rest(pose: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """Each joint's offset from its parent: first frame's direction, median length."""
     offsets = np.zeros(pose.shape[1:])
     for child, parent in skeleton.bones:
@@ -63,87 +66,57 @@ def _rest(pose, skeleton):
     return offsets
 
 
-def _local_rotations(pose, offsets, skeleton):
+def _local_rotations(pose: np.ndarray, offsets: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """Each joint's rotation relative to its parent's: (F, J, 3, 3)."""
-    frames, joints = pose.shape[:2]
-    world = np.tile(np.eye(3), (frames, joints, 1, 1))
+    world = np.tile(np.eye(3), (*pose.shape[:2], 1, 1))
     local = world.copy()
     for joint in _order(skeleton, skeleton.root):
-        parent = skeleton.parents[joint]
-        above = world[:, parent] if parent >= 0 else np.tile(np.eye(3), (frames, 1, 1))
-        children = skeleton.children(joint)
+        parent, children = skeleton.parents[joint], skeleton.children(joint)
+        above = world[:, parent] if parent >= 0 else np.tile(np.eye(3), (len(pose), 1, 1))
         bones = pose[:, children] - pose[:, [joint]]
+        world[:, joint] = above
         if len(children) > 1:
             world[:, joint] = _best_rotation(offsets[children], bones)
         elif children:
-            start = (above @ offsets[children[0]])[:, :, None]
-            world[:, joint] = _swing(start[:, :, 0], bones[:, 0]) @ above
-        else:
-            world[:, joint] = above
+            world[:, joint] = _swing(above @ offsets[children[0]], bones[:, 0]) @ above
         local[:, joint] = np.swapaxes(above, 1, 2) @ world[:, joint]
     return local
 
 
-def _best_rotation(rest, bones):
+def _best_rotation(rest: np.ndarray, bones: np.ndarray) -> np.ndarray:
     """Rotations that bring (K, 3) rest offsets nearest to (F, K, 3) bones."""
     u, _, vt = np.linalg.svd(np.swapaxes(bones, 1, 2) @ rest)
     u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
     return u @ vt
 
 
-def _swing(start, end):
+def _swing(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """The smallest rotations from directions (F, 3) to directions (F, 3)."""
-    start = start / np.maximum(np.linalg.norm(start, axis=1, keepdims=True), 1e-12)
-    end = end / np.maximum(np.linalg.norm(end, axis=1, keepdims=True), 1e-12)
-    # Two reflections: one maps start to the middle, one the middle to the end.
-    middle = start + end
-    size = np.linalg.norm(middle, axis=1, keepdims=True)
+    axis = np.cross(start, end)
+    sine = np.linalg.norm(axis, axis=1, keepdims=True)
+    cosine = (start * end).sum(axis=1, keepdims=True)
     # Opposite directions have no smallest rotation: half a turn about any normal.
-    other = np.cross(start, np.where(np.abs(start[:, :1]) < 0.9, [[1.0, 0, 0]], [[0, 1.0, 0]]))
-    opposite = 2 * _outer(_unit(other)) - np.eye(3)
-    middle = _unit(np.where(size > 1e-9, middle, start))
-    swing = (2 * _outer(middle) - np.eye(3)) @ (2 * _outer(start) - np.eye(3))
-    return np.where(size[:, :, None] > 1e-9, swing, opposite)
+    normal = np.cross(start, np.eye(3)[np.abs(start).argmin(axis=1)])
+    straight = sine <= 1e-9 * np.abs(cosine)
+    axis = np.where(straight & (cosine < 0), normal, axis)
+    axis /= np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-300)
+    return Rotation.from_rotvec(axis * np.arctan2(sine, cosine)).as_matrix()
 
 
-def _unit(vector):
-    return vector / np.maximum(np.linalg.norm(vector, axis=1, keepdims=True), 1e-12)
-
-
-def _outer(vector):
-    return vector[:, :, None] * vector[:, None, :]
-
-
-def _euler(rotation):
-    """Angles z, x, y of R = Rz Rx Ry: (..., 3, 3) to (..., 3), radians."""
-    x = np.arcsin(np.clip(rotation[..., 2, 1], -1, 1))
-    z = np.arctan2(-rotation[..., 0, 1], rotation[..., 1, 1])
-    y = np.arctan2(-rotation[..., 2, 0], rotation[..., 2, 2])
-    # Looking straight along an axis, z and y turn about the same one: y is 0.
-    locked = np.abs(rotation[..., 2, 1]) > 1 - 1e-9
-    z = np.where(locked, np.arctan2(rotation[..., 1, 0], rotation[..., 0, 0]), z)
-    return np.stack([z, x, np.where(locked, 0, y)], axis=-1)
-
-
-def _joint(skeleton, offsets, joint, depth):
+def _joint(skeleton: Skeleton, offsets: np.ndarray, joint: int, depth: int) -> list[str]:
     name = re.sub(r'\W', '_', skeleton.names[joint])
     indent = '  ' * depth
     offset = ' '.join(f'{x:.6f}' for x in offsets[joint])
-    children = skeleton.children(joint)
-    place = 'Xposition Yposition Zposition ' if depth == 0 else ''
+    place = '' if depth else 'Xposition Yposition Zposition '
     lines = [
-        f'{indent}{"ROOT" if depth == 0 else "JOINT"} {name}',
-        indent + '{',
-        f'{indent}  OFFSET {offset}',
-        f'{indent}  CHANNELS {6 if depth == 0 else 3} {place}Zrotation Xrotation Yrotation',
+        f'{"JOINT" if depth else "ROOT"} {name}',
+        '{',
+        f'  OFFSET {offset}',
+        f'  CHANNELS {3 if depth else 6} {place}Zrotation Xrotation Yrotation',
     ]
-    for child in children:
+    if not skeleton.children(joint):  # the joint itself is the end of its bone
+        lines += ['  End Site', '  {', '    OFFSET 0 0 0', '  }']
+    lines = [indent + line for line in lines]
+    for child in skeleton.children(joint):
         lines += _joint(skeleton, offsets, child, depth + 1)
-    if not children:  # the joint itself is the end of its bone
-        lines += [
-            f'{indent}  End Site',
-            indent + '  {',
-            f'{indent}    OFFSET 0 0 0',
-            indent + '  }',
-        ]
     return [*lines, indent + '}']

@@ -3,7 +3,7 @@
 ::
 
     from chainer_pose import load_lifter
-    lifter = load_lifter('results/mine')     # or 'mpii', 'cmu', a gen_N.npz
+    lifter = load_lifter('results/mine')     # or 'cmu', a gen_N.npz
     pose3d = lifter(pose2d)                  # (N, J, 2) px to (N, J, 3) px
 """
 
@@ -24,7 +24,7 @@ from chainer_pose.utils import devices
 
 if TYPE_CHECKING:
     from chainer_pose.datasets.imputation import Prior
-    from chainer_pose.links import Generator
+    from chainer_pose.links import LiftingLink
     from chainer_pose.skeletons import Skeleton
     from chainer_pose.utils.files import StrPath
 
@@ -33,14 +33,14 @@ class Lifted(NamedTuple):
     """Poses with their depth.
 
     Attributes:
-        pose2d: (N, J, 2) float32, px, of the weights' joints; NaN where a
-            joint is missing and could not be filled in.
-        pose3d: (N, J, 3) float32, in the camera frame relative to the root
-            joint, px: x right, y down, z away; NaN for a pose not lifted.
-        imputed: (N, J) bool, joints of pose2d that were filled in, not seen.
-        sin_beta: (N,) float32, the criterion of the angle loss (eq. 3): at
-            least 0 where the face looks away from the back; NaN for a pose not
-            lifted, or a body without the joints.
+        pose2d: (N, J, 2) float32, px, of the weights' joints; NaN where a joint is missing and
+            could not be imputed.
+        pose3d: (N, J, 3) float32, in the camera frame relative to the root joint, px: x right,
+            y down, z away; NaN for a pose not lifted.
+        imputed: (N, J) bool, joints of pose2d that were imputed, not seen.
+        sin_beta: (N,) float32, the criterion of the angle loss (eq. 3): at least 0 where the
+            face looks away from the back; NaN for a pose not lifted, or a body without the
+            joints.
     """
 
     pose2d: np.ndarray
@@ -58,19 +58,19 @@ class Lifter:
     """Lifts 2D poses; made by `load_lifter`.
 
     Attributes:
-        generator: `links.Generator`.
+        generator: `links.LiftingLink`.
         skeleton: `skeletons.Skeleton` of the joints that it lifts.
-        prior: `imputation.Prior`, by which missing joints are filled; None if
-            the weights have none, and poses with a joint missing stay unlifted.
+        prior: `imputation.Prior`, by which missing joints are imputed; None if the weights have
+            none, and poses with a joint missing stay unlifted.
         weights: path of the weights.
     """
 
     def __init__(
         self,
-        generator: Generator,
+        generator: LiftingLink,
         skeleton: Skeleton,
         prior: Prior | None = None,
-        weights: StrPath | None = None,
+        weights: StrPath = '',
     ) -> None:
         self.generator = generator
         self.skeleton = skeleton
@@ -86,28 +86,23 @@ class Lifter:
         """Lift poses.
 
         Args:
-            pose2d: (N, J, 2) array, px, x right and y down; or (J, 2), one
-                pose. The joints are those of `skeleton`; means of others may
-                be left out. NaN marks a joint that was not seen.
-            visible: (N, J) or (J,) bool array, which joints were seen; all that
-                are not NaN by default.
+            pose2d: (N, J, 2) array, px, x right and y down; or (J, 2), one pose. The joints are
+                those of `skeleton`; virtual joints may be left out. NaN marks a joint that was
+                not seen.
+            visible: (N, J) or (J,) bool array, which joints were seen; all that are not NaN by
+                default.
             skeleton: `Skeleton` or its name, if not that of the weights.
         Returns:
-            (N, J, 3) or (J, 3) float32 array: the weights' joints in the
-            camera frame relative to the root, in the pixels of the input; z is
-            positive away from the camera. A pose with too few joints, or whose
-            joints coincide, is NaN.
+            (N, J, 3) or (J, 3) float32 array, `Lifted.pose3d`.
         Raises:
             ValueError: if a shape does not fit, or a coordinate is infinite.
-            InputError: if the skeleton's joints do not tell the weights'.
+            InputError: if the weights' joints cannot be found from the skeleton's.
         """
         pose2d = np.asarray(pose2d)
-        single = pose2d.ndim == 2
-        if single:
-            pose2d = pose2d[None]
-            visible = None if visible is None else np.asarray(visible)[None]
-        pose3d = self.lift(pose2d, visible, skeleton).pose3d
-        return pose3d[0] if single else pose3d
+        if pose2d.ndim != 2:
+            return self.lift(pose2d, visible, skeleton).pose3d
+        visible = None if visible is None else np.asarray(visible)[None]
+        return self.lift(pose2d[None], visible, skeleton).pose3d[0]
 
     def lift(
         self,
@@ -116,20 +111,14 @@ class Lifter:
         skeleton: Skeleton | str | None = None,
         batchsize: int = 4096,
     ) -> Lifted:
-        """Lift poses and tell what was filled in and which way they face.
-
-        Args and raises: as `__call__`, of (N, J, 2) poses; batchsize is how many
-            are lifted at a time.
-        Returns:
-            `Lifted`.
-        """
-        source = self.skeleton if skeleton is None else skeleton
-        if isinstance(source, str):
-            source = skeletons.get(source)
+        """Lift (N, J, 2) poses, `batchsize` at a time, to `Lifted`; else as `__call__`."""
+        source = skeletons.get(skeleton) if isinstance(skeleton, str) else skeleton
+        source = source or self.skeleton
         pose2d = np.asarray(pose2d, np.float32)
-        if pose2d.ndim != 3 or pose2d.shape[1:] not in _shapes(source):
+        shapes = (len(source), 2), (len(source.detected), 2)
+        if pose2d.ndim != 3 or pose2d.shape[1:] not in shapes:
             raise ValueError(
-                f'expected poses of shape (N, {len(source.detected)}, 2) for {source.name}, '
+                f'expected poses of shape (N, {shapes[1][0]}, 2) for {source.name}, '
                 f'got {pose2d.shape}'
             )
         seen = ~np.isnan(pose2d).any(axis=2)
@@ -146,24 +135,18 @@ class Lifter:
         imputed = np.zeros_like(seen)
         if self.prior is not None:
             pose2d, imputed = imputation.fill(self.prior, pose2d, seen)
-        return self._lift(pose2d.astype(np.float32), imputed, batchsize)
-
-    def _lift(self, pose2d, imputed, batchsize):
+        pose2d = pose2d.astype(np.float32)
         root, joints = self.skeleton.root, self.skeleton.face_joints
-        visible = np.isfinite(pose2d).all(axis=(1, 2))
-        visible[visible] = geometry.scale(pose2d[visible], root) > 0
+        usable = np.isfinite(pose2d).all(axis=(1, 2))
+        usable[usable] = geometry.scale(pose2d[usable], root) > 0
         pose3d = np.full((*pose2d.shape[:2], 3), np.nan, np.float32)
         sin_beta = np.full(len(pose2d), np.nan, np.float32)
-        if visible.any():
-            pose = self.generator.lift(pose2d[visible], root, batchsize)
-            pose3d[visible] = geometry.center(pose, root)
+        if usable.any():
+            pose = self.generator.lift(pose2d[usable], root, batchsize)
+            pose3d[usable] = geometry.center(pose, root)
             if joints is not None:
-                sin_beta[visible] = functions.sin_beta(pose[:, :, :2], pose[:, :, 2], joints)
+                sin_beta[usable] = functions.sin_beta(pose[:, :, :2], pose[:, :, 2], joints)
         return Lifted(pose2d, pose3d, imputed, sin_beta)
-
-
-def _shapes(skeleton):
-    return (len(skeleton), 2), (len(skeleton.detected), 2)
 
 
 def load_lifter(
@@ -175,13 +158,11 @@ def load_lifter(
     """Load trained weights.
 
     Args:
-        path: a run directory (its gen_best.npz, else its last gen_N.npz), a
-            generator file, or the name of weights that come with the package.
-        skeleton: `Skeleton` or its name, of weights whose file does not say.
+        path: a run directory (its gen_best.npz, else its last gen_N.npz), a generator file, or
+            the name of weights that come with the package.
+        skeleton: `Skeleton` or its name, of weights whose file does not have it.
         last: of a run directory, take the last even where there is a best.
         gpu: CUDA device to lift on, -1 for the CPU.
-    Returns:
-        `Lifter`.
     Raises:
         InputError: naming the file, what was expected and what was found.
     """
@@ -189,12 +170,9 @@ def load_lifter(
     named = str(path) in PRETRAINED and not Path(path).exists()
     path = pretrained_path(str(path)) if named else weights_file.find_generator(path, last)
     generator, known, prior = weights_file.load_generator(path)
-    if isinstance(skeleton, str):
-        skeleton = skeletons.get(skeleton)
+    known = known or (skeletons.get(skeleton) if isinstance(skeleton, str) else skeleton)
     if known is None:
-        if skeleton is None:
-            raise InputError(f'{path}: expected weights that name their joints, found none')
-        known = skeleton
+        raise InputError(f'{path}: expected weights that name their joints, found none')
     if len(known) != generator.n_joints:
         raise InputError(
             f'{path}: expected weights for the {len(known)} joints of {known.name}, found '

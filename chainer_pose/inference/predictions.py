@@ -1,358 +1,271 @@
-"""What predict.py writes: lifted people as JSON, CSV and npz, in bounded memory.
-
-A `Store` collects lifted poses in temporary files; once the input has been read
-to its end, each writer goes over the store, so that a fault in the input leaves
-no output behind.
-"""
+"""What predict.py writes: lifted people as JSON, CSV, npz and as a pose file."""
 
 from __future__ import annotations
 
-import contextlib
+import csv
 import dataclasses
+import functools
 import json
-import tempfile
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainer_pose import __version__
+from chainer_pose.datasets import PoseData, pose_file
+from chainer_pose.datasets.keypoints import frame_number
+from chainer_pose.utils import files
 
 if TYPE_CHECKING:
+    from chainer_pose.datasets.keypoints import Keypoints
     from chainer_pose.inference.lifter import Lifted
     from chainer_pose.skeletons import Skeleton
     from chainer_pose.utils.files import StrPath
 
+    Progress = Callable[[int, int, str], None] | None
+
 
 FORMAT, VERSION = 'chainer-pose-predictions', 1
 AXES = 'x right, y down, z away from the camera; 3D is relative to the root joint'
+_DIGITS = 6
 _PART = 4096
-_NUMBER = '%.6g'
-
-
-class Store:
-    """Lifted poses of everyone, on disk.
-
-    Args:
-        skeleton: `skeletons.Skeleton` of the lifted joints.
-        millimetres: function from (N, J, 3) px poses to (N,) mm a pixel; None
-            where no length is known.
-
-    Attributes:
-        frame, person: lists of N ids.
-        pose2d, pose3d, imputed, sin_beta: arrays as of `lifter.Lifted`, mapped
-            from disk.
-        pose3d_mm: the same in mm; None without `millimetres`.
-    """
-
-    def __init__(
-        self, skeleton: Skeleton, millimetres: Callable[[np.ndarray], np.ndarray] | None = None
-    ) -> None:
-        self.skeleton = skeleton
-        self.frame: list = []
-        self.person: list = []
-        self._millimetres = millimetres
-        j = len(skeleton)
-        self._layout = {
-            'pose2d': (np.float32, (j, 2)),
-            'pose3d': (np.float32, (j, 3)),
-            'imputed': (bool, (j,)),
-            'sin_beta': (np.float32, ()),
-        }
-        if millimetres is not None:
-            self._layout['pose3d_mm'] = (np.float32, (j, 3))
-        self._files: dict = {}
-
-    def __enter__(self):
-        with contextlib.ExitStack() as stack:
-            self._files = {
-                name: stack.enter_context(tempfile.TemporaryFile()) for name in self._layout
-            }
-            self._open = stack.pop_all()
-        return self
-
-    def __exit__(self, *_):
-        self._open.close()
-
-    def __len__(self):
-        return len(self.frame)
-
-    def append(self, frame: list, person: list, lifted: Lifted) -> None:
-        """Add poses: two lists of ids and a `lifter.Lifted`."""
-        arrays = {name: getattr(lifted, name) for name in self._layout if name != 'pose3d_mm'}
-        if self._millimetres is not None:
-            factor = self._millimetres(lifted.pose3d)
-            arrays['pose3d_mm'] = lifted.pose3d * factor[:, None, None]
-        for name, array in arrays.items():
-            dtype, _ = self._layout[name]
-            self._files[name].write(np.ascontiguousarray(array, dtype).tobytes())
-        self.frame += frame
-        self.person += person
-
-    @property
-    def pose2d(self) -> np.ndarray:
-        return self._array('pose2d')
-
-    @property
-    def pose3d(self) -> np.ndarray:
-        return self._array('pose3d')
-
-    @property
-    def pose3d_mm(self) -> np.ndarray | None:
-        return self._array('pose3d_mm') if self._millimetres is not None else None
-
-    @property
-    def imputed(self) -> np.ndarray:
-        return self._array('imputed')
-
-    @property
-    def sin_beta(self) -> np.ndarray:
-        return self._array('sin_beta')
-
-    def _array(self, name):
-        dtype, shape = self._layout[name]
-        shape = (len(self), *shape)
-        if not len(self):
-            return np.empty(shape, dtype)  # an empty file cannot be mapped
-        self._files[name].flush()
-        return np.memmap(self._files[name], dtype, 'r', shape=shape)
-
-    def lifted(self) -> np.ndarray:
-        """(N,) bool, which poses have 3D."""
-        return np.isfinite(self.pose3d[:, 0, 0])
-
-    def of_person(self, person: object) -> np.ndarray:
-        """Indices of the lifted poses of one person, in the order of the input."""
-        known = [i for i, other in enumerate(self.person) if other == person]
-        return np.array(known, int)[self.lifted()[known]]
-
-    def persons(self) -> dict:
-        """dict from each person's id to how many lifted poses there are."""
-        count = dict.fromkeys(self.person, 0)
-        for person, lifted in zip(self.person, self.lifted().tolist()):
-            count[person] += lifted
-        return count
-
-
-def summary(store: Store) -> dict[str, Any]:
-    """Counts of what was done, JSON values.
-
-    Returns:
-        dict: people, lifted; filled, a dict from joints to how often they were
-        filled in, of those lifted; facing, how many of the lifted have
-        sin b >= 0 (eq. 3), None for a body without the joints.
-    """
-    lifted = store.lifted()
-    imputed = store.imputed.sum(axis=0, where=lifted[:, None])
-    has_angle = store.skeleton.angle is not None
-    return {
-        'people': len(store),
-        'lifted': int(lifted.sum()),
-        'imputed': {name: int(n) for name, n in zip(store.skeleton.names, imputed) if n},
-        'facing': int((store.sin_beta[:] >= 0).sum()) if has_angle else None,
-    }
 
 
 @dataclasses.dataclass(frozen=True)
-class Origin:
-    """Where predictions come from: texts, for the record in each file.
+class Predictions:
+    """Lifted people, and where they come from.
 
     Attributes:
-        input: name of the file or folder.
-        input_skeleton: name of the skeleton of its joints.
-        weights, weights_sha256: name and digest of the weights.
+        source: `keypoints.Keypoints` of N people.
+        skeleton: `skeletons.Skeleton` of the J lifted joints.
+        weights: path of the weights.
+        poses: `lifter.Lifted`.
+        pose3d_mm: (N, J, 3), its pose3d in mm; None where no length is known.
         scale: how pose3d_mm was scaled; empty without.
     """
 
-    input: str
-    input_skeleton: str
-    weights: str
-    weights_sha256: str
+    source: Keypoints
+    skeleton: Skeleton
+    weights: StrPath
+    poses: Lifted
+    pose3d_mm: np.ndarray | None = None
     scale: str = ''
 
+    def __len__(self) -> int:
+        return len(self.source)
 
-def header(store: Store, origin: Origin) -> dict[str, Any]:
-    """What each file says of its poses, JSON values."""
-    units = {'pose2d': 'px', 'pose3d': 'px, of the input'}
-    if store.pose3d_mm is not None:
-        units['pose3d_mm'] = 'mm'
-    root = store.skeleton.names[store.skeleton.root]
-    return {
-        'format': FORMAT,
-        'version': VERSION,
-        'chainer_pose': __version__,
-        **dataclasses.asdict(origin),
-        'axes': AXES,
-        'root': root,
-        'units': units,
-        'skeleton': store.skeleton.to_dict(),
-        'summary': summary(store),
-    }
+    def persons(self) -> dict[int | str, np.ndarray]:
+        """dict from each person's id to the indices of the lifted poses, in order."""
+        found: dict[int | str, list[int]] = {}
+        for i in np.flatnonzero(self.poses.lifted).tolist():
+            found.setdefault(self.source.person[i], []).append(i)
+        return {person: np.array(indices) for person, indices in found.items()}
+
+    @functools.cached_property
+    def summary(self) -> dict[str, Any]:
+        """Counts, JSON values.
+
+        people, lifted; imputed, a dict from joints to how often they were imputed in those
+        lifted; facing, how many of the lifted have sin b >= 0 (eq. 3), None for a body
+        without the joints.
+        """
+        lifted = self.poses.lifted
+        imputed = self.poses.imputed[lifted].sum(axis=0).tolist()
+        facing = int((self.poses.sin_beta >= 0).sum())
+        return {
+            'people': len(self),
+            'lifted': int(lifted.sum()),
+            'imputed': {name: n for name, n in zip(self.skeleton.names, imputed) if n},
+            'facing': None if self.skeleton.angle is None else facing,
+        }
+
+    @functools.cached_property
+    def origin(self) -> dict[str, str]:
+        """Names of input, its skeleton and the weights, the weights' SHA-256, the scale."""
+        return {
+            'input': os.path.basename(os.path.normpath(self.source.path)),
+            'input_skeleton': self.source.skeleton.name,
+            'weights': Path(self.weights).name,
+            'weights_sha256': files.sha256(self.weights),
+            'scale': self.scale,
+        }
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What each file says of its poses, JSON values."""
+        units = {'pose2d': 'px', 'pose3d': 'px, of the input', 'pose3d_mm': 'mm'}
+        return {
+            'format': FORMAT,
+            'version': VERSION,
+            'chainer_pose': __version__,
+            **self.origin,
+            'axes': AXES,
+            'root': self.skeleton.names[self.skeleton.root],
+            'units': {name: units[name] for name in self.points()},
+            'skeleton': self.skeleton.to_dict(),
+            'summary': self.summary,
+        }
+
+    def points(self) -> dict[str, np.ndarray]:
+        """The arrays of points to write, by name."""
+        points = {'pose2d': self.poses.pose2d, 'pose3d': self.poses.pose3d}
+        return points if self.pose3d_mm is None else {**points, 'pose3d_mm': self.pose3d_mm}
+
+    def imputed_names(self, i: int) -> list[str]:
+        """Names of the joints of a pose that were imputed."""
+        return [self.skeleton.names[j] for j in np.flatnonzero(self.poses.imputed[i])]
 
 
-def _arrays(store):
-    """The arrays of points to write, by name."""
-    arrays = {'pose2d': store.pose2d, 'pose3d': store.pose3d, 'pose3d_mm': store.pose3d_mm}
-    return {name: array for name, array in arrays.items() if array is not None}
+def significant(array: np.ndarray) -> np.ndarray:
+    """Numbers rounded to the digits that are written, float64."""
+    x = np.asarray(array, np.float64)
+    size = np.abs(np.where(np.isfinite(x) & (x != 0), x, 1))
+    places = _DIGITS - 1 - np.floor(np.log10(size))
+    scale = 10.0 ** np.abs(places)
+    return np.where(places >= 0, np.round(x * scale) / scale, np.round(x / scale) * scale)
 
 
-def write_json(
-    path: StrPath,
-    store: Store,
-    origin: Origin,
-    progress: Callable[[int, int, str], None] | None = None,
-) -> None:
+def write_json(path: StrPath, predictions: Predictions, progress: Progress = None) -> None:
     """Write the poses as JSON: the header's keys, then ``poses``, one a line.
 
-    A pose has frame, person, pose2d, pose3d (null where not lifted), filled
-    (names of joints), sin_beta and, where a length is known, pose3d_mm.
+    A pose has frame, person, pose2d (null for a joint not known), pose3d (null where not
+    lifted), pose3d_mm where a length is known, imputed (names of joints) and sin_beta.
     """
-    points = _arrays(store)
-    templates = {name: _template(array.shape[1:]) for name, array in points.items()}
-    names, every_imputed, every_angle = (
-        np.array(store.skeleton.names),
-        store.imputed,
-        store.sin_beta,
-    )
+    frame, person = predictions.source.frame, predictions.source.person
     with open(path, 'w', encoding='utf-8') as file:
-        text = json.dumps(header(store, origin), indent=1)
+        text = json.dumps(predictions.header, indent=1)
         file.write(text[: text.rindex('\n')] + ',\n "poses": [')
-        for part in _parts(store, progress, 'poses.json'):
-            arrays = {name: array[part] for name, array in points.items()}
-            whole = {name: np.isfinite(a).all(axis=(1, 2)).tolist() for name, a in arrays.items()}
-            flat = {name: a.reshape(len(a), -1).tolist() for name, a in arrays.items()}
-            imputed, sin_beta = every_imputed[part], every_angle[part].tolist()
-            some = imputed.any(axis=1).tolist()
-            lines = []
+        for part in _parts(len(predictions), progress, 'writing poses.json'):
+            points = {
+                name: significant(array[part]).tolist()
+                for name, array in predictions.points().items()
+            }
+            sin_beta = significant(predictions.poses.sin_beta[part]).tolist()
             for i, number in enumerate(range(part.start, part.stop)):
-                fields = [
-                    f'"frame": {json.dumps(store.frame[number])}',
-                    f'"person": {json.dumps(store.person[number])}',
-                ]
-                for name, template in templates.items():
-                    if whole[name][i]:
-                        value = template % tuple(flat[name][i])
-                    else:
-                        value = _with_nulls(arrays[name][i]) if name == 'pose2d' else 'null'
-                    fields.append(f'"{name}": {value}')
-                fields.append(
-                    f'"imputed": {json.dumps(names[imputed[i]].tolist() if some[i] else [])}'
-                )
-                angle = sin_beta[i]
-                fields.append(f'"sin_beta": {_NUMBER % angle if angle == angle else "null"}')
-                lines.append('\n  {' + ', '.join(fields) + '}')
-            file.write((',' if part.start else '') + ','.join(lines))
+                pose = {'frame': frame[number], 'person': person[number]}
+                for name, values in points.items():
+                    known = [None if x != x else [x, *others] for x, *others in values[i]]
+                    pose[name] = None if name != 'pose2d' and known[0] is None else known
+                pose['imputed'] = predictions.imputed_names(number)
+                pose['sin_beta'] = None if sin_beta[i] != sin_beta[i] else sin_beta[i]
+                file.write((',' if number else '') + '\n  ' + json.dumps(pose))
         file.write('\n ]\n}\n')
 
 
-def _template(shape):
-    """'[[%.6g, %.6g], ...]' for points of that shape."""
-    point = '[' + ', '.join([_NUMBER] * shape[1]) + ']'
-    return '[' + ', '.join([point] * shape[0]) + ']'
+def write_csv(path: StrPath, predictions: Predictions, progress: Progress = None) -> None:
+    """Write the poses as CSV, one a row; the first line, after "#", says what the axes are.
 
-
-def _with_nulls(points):
-    values = [[float(_NUMBER % x) for x in p] if np.isfinite(p).all() else None for p in points]
-    return json.dumps(values)
-
-
-def write_csv(
-    path: StrPath,
-    store: Store,
-    origin: Origin,
-    progress: Callable[[int, int, str], None] | None = None,
-) -> None:
-    """Write the poses as CSV, one a row; the first line, after "#", tells the axes.
-
-    Columns: frame, person, sin_beta, filled (joints, with ";" between), then
-    JOINT_x_px, JOINT_y_px, JOINT_z_px of pose3d, JOINT_u_px, JOINT_v_px of
-    pose2d and, where a length is known, JOINT_x_mm and so on. What is not
-    known stays empty.
+    Columns: frame, person, sin_beta, imputed (joints, with ";" between), then JOINT_x_px,
+    JOINT_y_px, JOINT_z_px of pose3d, JOINT_u_px, JOINT_v_px of pose2d and, where a length is
+    known, JOINT_x_mm and so on. What is not known stays empty.
     """
-    points = _arrays(store)
-    every = {'pose3d': 'x_px y_px z_px', 'pose2d': 'u_px v_px', 'pose3d_mm': 'x_mm y_mm z_mm'}
-    axes = {name: every[name].split() for name in every if name in points}
+    axes = {'pose3d': 'x_px y_px z_px', 'pose2d': 'u_px v_px', 'pose3d_mm': 'x_mm y_mm z_mm'}
+    points = predictions.points()
+    names = [name for name in axes if name in points]
+    joints, root = predictions.skeleton.names, predictions.skeleton.names[predictions.skeleton.root]
     columns = [
-        f'{joint}_{axis}'
-        for part in axes.values()
-        for joint in store.skeleton.names
-        for axis in part
+        f'{joint}_{axis}' for name in names for joint in joints for axis in axes[name].split()
     ]
-    template = ','.join([_NUMBER] * len(columns))
-    names, every_imputed, every_angle = (
-        np.array(store.skeleton.names),
-        store.imputed,
-        store.sin_beta,
-    )
-    root = store.skeleton.names[store.skeleton.root]
     with open(path, 'w', encoding='utf-8', newline='') as file:
         file.write(
             f'# {AXES} ({root}); u v: 2D in the image; px: pixels of the input; weights: '
-            f'{origin.weights}\n'
+            f'{predictions.origin["weights"]}\n'
         )
-        file.write(
-            ','.join(map(_cell, ['frame', 'person', 'sin_beta', 'imputed', *columns])) + '\n'
-        )
-        for part in _parts(store, progress, 'poses.csv'):
-            rows = np.concatenate(
-                [points[name][part].reshape(part.stop - part.start, -1) for name in axes], axis=1
-            )
-            whole, rows = np.isfinite(rows).all(axis=1).tolist(), rows.tolist()
-            imputed, sin_beta = every_imputed[part], every_angle[part].tolist()
-            lines = []
-            for i, number in enumerate(range(part.start, part.stop)):
-                numbers = (
-                    template % tuple(rows[i])
-                    if whole[i]
-                    else ','.join('' if x != x else _NUMBER % x for x in rows[i])
-                )
-                angle = '' if sin_beta[i] != sin_beta[i] else _NUMBER % sin_beta[i]
-                ids = f'{_cell(store.frame[number])},{_cell(store.person[number])}'
-                lines.append(f'{ids},{angle},{_cell(";".join(names[imputed[i]]))},{numbers}\n')
-            file.write(''.join(lines))
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(['frame', 'person', 'sin_beta', 'imputed', *columns])
+        for part in _parts(len(predictions), progress, 'writing poses.csv'):
+            n = part.stop - part.start
+            parts = [predictions.poses.sin_beta[part], *(points[name][part] for name in names)]
+            rows = significant(np.hstack([array.reshape(n, -1) for array in parts])).tolist()
+            for i, row in enumerate(rows, start=part.start):
+                ids = predictions.source.frame[i], predictions.source.person[i]
+                angle, *numbers = ['' if x != x else x for x in row]
+                imputed = ';'.join(predictions.imputed_names(i))
+                writer.writerow([*ids, angle, imputed, *numbers])
 
 
-def _cell(value):
-    text = str(value)
-    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text
-
-
-def write_npz(
-    path: StrPath,
-    store: Store,
-    origin: Origin,
-    progress: Callable[[int, int, str], None] | None = None,
-) -> None:
+def write_npz(path: StrPath, predictions: Predictions, progress: Progress = None) -> None:
     """Write the poses as an npz file of plain arrays.
 
-    Arrays: pose2d, pose3d, filled, sin_beta, frame, person, joint_names,
-    joint_parents and, where a length is known, pose3d_mm; NaN where not
-    known. metadata is the header as JSON.
+    Arrays: pose2d, pose3d, imputed, sin_beta, frame, person, joint_names, joint_parents and,
+    where a length is known, pose3d_mm; NaN where not known. metadata is the header as JSON.
     """
+    arrays: dict[str, Any] = predictions.points()
     np.savez(
         path,
-        **_arrays(store),
-        imputed=store.imputed,
-        sin_beta=store.sin_beta,
-        frame=_ids(store.frame),
-        person=_ids(store.person),
-        joint_names=np.array(store.skeleton.names),
-        joint_parents=np.array(store.skeleton.parents),
-        metadata=np.array(json.dumps(header(store, origin))),
+        **arrays,
+        imputed=predictions.poses.imputed,
+        sin_beta=predictions.poses.sin_beta,
+        frame=_ids(predictions.source.frame),
+        person=_ids(predictions.source.person),
+        joint_names=np.array(predictions.skeleton.names),
+        joint_parents=np.array(predictions.skeleton.parents),
+        metadata=np.array(json.dumps(predictions.header)),
     )
 
 
-def _ids(values):
+def _ids(values: list) -> np.ndarray:
     whole = all(isinstance(value, int) and abs(value) < 2**63 for value in values)
-    return np.array(values, np.int64) if whole else np.array([str(value) for value in values])
+    return np.array(values if whole else [str(value) for value in values])
 
 
-WRITERS = {'json': write_json, 'csv': write_csv, 'npz': write_npz}
+def write_h5(path: StrPath, predictions: Predictions, progress: Progress = None) -> None:
+    """Write the lifted poses as a pose file; those not lifted are left out.
+
+    pose3d is in the input's pixels, relative to the root joint: a scale-free method has no
+    millimetres. Splits, columns and names are those of an input that is a pose file; of
+    others all is the test split, and a person a clip.
+    """
+    source, poses = predictions.source, predictions.poses
+    splits = source.splits or {'test': _as_data(source)}
+    first = next(iter(splits.values()))
+    header = first.header(
+        skeleton=predictions.skeleton,
+        source=f'{first.source}; pose3d predicted by chainer_pose from keypoints '
+        f'{source.keypoints}',
+        units_3d='px',
+        extra={
+            'weights': predictions.origin['weights'],
+            'weights_sha256': predictions.origin['weights_sha256'],
+            'keypoints': source.keypoints,
+        },
+    )
+    start = 0
+    with pose_file.writing(path, header) as writer:
+        for split, data in splits.items():
+            kept = np.flatnonzero(poses.lifted[start : start + len(data)])
+            rows = start + kept
+            imputed = poses.imputed[rows]
+            if data.imputed is not None and data.skeleton.names == predictions.skeleton.names:
+                imputed = imputed | data.imputed[kept]
+            columns = {name: column[kept] for name, column in data.columns.items()}
+            writer.append(
+                split, ~imputed, imputed, pose2d=poses.pose2d[rows], pose3d=poses.pose3d[rows],
+                **columns,
+            )  # fmt: skip
+            start += len(data)
 
 
-def _parts(store, progress, what):
-    for start in range(0, len(store), _PART):
-        part = slice(start, min(start + _PART, len(store)))
+def _as_data(source: Keypoints) -> PoseData:
+    number = {person: i for i, person in enumerate(dict.fromkeys(source.person))}
+    known = [frame_number(frame) for frame in source.frame]
+    order = {frame: i for i, frame in enumerate(dict.fromkeys(source.frame))}
+    frame = [order[f] for f in source.frame] if None in known else known
+    columns = {'frame': np.array(frame), 'clip': np.array([number[p] for p in source.person])}
+    return PoseData(
+        Path(source.path).stem, source.skeleton, source.pose2d, columns=columns, fps=source.fps,
+        source=f'2D keypoints: {source.path}', licence='not stated',
+    )  # fmt: skip
+
+
+WRITERS = {'json': write_json, 'csv': write_csv, 'npz': write_npz, 'h5': write_h5}
+
+
+def _parts(n: int, progress: Progress, what: str) -> Iterator[slice]:
+    for start in range(0, n, _PART):
+        part = slice(start, min(start + _PART, n))
         yield part
         if progress is not None:
-            progress(part.stop, len(store), f'writing {what}')
+            progress(part.stop, n, what)

@@ -16,16 +16,15 @@ if TYPE_CHECKING:
 
 
 _LEG_AND_TRUNK = HEIGHT['shoulder'] - HEIGHT['ankle']
-_LEG = {'Hip': ('Hip',), 'Knee': ('Knee',), 'Ankle': ('Ankle', 'Foot')}
+_LEG = (['Hip'], ['Knee'], ['Ankle', 'Foot'])
 
 
 def by_height(skeleton: Skeleton, height: float) -> Callable[[np.ndarray], np.ndarray]:
     """Scale by the height of the person.
 
-    The legs from hip to ankle (the mean of both) and the trunk from the middle
-    of the hips to that of the shoulders, as lifted, are 0.779 of the height
-    (Drillis and Contini 1966). Each pose gets a factor of its own, since people
-    come nearer and go away.
+    The legs from hip to ankle (the mean of both) and the trunk from the middle of the hips to
+    that of the shoulders, as lifted, are 0.779 of the height (Drillis and Contini 1966). Each
+    pose gets a factor of its own, since people come nearer and go away.
 
     Args:
         skeleton: `skeletons.Skeleton` with hips, knees, ankles and shoulders.
@@ -35,21 +34,15 @@ def by_height(skeleton: Skeleton, height: float) -> Callable[[np.ndarray], np.nd
     Raises:
         InputError: if the skeleton lacks these joints.
     """
-    legs = [
-        [_find(skeleton, [side + name for name in names]) for names in _LEG.values()]
-        for side in 'LR'
-    ]
-    shoulders = [_find(skeleton, [side + 'Shoulder']) for side in 'LR']
+    legs = [[_find(skeleton, 'height', side, names) for names in _LEG] for side in 'LR']
+    shoulders = [_find(skeleton, 'height', side, ['Shoulder']) for side in 'LR']
+    hips = [leg[0] for leg in legs]
 
-    def factor(pose3d):
-        lengths = [
-            _distance(pose3d[:, upper], pose3d[:, lower])
-            for leg in legs
-            for upper, lower in itertools.pairwise(leg)
-        ]
-        hips = [leg[0] for leg in legs]
+    def factor(pose3d: np.ndarray) -> np.ndarray:
+        bones = [bone for leg in legs for bone in itertools.pairwise(leg)]
+        lengths = sum(_distance(pose3d[:, a], pose3d[:, b]) for a, b in bones)
         trunk = _distance(pose3d[:, hips].mean(axis=1), pose3d[:, shoulders].mean(axis=1))
-        return _divide(height * _LEG_AND_TRUNK, sum(lengths) / 2 + trunk)
+        return _divide(height * _LEG_AND_TRUNK, lengths / 2 + trunk)
 
     return factor
 
@@ -57,31 +50,25 @@ def by_height(skeleton: Skeleton, height: float) -> Callable[[np.ndarray], np.nd
 def by_bone(
     skeleton: Skeleton, start: str, end: str, length: float
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Scale by the length of one bone, or the distance of any two joints.
-
-    Args:
-        skeleton: `skeletons.Skeleton`.
-        start, end: names of joints.
-        length: mm.
-    Returns and raises: as `by_height`.
-    """
-    a, b = _find(skeleton, [start], 'bone_length'), _find(skeleton, [end], 'bone_length')
+    """Scale by the length of one bone, or the distance of any two joints, mm; as `by_height`."""
+    a, b = (_find(skeleton, 'bone_length', '', [name]) for name in (start, end))
     return lambda pose3d: _divide(length, _distance(pose3d[:, a], pose3d[:, b]))
 
 
-def _find(skeleton, names, argument='height'):
-    for name in names:
-        if name in skeleton.names:
-            return skeleton.index(name)
-    raise InputError(
-        f'expected the joint {" or ".join(names)}, found none of that name in {skeleton.name}',
-        **{argument: None},
-    )
+def _find(skeleton: Skeleton, argument: str, side: str, names: list[str]) -> int:
+    found = [side + name for name in names if side + name in skeleton.names]
+    if not found:
+        raise InputError(
+            f'expected the joint {" or ".join(side + name for name in names)}, found none of that '
+            f'name in {skeleton.name}',
+            **{argument: None},
+        )
+    return skeleton.index(found[0])
 
 
-def _distance(a, b):
+def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.sqrt(((a - b) ** 2).sum(axis=-1))
 
 
-def _divide(mm, px):
+def _divide(mm: float, px: np.ndarray) -> np.ndarray:
     return np.where(px > 0, mm / np.where(px > 0, px, 1), np.nan)

@@ -1,4 +1,4 @@
-"""A generator's file."""
+"""A network's file: write, load, find."""
 
 from __future__ import annotations
 
@@ -15,18 +15,33 @@ from chainer_pose.datasets.imputation import Prior
 from chainer_pose.errors import InputError, NonFiniteError
 from chainer_pose.links import Generator, Martinez
 from chainer_pose.skeletons import Skeleton
-from chainer_pose.utils.files import atomic_path, read_npz
+from chainer_pose.utils.files import atomic_path, read_npz, reading
 
 if TYPE_CHECKING:
     from chainer_pose.datasets import PoseData
     from chainer_pose.utils.files import StrPath
 
 
+NETWORKS: tuple[type[Generator] | type[Martinez], ...] = (Generator, Martinez)
 NORMALIZATION = 'root at the origin, mean distance of the other joints from it 1'
 _METADATA = 'metadata'
 _PRIOR = 'prior/'
 _WEIGHTS = re.compile(r'(^|/model:\w+/|/average/)[\w/]+/(W|b|gamma|beta)$')
 _NONE = 'none'  # names of the values that are None, which npz cannot hold unpickled
+
+
+class Trained(NamedTuple):
+    """What a network's file holds.
+
+    Attributes:
+        generator: one of `NETWORKS`, on the CPU.
+        skeleton: the `Skeleton` it was trained on; None if the file does not have it.
+        prior: the `imputation.Prior` of the training poses; None if the file does not have it.
+    """
+
+    generator: Generator | Martinez
+    skeleton: Skeleton | None
+    prior: Prior | None
 
 
 def write_arrays(path: StrPath, arrays: Mapping[str, np.ndarray]) -> None:
@@ -49,8 +64,6 @@ def write_arrays(path: StrPath, arrays: Mapping[str, np.ndarray]) -> None:
 def read_arrays(path: StrPath) -> dict[str, np.ndarray]:
     """Read what `write_arrays` wrote.
 
-    Returns:
-        dict from name to array.
     Raises:
         InputError: if the file is absent, damaged or holds pickled objects.
     """
@@ -61,7 +74,7 @@ def read_arrays(path: StrPath) -> dict[str, np.ndarray]:
 
 
 def find_generator(path: StrPath, last: bool = False) -> Path:
-    """The generator file that a path means: itself, or a run's best, else its last.
+    """Find the file that a path means: itself, or a run's best generator, else its last.
 
     Args:
         path: a file or a run directory.
@@ -72,45 +85,30 @@ def find_generator(path: StrPath, last: bool = False) -> Path:
     path = Path(path)
     if not path.is_dir():
         return path
-    best, newest = path / 'gen_best.npz', next(iter(numbered(path, 'gen')), None)
-    if best.is_file() and not (last and newest):
-        return best
-    if newest is None:
+    found = [best for best in (path / 'gen_best.npz',) if best.is_file()]
+    found = sorted([*found, *numbered(path, 'gen')[:1]], reverse=not last)  # "b" is after digits
+    if not found:
         raise InputError(
             f'{path}: expected a run with gen_best.npz or gen_N.npz, found neither; '
-            f'has training reached its first --snapshot-interval?'
+            f'has training reached its first snapshot?'
         )
-    return newest
+    return found[0]
 
 
-def numbered(run, stem):
-    """Paths of a run's stem_N.npz, the newest first."""
-    numbered = {
+def numbered(run: StrPath, stem: str) -> list[Path]:
+    """List a run's stem_N.npz, the newest first."""
+    paths = {
         int(match[1]): path
         for path in Path(run).glob(f'{stem}_*.npz')
         if (match := re.fullmatch(rf'{stem}_(\d+)\.npz', path.name))
     }
-    return [numbered[number] for number in sorted(numbered, reverse=True)]
-
-
-class Trained(NamedTuple):
-    """What a generator's file holds.
-
-    Attributes:
-        generator: `links.Generator` or `martinez.Martinez`, on the CPU.
-        skeleton: the `Skeleton` it was trained on, None if the file does not say.
-        prior: the `imputation.Prior` of the poses it learned from, None likewise.
-    """
-
-    generator: Generator | Martinez
-    skeleton: Skeleton | None
-    prior: Prior | None
+    return [paths[number] for number in sorted(paths, reverse=True)]
 
 
 def write_generator(
     path: StrPath, arrays: Mapping[str, np.ndarray], skeleton: Skeleton, prior: Prior | None = None
 ) -> None:
-    """Write a generator's arrays with the skeleton that its units mean.
+    """Write a network's arrays with the skeleton of its joints.
 
     Args:
         path: where to.
@@ -119,68 +117,56 @@ def write_generator(
         prior: `imputation.Prior` of the training poses; None for none.
     """
     metadata = json.dumps({'skeleton': skeleton.to_dict(), 'normalization': NORMALIZATION})
-    if prior is not None:
-        arrays = {**arrays, **{_PRIOR + key: part for key, part in prior._asdict().items()}}
-    write_arrays(path, {**arrays, _METADATA: np.array(metadata)})
+    parts = {} if prior is None else {_PRIOR + k: part for k, part in prior._asdict().items()}
+    write_arrays(path, {**arrays, **parts, _METADATA: np.array(metadata)})
 
 
 def load_generator(path: StrPath) -> Trained:
-    """Rebuild a generator from its file alone.
+    """Rebuild a network from its file alone.
 
     Args:
-        path: a gen_*.npz of a run, or any npz of the four linear layers.
+        path: a gen_*.npz of a run, or any npz of a network's arrays.
     Returns:
         `Trained`.
     Raises:
-        InputError: if the file is not a generator, with what was expected and found.
+        InputError: naming the file, what was expected and what was found.
     """
     arrays = read_arrays(path)
     metadata = arrays.pop(_METADATA, None)
-    parts = [arrays.pop(_PRIOR + key, None) for key in Prior._fields]
-    model, n_joints, n_unit = _recognise(path, arrays)
+    parts = {key: arrays.pop(key) for f in Prior._fields if (key := _PRIOR + f) in arrays}
+    network = max(NETWORKS, key=lambda network: len(network.shapes(1, 1).keys() & arrays))
+    enter = next(key for key, shape in network.shapes(2, 7).items() if shape == (7, 4))
+    if enter not in arrays or arrays[enter].ndim != 2:
+        raise InputError(
+            f'{path}: expected a generator with {enter}, found {", ".join(sorted(arrays)[:4])}'
+        )
+    n_unit, n_joints = arrays[enter].shape[0], arrays[enter].shape[1] // 2
     # All shapes are checked before a network of the claimed size is made.
-    for key, shape in model.shapes(n_joints, n_unit).items():
-        array = arrays.get(key)
-        if array is None or array.shape != shape or array.dtype.kind != 'f':
-            found = 'nothing' if array is None else f'{array.dtype} of shape {array.shape}'
-            raise InputError(f'{path}: expected {key} of floats of shape {shape}, found {found}')
-        if not np.isfinite(array).all():
-            raise InputError(f'{path}: expected finite weights, found {key} with others')
-    generator = model(n_joints, n_unit)
-    NpzDeserializer(arrays, strict=model is Generator).load(generator)
+    for key, shape in network.shapes(n_joints, n_unit).items():
+        _check(path, key, arrays.get(key), shape)
+    generator = network(n_joints, n_unit)
+    NpzDeserializer(arrays, strict=network is Generator).load(generator)
     skeleton = None if metadata is None else _read_metadata(path, metadata, n_joints)
-    return Trained(generator, skeleton, _read_prior(path, parts, n_joints))
+    if len(parts) < len(Prior._fields):
+        return Trained(generator, skeleton, None)
+    for (key, part), n_axes in zip(parts.items(), (1, 2)):
+        _check(path, key, part, (2 * n_joints,) * n_axes)
+    return Trained(generator, skeleton, Prior(*(p.astype(np.float64) for p in parts.values())))
 
 
-def _recognise(path, arrays):
-    """Which model the arrays are of: (class, number of joints, units of a hidden layer)."""
-    for model, first, last, n_out, each in (
-        (Generator, 'l1/W', 'l4/W', 1, 'output'),
-        (Martinez, 'enter/linear/W', 'leave/W', 3, 'three outputs'),
-    ):
-        first, last = arrays.get(first), arrays.get(last)
-        if first is None or last is None or first.ndim != 2 or last.ndim != 2:
-            continue
-        n_unit, n_in = first.shape
-        n_joints = n_in // 2
-        if (n_in, last.shape[0]) != (2 * n_joints, n_out * n_joints):
-            raise InputError(
-                f'{path}: expected a generator, two inputs for each {each}, found '
-                f'{n_in} inputs and {last.shape[0]} outputs'
-            )
-        return model, n_joints, n_unit
-    raise InputError(
-        f'{path}: expected a generator with the layers l1 to l4, found {_summary(arrays)}'
-    )
+def _check(path: StrPath, key: str, array: np.ndarray | None, shape: tuple[int, ...]) -> None:
+    if array is None or array.shape != shape or array.dtype.kind != 'f':
+        found = 'nothing' if array is None else f'{array.dtype} of shape {array.shape}'
+        raise InputError(f'{path}: expected {key} of floats of shape {shape}, found {found}')
+    if not np.isfinite(array).all():
+        raise InputError(f'{path}: expected finite weights, found {key} with others')
 
 
-def _read_metadata(path, text, n_joints):
-    try:
+def _read_metadata(path: StrPath, text: np.ndarray, n_joints: int) -> Skeleton:
+    with reading(path, 'a skeleton and a normalization in its metadata'):
         metadata = json.loads(str(text))
         skeleton = Skeleton.from_dict(metadata['skeleton'])
         normalization = metadata['normalization']
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f'{path}: expected a skeleton in its metadata, found damage') from error
     if len(skeleton) != n_joints:
         raise InputError(
             f'{path}: expected weights for the {len(skeleton)} joints of its skeleton, '
@@ -194,45 +180,27 @@ def _read_metadata(path, text, n_joints):
     return skeleton
 
 
-def _read_prior(path, parts, n_joints):
-    if any(part is None for part in parts):
-        return None
-    shapes = (2 * n_joints,), (2 * n_joints, 2 * n_joints)
-    for key, part, shape in zip(Prior._fields, parts, shapes):
-        if part.shape != shape or part.dtype.kind != 'f' or not np.isfinite(part).all():
-            raise InputError(
-                f'{path}: expected {_PRIOR}{key} of finite floats of shape {shape}, found '
-                f'{part.dtype} of shape {part.shape}'
-            )
-    return Prior(*(part.astype(np.float64) for part in parts))
-
-
-def _summary(arrays):
-    names = sorted(arrays)
-    return ', '.join(names[:4]) + (', ...' if len(names) > 4 else '') if names else 'nothing'
-
-
 def check_fit(
     path: StrPath, generator: Generator | Martinez, trained: Skeleton | None, data: PoseData
 ) -> None:
-    """Refuse weights whose joints are not the data's.
+    """Check that the joints of a network are the data's.
 
     Args:
-        path: the generator's file, for the message.
-        generator: `links.Generator`.
+        path: the network's file, for the message.
+        generator: one of `NETWORKS`.
         trained: the `Skeleton` that it was trained on, or None.
         data: `datasets.PoseData`.
     Raises:
         InputError: if number or names of the joints differ.
     """
-    found, expected = generator.n_joints, len(data.skeleton)
-    if found != expected:
+    found, expected = generator.n_joints, data.skeleton.names
+    if found != len(expected):
         raise InputError(
-            f'{path}: expected weights for the {expected} joints of {data.name}, found {found}'
+            f'{path}: expected weights for the {len(expected)} joints of {data.name}, found {found}'
         )
-    if trained is not None and trained.names != data.skeleton.names:
-        differing = next((a, b) for a, b in zip(data.skeleton.names, trained.names) if a != b)
+    if trained is not None and trained.names != expected:
+        joint, other = next((a, b) for a, b in zip(trained.names, expected) if a != b)
         raise InputError(
-            f'{path}: expected weights for the joints of {data.name}, found joint '
-            f'{differing[1]!r} where the data have {differing[0]!r}'
+            f'{path}: expected weights for the joints of {data.name}, found joint {joint!r} where '
+            f'the data have {other!r}'
         )

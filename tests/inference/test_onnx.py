@@ -32,18 +32,6 @@ def test_onnxruntime_agrees_on_any_batch(known, tmp_path, rng):
     assert metadata['normalization'] == NORMALIZATION
 
 
-def test_the_ready_weights_too(tmp_path, rng):
-    onnxruntime = pytest.importorskip('onnxruntime')
-    ready = lifter.load_lifter('cmu')
-    onnx_export.export(tmp_path / 'g.onnx', ready)
-    session = onnxruntime.InferenceSession(
-        str(tmp_path / 'g.onnx'), providers=['CPUExecutionProvider']
-    )
-    pose = rng.normal(size=(16, 17, 2)).astype('f')
-    (depth,) = session.run(None, {'rows': pose.reshape(16, 34)})
-    np.testing.assert_allclose(depth, ready.generator(pose).array, rtol=0, atol=1e-5)
-
-
 def test_without_onnx_one_line_says_what_to_install(known, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__('sys').modules, 'onnx', None)
     with pytest.raises(

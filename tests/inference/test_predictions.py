@@ -1,17 +1,19 @@
 import csv
 import json
 
+import h5py
 import numpy as np
 import pytest
 
-from chainer_pose.inference import predictions
+from chainer_pose.datasets import keypoints, pose_file
+from chainer_pose.inference import motion, predictions
 from chainer_pose.inference import scale as scaling
 from chainer_pose.inference.lifter import Lifted
-from chainer_pose.inference.predictions import Origin, Store
+from chainer_pose.inference.predictions import Predictions
 from chainer_pose.skeletons import H36M17, Skeleton
 
-DUO = Skeleton('duo', ('Hip', 'LHand', 'RHand'), (-1, 0, 0))
-ORIGIN = Origin('in.json', 'coco17', 'gen.npz', 'abc', 'height 1700 mm')
+DUO = Skeleton('duo', ('Hip', 'hand, "left"', 'RHänd'), (-1, 0, 0))
+FRAMES, PERSONS = [0, 0, 1, 'a', 'a,"b"', 5, 6], [0, 1, 0, 1, 'x', 2, 2]
 
 
 def lifted(n, rng, known=DUO):
@@ -26,136 +28,128 @@ def lifted(n, rng, known=DUO):
     )
 
 
+def predicted(tmp_path, poses, frames, persons, known=DUO, **more):
+    weights = tmp_path / 'gen.npz'
+    weights.write_bytes(b'abc')
+    confidence = np.ones(poses.imputed.shape, 'f')
+    source = keypoints.Keypoints('some/in.json', 'mmpose', known, poses.pose2d, confidence,
+                                 frames, persons)  # fmt: skip
+    return Predictions(source, known, weights, poses, **more)
+
+
 @pytest.fixture
-def store(rng):
-    """Seven people in two parts: one filled in, one that could not be lifted."""
-    with Store(DUO, scaling.by_bone(DUO, 'Hip', 'LHand', 500)) as store:
-        for n, frames, persons in (
-            (3, [0, 0, 1], [0, 1, 0]),
-            (4, ['a', 'a,"b"', 5, 6], [1, 'x', 2, 2]),
-        ):
-            part = lifted(n, rng)
-            if n == 4:
-                part.imputed[1, 2] = True
-                part.pose2d[2, 1:] = part.pose3d[2] = part.sin_beta[2] = np.nan
-            store.append(frames, persons, part)
-        yield store
+def found(rng, tmp_path, monkeypatch):
+    """Seven people: one with an imputed joint, one not lifted."""
+    monkeypatch.setattr(predictions, '_PART', 4)
+    poses = lifted(7, rng)
+    poses.imputed[4, 1] = True
+    poses.pose2d[5, 1:] = poses.pose3d[5] = poses.sin_beta[5] = np.nan
+    mm = poses.pose3d * scaling.by_bone(DUO, 'Hip', 'RHänd', 500)(poses.pose3d)[:, None, None]
+    return predicted(tmp_path, poses, FRAMES, PERSONS, pose3d_mm=mm, scale='height 1700 mm')
 
 
-FRAMES, PERSONS = [0, 0, 1, 'a', 'a,"b"', 5, 6], [0, 1, 0, 1, 'x', 2, 2]
+def test_who_was_lifted(found):
+    assert {k: v.tolist() for k, v in found.persons().items()} == {
+        0: [0, 2], 1: [1, 3], 'x': [4], 2: [6],
+    }  # fmt: skip
+    assert found.summary == {
+        'people': 7, 'lifted': 6, 'imputed': {'hand, "left"': 1}, 'facing': None,
+    }  # fmt: skip
 
 
-def test_the_store_gives_back_what_came_in(store):
-    assert (store.frame, store.person) == (FRAMES, PERSONS)
-    assert len(store) == 7
-    assert store.pose3d.shape == store.pose3d_mm.shape == (7, 3, 3)
-    assert store.lifted().tolist() == [True] * 5 + [False, True]
-    assert store.persons() == {0: 2, 1: 2, 'x': 1, 2: 1}
-    assert store.of_person(2).tolist() == [6]
-    length = np.linalg.norm(store.pose3d_mm[:, 1], axis=1)
-    np.testing.assert_allclose(length[store.lifted()], 500, rtol=1e-5)
+def test_how_many_face_forward(tmp_path, rng):
+    poses = lifted(5, rng, H36M17)
+    poses.sin_beta[:] = [0.5, -0.1, 0, 1, -1]
+    assert predicted(tmp_path, poses, [*range(5)], [0] * 5, H36M17).summary['facing'] == 3
 
 
-def test_the_summary(store):
-    found = predictions.summary(store)
-    assert found == {'people': 7, 'lifted': 6, 'imputed': {'RHand': 1}, 'facing': None}
-    with Store(H36M17) as people:
-        part = lifted(5, np.random.default_rng(0), H36M17)
-        part.sin_beta[:] = [0.5, -0.1, 0, 1, -1]
-        people.append(list(range(5)), [0] * 5, part)
-        assert predictions.summary(people)['facing'] == 3
-
-
-def test_json(store, tmp_path):
-    predictions.write_json(tmp_path / 'p.json', store, ORIGIN)
-    found = json.loads((tmp_path / 'p.json').read_text())
-    assert found['format'] == 'chainer-pose-predictions'
-    assert found['axes'].startswith('x right, y down, z away from the camera')
-    assert found['units'] == {'pose2d': 'px', 'pose3d': 'px, of the input', 'pose3d_mm': 'mm'}
-    assert (found['root'], found['weights_sha256']) == ('Hip', 'abc')
-    assert Skeleton.from_dict(found['skeleton']) == DUO
-    assert [p['frame'] for p in found['poses']] == FRAMES
-    assert [p['person'] for p in found['poses']] == PERSONS
-    for i, pose in enumerate(found['poses']):
+def test_json(found, tmp_path):
+    predictions.write_json(tmp_path / 'p.json', found)
+    read = json.loads((tmp_path / 'p.json').read_text(encoding='utf-8'))
+    assert read['format'] == 'chainer-pose-predictions'
+    assert read['axes'].startswith('x right, y down, z away from the camera')
+    assert read['units'] == {'pose2d': 'px', 'pose3d': 'px, of the input', 'pose3d_mm': 'mm'}
+    assert (read['root'], read['input'], read['weights']) == ('Hip', 'in.json', 'gen.npz')
+    assert Skeleton.from_dict(read['skeleton']) == DUO
+    assert [p['frame'] for p in read['poses']] == FRAMES
+    assert [p['person'] for p in read['poses']] == PERSONS
+    for i, pose in enumerate(read['poses']):
+        assert pose['imputed'] == (['hand, "left"'] if i == 4 else [])
         if i == 5:
-            assert pose['pose3d'] is None
-            assert pose['pose3d_mm'] is None
-            assert pose['sin_beta'] is None
+            assert pose['pose3d'] is pose['pose3d_mm'] is pose['sin_beta'] is None
             assert pose['pose2d'][1:] == [None, None]
-            np.testing.assert_allclose(pose['pose2d'][0], store.pose2d[5, 0], rtol=1e-5)
         else:
-            for name in ('pose2d', 'pose3d', 'pose3d_mm'):
-                np.testing.assert_allclose(pose[name], getattr(store, name)[i], rtol=1e-5)
-            assert pose['sin_beta'] == pytest.approx(float(store.sin_beta[i]), rel=1e-5)
-        assert pose['imputed'] == (['RHand'] if i == 4 else [])
+            for name, array in found.points().items():
+                np.testing.assert_allclose(pose[name], array[i], rtol=1e-5)
+            assert pose['sin_beta'] == pytest.approx(float(found.poses.sin_beta[i]), rel=1e-5)
 
 
-def test_csv(store, tmp_path):
-    predictions.write_csv(tmp_path / 'p.csv', store, ORIGIN)
-    lines = (tmp_path / 'p.csv').read_text().splitlines()
+def test_csv(found, tmp_path):
+    predictions.write_csv(tmp_path / 'p.csv', found)
+    lines = (tmp_path / 'p.csv').read_text(encoding='utf-8').splitlines()
     assert lines[0].startswith('# x right, y down, z away from the camera')
     rows = list(csv.DictReader(lines[1:]))
     assert [row['frame'] for row in rows] == [str(f) for f in FRAMES]
     assert [row['person'] for row in rows] == [str(p) for p in PERSONS]
     for i, row in enumerate(rows):
-        assert row['imputed'] == ('RHand' if i == 4 else '')
+        assert row['imputed'] == ('hand, "left"' if i == 4 else '')
         if i == 5:
-            assert (
-                row['LHand_x_px'] == row['LHand_x_mm'] == row['sin_beta'] == row['RHand_u_px'] == ''
-            )
-            assert row['Hip_u_px'] != ''
+            assert row['RHänd_x_px'] == row['RHänd_x_mm'] == row['sin_beta'] == ''
+            assert (row['RHänd_u_px'], row['Hip_u_px'] == '') == ('', False)
         else:
-            assert float(row['LHand_z_px']) == pytest.approx(float(store.pose3d[i, 1, 2]), rel=1e-5)
-            assert float(row['RHand_v_px']) == pytest.approx(float(store.pose2d[i, 2, 1]), rel=1e-5)
-            assert float(row['RHand_y_mm']) == pytest.approx(
-                float(store.pose3d_mm[i, 2, 1]), rel=1e-5
-            )
+            pose3d, pose2d, mm = found.poses.pose3d[i], found.poses.pose2d[i], found.pose3d_mm[i]
+            values = {'hand, "left"_z_px': pose3d[1, 2], 'RHänd_v_px': pose2d[2, 1]}
+            for column, value in {**values, 'RHänd_y_mm': mm[2, 1]}.items():
+                assert float(row[column]) == pytest.approx(float(value), rel=1e-5)
 
 
-def test_npz(store, tmp_path):
-    predictions.write_npz(tmp_path / 'p.npz', store, ORIGIN)
-    with np.load(tmp_path / 'p.npz', allow_pickle=False) as found:
-        for name in ('pose2d', 'pose3d', 'pose3d_mm', 'imputed', 'sin_beta'):
-            np.testing.assert_array_equal(found[name], getattr(store, name))
-        assert found['frame'].tolist() == [str(f) for f in FRAMES]
-        assert found['joint_names'].tolist() == list(DUO.names)
-        metadata = json.loads(str(found['metadata']))
-    assert metadata == predictions.header(store, ORIGIN)
-    assert metadata['scale'] == 'height 1700 mm'
+def test_npz(found, tmp_path, rng):
+    predictions.write_npz(tmp_path / 'p.npz', found)
+    with np.load(tmp_path / 'p.npz', allow_pickle=False) as read:
+        for name, array in found.points().items():
+            np.testing.assert_array_equal(read[name], array)
+        np.testing.assert_array_equal(read['imputed'], found.poses.imputed)
+        assert read['frame'].tolist() == [str(f) for f in FRAMES]
+        assert read['joint_names'].tolist() == list(DUO.names)
+        assert json.loads(str(read['metadata']))['scale'] == 'height 1700 mm'
+    whole = predicted(tmp_path, lifted(2, rng), [3, 4], [0, 7])
+    predictions.write_npz(tmp_path / 'p.npz', whole)
+    with np.load(tmp_path / 'p.npz') as read:
+        assert read['frame'].tolist() == [3, 4]
+        assert 'pose3d_mm' not in read.files
 
 
-def test_whole_numbers_stay_so_in_npz(tmp_path, rng):
-    with Store(DUO) as store:
-        store.append([3, 4], [0, 7], lifted(2, rng))
-        predictions.write_npz(tmp_path / 'p.npz', store, ORIGIN)
-    with np.load(tmp_path / 'p.npz') as found:
-        assert found['frame'].tolist() == [3, 4]
-        assert 'pose3d_mm' not in found.files
+def test_a_pose_file_of_those_lifted(tmp_path, rng):
+    poses = lifted(3, rng)
+    poses.imputed[1, 2] = True
+    poses.pose2d[2] = poses.pose3d[2] = np.nan
+    found = predicted(tmp_path, poses, ['a_4', 'a_5', 'a_6'], [7, 8, 7])
+    predictions.write_h5(tmp_path / 'p.h5', found)
+    data = pose_file.read(tmp_path / 'p.h5', 'test')
+    np.testing.assert_array_equal(data.pose3d, poses.pose3d[:2])
+    np.testing.assert_array_equal(data.imputed, poses.imputed[:2])
+    assert (data.columns['frame'].tolist(), data.columns['clip'].tolist()) == ([4, 5], [0, 1])
+    assert data.units_3d == 'px'
+    with h5py.File(tmp_path / 'p.h5') as file:
+        assert file.attrs['weights_sha256'].startswith('ba7816bf')  # of "abc"
 
 
-def test_parts_join_seamlessly(tmp_path, rng, monkeypatch):
-    monkeypatch.setattr(predictions, '_PART', 4)
-    with Store(DUO) as store:
-        for start in range(0, 10, 5):
-            store.append(list(range(start, start + 5)), [0] * 5, lifted(5, rng))
-        for kind, write in predictions.WRITERS.items():
-            write(tmp_path / f'p.{kind}', store, ORIGIN)
-    found = json.loads((tmp_path / 'p.json').read_text())
-    assert [pose['frame'] for pose in found['poses']] == list(range(10))
-    assert len((tmp_path / 'p.csv').read_text().splitlines()) == 12
+@pytest.mark.parametrize('number', [0.0, 123456.5, 1e-7, -99999.5, 1234567.0, np.nan, 3.14159265])
+def test_six_digits_are_written(number):
+    expected = float(f'{number:.6g}')
+    np.testing.assert_equal(predictions.significant(np.array([number]))[0], expected)
 
 
-def test_joints_may_be_called_anything(tmp_path, rng):
-    odd = Skeleton('odd', ('Hip', 'hand, "left"', 'rechter Fuß'), (-1, 0, 0))
-    with Store(odd) as store:
-        part = lifted(1, rng, odd)
-        part.imputed[0, 1] = True
-        store.append([0], [0], part)
-        for kind, write in predictions.WRITERS.items():
-            write(tmp_path / f'p.{kind}', store, ORIGIN)
-    lines = (tmp_path / 'p.csv').read_text(encoding='utf-8').splitlines()
-    (row,) = csv.DictReader(lines[1:])
-    assert row['imputed'] == 'hand, "left"'
-    assert float(row['hand, "left"_x_px']) == pytest.approx(float(part.pose3d[0, 1, 0]), rel=1e-5)
-    found = json.loads((tmp_path / 'p.json').read_text(encoding='utf-8'))
-    assert found['poses'][0]['imputed'] == ['hand, "left"']
+def test_a_film_keeps_time():
+    """Frames 4 to 6 and 9 to 30 are missing; of five a second, a gap of two is short."""
+    frames = [f'x_{n}.jpg' for n in (2, 3, 6, 7, 31)]
+    timing = motion.keep_time(frames, frames, fps=5.0)
+    pose = np.array([2, 3, 6, 7, 31.0]).reshape(5, 1, 1) * np.ones(3)
+    shown = timing.blend(pose)[:, 0, 0]
+    np.testing.assert_allclose(shown, [2, 3, 4, 5, 6, *[7] * 24, 31])
+    assert timing.note.startswith('25 of 30 frames lack the person: 2 are interpolated, 23')
+    # Every fifth frame of the video, and no numbers at all: nothing is missing.
+    for frames in ([5, 10, 15], ['a', 'b', 'c']):
+        timing = motion.keep_time(frames, frames, fps=25.0)
+        assert (timing.before.tolist(), timing.note) == ([0, 1, 2], '')
+    assert len(motion.keep_time([0, 1, 900], range(901), 25.0).before) == 3

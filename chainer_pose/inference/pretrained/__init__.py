@@ -6,13 +6,10 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 # Name: what they learned from, and who may use them.
-PRETRAINED = {
-    'mpii': 'people in the wild (MPII Human Pose): for research',
-    'cmu': 'CMU motion capture, four cameras (mocap.cs.cmu.edu): free for any use',
-}
+PRETRAINED = {'cmu': 'CMU motion capture, four cameras (mocap.cs.cmu.edu): free for any use'}
 DEFAULT = 'cmu'
 
 
 def pretrained_path(name: str) -> Path:
-    """Path of the generator file of ready weights."""
+    """Return the path of the generator file."""
     return FOLDER / f'{name}.npz'

@@ -163,7 +163,7 @@ def predict(
     print(''.join(f'{path}: {note}\n' for note in source.notes), end='')
     print(f'weights: {lifter.weights}, joints of {lifter.skeleton.name}')
     if not poses.lifted.any():
-        seen = visible.any(axis=0).tolist()
+        seen = np.asarray(visible.any(axis=0)).tolist()
         never = [name for name, some in zip(source.skeleton.names, seen) if not some]
         enough = 'half of their joints seen, or more'
         if lifter.prior is None:

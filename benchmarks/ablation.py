@@ -53,18 +53,18 @@ SHOWN = ('paper', 'plus', 'supervised')
 
 def tabulate(runs, reports, rows, seeds):
     """Print both tables: all protocols, then the actions under the paper's."""
-    columns = ['seeds', *PROTOCOLS, 'inverted better, %', 'second half: kudo']
+    columns = ['seeds', *PROTOCOLS, 'depth flip rate, %', 'second half: kudo']
     print('| row |', ' | '.join(columns), '|')
     print('|' + ' --- |' * (len(columns) + 1))
     done = {row: [seed for seed in seeds if (row, seed) in reports] for row in rows}
     for row in rows:
         of_row = [reports[row, seed] for seed in done[row]]
         cells = [spread(r['protocols'][name]['average'] for r in of_row) for name in PROTOCOLS]
-        cells.append(spread(100 * r['inverted_better'] for r in of_row))
+        cells.append(spread(100 * r['depth_flip_rate'] for r in of_row))
         cells.append(spread(second_half(runs[row, seed]) for seed in done[row]))
         print(f'| {row} | {len(of_row)} |', ' | '.join(cells), '|')
     flats = {
-        'z = 0' + (', centred' if row.startswith(CENTRED) else ''): report['flat']
+        'z = 0' + (', centred' if row.startswith(CENTRED) else ''): report['zero_depth']
         for (row, _), report in reports.items()
     }
     for name, flat in flats.items():

@@ -44,14 +44,14 @@ def main():
     reports = {cell: measure(options.dataset, last) for cell, last in lasts.items()}
     bests = {cell: measure(options.dataset, run / 'gen_best.npz') for cell, run in runs.items()}
 
-    columns = [*PROTOCOLS, 'inverted better, %', 'second half: kudo', 'best: kudo']
+    columns = [*PROTOCOLS, 'depth flip rate, %', 'second half: kudo', 'best: kudo']
     print('| init-std, seed |', ' | '.join(columns), '|')
     print('|' + ' --- |' * (len(columns) + 1))
 
     def figures(cell):
         return [
             *(reports[cell]['protocols'][name]['average'] for name in PROTOCOLS),
-            100 * reports[cell]['inverted_better'],
+            100 * reports[cell]['depth_flip_rate'],
             second_half(runs[cell]),
             bests[cell]['protocols']['kudo']['average'],
         ]
@@ -63,7 +63,7 @@ def main():
         print(row(f'{std:g}, mean', map(statistics.mean, zip(*table))))
         if len(table) > 1:
             print(row(f'{std:g}, standard deviation', map(statistics.stdev, zip(*table))))
-    flat = next(iter(reports.values()))['flat']
+    flat = next(iter(reports.values()))['zero_depth']
     print(row('z = 0', [flat[name]['average'] for name in PROTOCOLS]) + ' | | |')
 
     actions = list(flat['kudo']['actions'])

@@ -1,277 +1,195 @@
 """Measure a trained generator: error per action, in millimetres."""
 
+from __future__ import annotations
+
+import dataclasses
+import functools
 import os
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from chainer_pose import datasets, visualizations
+from chainer_pose.datasets import PoseData, pose_file
+from chainer_pose.datasets.readers import h36m
 from chainer_pose.errors import InputError
-from chainer_pose.utils import cli, files
+from chainer_pose.evaluations import (
+    PROTOCOL_NOTES,
+    PROTOCOLS,
+    evaluate,
+    evaluate_pck,
+    reports,
+)
+from chainer_pose.inference import weights as weights_file
+from chainer_pose.links import LiftingLink, ZeroDepth
+from chainer_pose.training import methods, run_directory
+from chainer_pose.utils import cli, devices, files
 
-# Named here too, so that --help need not import Chainer; a test compares.
-PROTOCOLS = ('kudo', 'mpjpe', 'n-mpjpe', 'p-mpjpe')
-FORMATS = ('text', 'markdown', 'latex', 'csv', 'json')
+PROTOCOL_HELP = '; '.join(f'{name}: {note}' for name, note in PROTOCOL_NOTES.items())
+_figures = functools.partial(cli.option, None, group='figures')
 
 
-def make_parser():
+# fmt: off
+@dataclasses.dataclass(frozen=True)
+class EvaluationOptions:
+    """Options of evaluate.py."""
+
+    snapshot: str = cli.option(None, """run directory (its gen_best.npz, else its last gen_N.npz)
+        or a generator file""", required=True, metavar='RUN|FILE.npz')
+    dataset: str | None = cli.option(None, """pose file to measure on; a name means data/NAME.h5,
+        or NAME.h5 under $CHAINER_POSE_DATA (default: the one that the run was trained on)""",
+        metavar='NAME|FILE.h5')
+    split: str = cli.option('test', 'part of the pose file (default: %(default)s)',
+        choices=('train', 'test'))
+    keypoints: str | None = cli.option(None, """2D joints to lift: gt for pose2d, NAME for
+        pose2d_NAME (default: those that the run was trained on)""", metavar='gt|NAME')
+    target: str = cli.option('gt', """3D joints to measure against: gt for pose3d, NAME for
+        pose3d_NAME; univ is the universal skeleton of MPI-INF-3DHP (default: %(default)s)""",
+        metavar='gt|NAME')
+    generator: str = cli.option('best', """of a run directory, gen_best.npz, as the authors' code
+        chooses, or the last gen_N.npz, which no test error has chosen (default: %(default)s, if
+        the run has one)""", choices=('best', 'last'))
+    protocol: str = cli.option('kudo', f"""{PROTOCOL_HELP}; all: these four; pck: share of joints
+        within 150 mm and AUC, by activity and joint, as for MPI-INF-3DHP (default: %(default)s,
+        the paper's)""", choices=(*PROTOCOLS, 'all', 'pck'))
+    table: int | None = cli.option(None, """print the paper's Table 1 (ground-truth 2D) or 2 (a
+        run on --keypoints sh), our row beside the published ones; data that are not Human3.6M
+        get a table of their own""", choices=tuple(reports.TABLE_KEYPOINTS), metavar='1|2')
+    gpu: int = cli.option(-1, 'CUDA device to lift on, -1 for the CPU (default: %(default)s)',
+        low=-1)
+    batchsize: int = cli.option(4096, """poses lifted at a time; the errors do not depend on it
+        (default: %(default)s)""", low=1)
+    format: str = cli.option('text', 'form of the output (default: %(default)s)',
+        choices=tuple(reports.FORMATS))
+    output: str | None = cli.option(None, 'write to a file instead of standard output',
+        metavar='FILE')
+
+    figures: int | None = _figures("""draw N poses as PNG and PDF: input, target and prediction
+        (poses.*; Figs. 5 and 6 of the paper), turned by every 30 degrees (turned.*; its
+        supplement), and the error by action (actions.*). Data without 3D are drawn, not
+        measured""", low=1)
+    figures_dir: str | None = _figures('folder for them (default: figures beside the weights)',
+        metavar='DIR')
+    figures_seed: int | None = _figures("""draw the poses at random with this seed (default:
+        spread evenly over the split)""", low=0)
+    figures_index: Sequence[int] = cli.option((), 'draw these poses, counted from 0 in the split',
+        nargs='+', low=0, group='figures')
+# fmt: on
+
+
+def parse_options(argv: Sequence[str] | None) -> EvaluationOptions:
+    """Read a command line; options that contradict each other end with status 2."""
     parser = cli.Parser(
-        description=__doc__ + '\n\n'
-        'The row of a protocol stands above that of z = 0, where nothing is learned. The\n'
-        'average is the mean over the actions, as in Tables 1 and 2 of the paper.',
+        prog='evaluate.py',
+        description=f'{__doc__}\n\nThe row of a protocol stands above that of the zero-depth '
+        f'baseline. The average is the\nmean over the actions, as in Tables 1 and 2 of the paper.',
     )
-    parser.add_argument(
-        '--snapshot',
-        required=True,
-        metavar='RUN|FILE.npz',
-        help='run directory (its gen_best.npz, else its last gen_N.npz) or a generator file',
-    )
-    parser.add_argument(
-        '--dataset',
-        metavar='NAME|FILE.h5',
-        help='pose file to measure on; a name means data/NAME.h5, or NAME.h5 under '
-        '$CHAINER_POSE_DATA (default: the one that the run was trained on)',
-    )
-    parser.add_argument(
-        '--split',
-        choices=('train', 'test'),
-        default='test',
-        help='part of the pose file (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--keypoints',
-        metavar='gt|NAME',
-        help='2D joints to lift: gt for pose2d, NAME for pose2d_NAME (default: those that '
-        'the run was trained on)',
-    )
-    parser.add_argument(
-        '--truth',
-        metavar='gt|NAME',
-        default='gt',
-        help='3D joints to measure against: gt for pose3d, NAME for pose3d_NAME; univ is the '
-        'universal skeleton of MPI-INF-3DHP (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--generator',
-        choices=('best', 'last'),
-        default='best',
-        help="of a run directory, gen_best.npz, as the authors' code chooses, or the last "
-        'gen_N.npz, which no test error has chosen (default: %(default)s, where there is one)',
-    )
-    parser.add_argument(
-        '--protocol',
-        choices=(*PROTOCOLS, 'all', 'pck'),
-        default='kudo',
-        help="kudo: the paper's (section 4.1): true scale on the xy-plane, root depth as "
-        'predicted, all joints; mpjpe: the prediction too is moved to its root; n-mpjpe: '
-        'after the best scale; p-mpjpe: after the best similarity without reflection; all: '
-        'these four; pck: share of joints within 150 mm and AUC, by activity and joint, as '
-        'for MPI-INF-3DHP (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--table',
-        type=int,
-        choices=(1, 2),
-        help="print the paper's Table 1 (ground-truth 2D) or 2 (a run on --keypoints sh), our "
-        'row beside the published ones; data that are not Human3.6M get a table of their own',
-    )
-    parser.add_argument(
-        '--gpu',
-        type=cli.number(int, low=-1),
-        default=-1,
-        metavar='N',
-        help='CUDA device to lift on, -1 for the CPU (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--batchsize',
-        type=cli.number(int, low=1),
-        default=4096,
-        metavar='N',
-        help='poses lifted at a time; the errors do not depend on it (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--format',
-        choices=FORMATS,
-        default='text',
-        help='form of the output (default: %(default)s)',
-    )
-    parser.add_argument('--output', metavar='FILE', help='write there instead of standard output')
-
-    group = parser.add_argument_group('pictures', 'Each is written as PNG and as PDF.')
-    group.add_argument(
-        '--figures',
-        type=cli.number(int, low=1),
-        metavar='N',
-        help='draw N poses: input, truth and prediction (poses.*; Figs. 5 and 6 of the paper), '
-        'turned by every 30 degrees (turned.*; its supplement), and where there is truth the '
-        'error by action (actions.*). Data without truth are drawn, not measured',
-    )
-    group.add_argument(
-        '--figures-dir',
-        metavar='DIR',
-        help='where to (default: figures beside the weights)',
-    )
-    group.add_argument(
-        '--figures-seed',
-        type=cli.number(int, low=0),
-        metavar='N',
-        help='draw the poses at random with this seed (default: spread evenly over the split)',
-    )
-    group.add_argument(
-        '--figures-index',
-        nargs='+',
-        type=cli.number(int, low=0),
-        metavar='N',
-        help='draw these poses, counted from 0 in the split',
-    )
-
-    group = parser.add_argument_group('export')
-    group.add_argument(
-        '--export',
-        metavar='FILE.h5',
-        help='write a pose file with the predicted pose3d of all splits, in pixels relative to '
-        "the root, with the weights' name and SHA-256. Data without truth are not measured",
-    )
-    return parser
-
-
-def check_options(parser, options):
-    """Refuse options that contradict each other."""
+    parser.add_options(EvaluationOptions)
+    options = cli.parse(parser, EvaluationOptions, argv)
     if options.table and options.protocol in ('all', 'pck'):
         parser.error(
             f'argument --table: expected one protocol in mm, found --protocol {options.protocol}'
         )
     for name in ('figures_dir', 'figures_seed', 'figures_index'):
-        if getattr(options, name) is not None and not options.figures:
-            parser.error(f'argument --{name.replace("_", "-")}: expected --figures N too')
+        if getattr(options, name) not in (None, ()) and options.figures is None:
+            parser.error(f'argument {cli.flag(name)}: expected --figures N too')
+    return options
 
 
-def export(options, generator, weights, path, keypoints, data):
-    """Lift all splits of a pose file into another; `data` is the one that is read."""
-    from chainer_pose.datasets import pose_file
-    from chainer_pose.inference import exports
-
-    if os.path.abspath(options.export) == os.path.abspath(path):
-        raise InputError(f'--export {options.export}: expected a new file, found the data set')
-    splits = {
-        split: data if split == options.split else pose_file.read(path, split, keypoints)
-        for split in pose_file.splits_of(path)
-    }
-    with files.writing(options.export):
-        counts = exports.export(
-            options.export, generator, weights, splits, keypoints, options.batchsize
-        )
-    for split, (lifted, left_out) in counts.items():
-        print(f'{options.export}: {split}: {lifted} poses lifted, {left_out} left out')
-
-
-def draw(options, folder, generator, data, bars):
-    """Draw the figures, each whole or not at all."""
-    from chainer_pose import visualizations
-
-    shown = visualizations.choose(
-        data, options.figures, options.figures_seed, options.figures_index
-    )
-    title = f'{data.name}, {options.split} split (left is blue, right is red)'
-    figures = {
-        'poses': visualizations.pose_sheet(generator, shown, title, turned=False),
-        'turned': visualizations.turned_sheet(generator, shown, title),
-    }
-    if bars is not None:
-        figures['actions'] = visualizations.action_bars(**bars)
-    with files.writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, figure in figures.items():
-            for suffix in ('png', 'pdf'):
-                with files.atomic_path(folder / f'{name}.{suffix}') as temporary:
-                    figure.savefig(temporary, dpi=200)
-
-
-def main(argv=None):
-    parser = make_parser()
-    options = parser.parse_args(argv)
-    check_options(parser, options)
-
-    from chainer_pose import datasets
-    from chainer_pose.datasets import pose_file
-    from chainer_pose.evaluations import pck, protocols, reports
-    from chainer_pose.inference import weights as weights_file
-    from chainer_pose.links import ZeroDepth
-    from chainer_pose.training import methods, run_directory
-    from chainer_pose.utils import devices
-
+def main(argv: Sequence[str] | None = None) -> None:
+    options = parse_options(argv)
     device = devices.get_device(options.gpu)
     device.use()
     weights = weights_file.find_generator(options.snapshot, last=options.generator == 'last')
     generator, skeleton, _ = weights_file.load_generator(weights)
-    # The network alone tells that much of a run that is not known.
-    trained = {'mode': 'supervised', 'model': 'martinez'} if generator.in_mm else {}
+    # Without a run, the network alone shows this much of its training.
+    martinez = {'mode': 'supervised', 'model': 'martinez'}
+    trained: Mapping[str, Any] = martinez if generator.in_mm else {}
     if (weights.parent / 'options.json').is_file():
         trained = run_directory.read_options(weights.parent)
     dataset = options.dataset or trained.get('dataset')
     if dataset is None:
-        raise InputError(
-            f'--dataset: expected a pose file, found none, and {weights} lies in no run directory'
-        )
-    path = datasets.find(dataset)
+        raise InputError(f'expected a pose file, as {weights} lies in no run', dataset=None)
     keypoints = options.keypoints or trained.get('keypoints', 'gt')
-    data = pose_file.read(path, options.split, keypoints, options.truth)
+    data = pose_file.read(datasets.find(dataset), options.split, keypoints, options.target)
     weights_file.check_fit(weights, generator, skeleton, data)
-    if options.table:
-        reports.check_table(options.table, data, options.split, keypoints, trained.get('keypoints'))
-    generator.to_device(device)
-
-    if options.export:
-        export(options, generator, weights, path, keypoints, data)
-    folder = Path(options.figures_dir or weights.parent / 'figures')
-    if data.pose3d is None and (options.figures or options.export):
-        if options.figures:
-            draw(options, folder, generator, data, None)
-        return
+    known = {'data': 'dataset', 'keypoints': 'keypoints', 'seed': 'seed'}
     context = reports.Context(
         dataset=data.name,
         split=options.split,
         keypoints=keypoints,
         snapshot=str(weights),
         source=data.source,
+        **methods.of(trained)._asdict(),
+        trained_on=', '.join(f'{k} {trained[key]}' for k, key in known.items() if key in trained),
+        target=data.truth,
         chosen_here=weights.name == 'gen_best.npz'
         and options.split == 'test'
         and not trained.get('holdout')
         and os.path.abspath(dataset) == os.path.abspath(trained.get('dataset', '')),
-        trained_on=', '.join(
-            f'{name} {trained[key]}'
-            for name, key in (('data', 'dataset'), ('keypoints', 'keypoints'), ('seed', 'seed'))
-            if key in trained
-        ),
-        method=methods.of(trained),
-        truth=data.truth,
+        n_whole=h36m.PUBLISHED_FRAMES['test'] * data.fps / h36m.FPS,
     )
-    lifters = generator, ZeroDepth()
-    if options.protocol == 'pck':
-        results = [pck.evaluate_pck(g, data, options.batchsize) for g in lifters]
-        report = reports.pck(context, *results)
-    else:
-        names = PROTOCOLS if options.protocol == 'all' else (options.protocol,)
-        results = [protocols.evaluate(g, data, names, options.batchsize) for g in lifters]
-        report = (
-            reports.paper_table(options.table, context, data, *results)
-            if options.table
-            else reports.errors(context, *results)
-        )
+    if options.table:
+        reports.check_table(options.table, context, trained.get('keypoints'))
+    generator.to_device(device)
+
+    figures, text = {}, ''
+    if data.pose3d is not None or options.figures is None:
+        report, bars = measure(options, context, data, generator)
+        figures = {'actions': bars}
+        text = reports.FORMATS[options.format](report)
     if options.figures:
-        bars = (
-            reports.pck_bars(context, *results)
-            if options.protocol == 'pck'
-            else reports.action_bars(context, data, *results)
-        )
-        draw(options, folder, generator, data, bars)
-    text = reports.FORMATS[options.format](report)
-    if options.output:
-        with (
-            files.writing(options.output),
-            files.atomic_path(options.output) as temporary,
-        ):
+        folder = Path(options.figures_dir or weights.parent / 'figures')
+        draw(options, folder, data, generator, figures)
+    if text and options.output:
+        with files.writing(options.output), files.atomic_path(options.output) as temporary:
             Path(temporary).write_text(text + '\n', encoding='utf-8')
-    else:
+    elif text:
         print(text)
+
+
+def measure(
+    options: EvaluationOptions, context: reports.Context, data: PoseData, generator: LiftingLink
+) -> tuple[reports.Report, dict[str, Any]]:
+    """Measure a network and the zero-depth baseline: a report, and the bars that show it."""
+    networks = generator, ZeroDepth()
+    names = tuple(PROTOCOLS) if options.protocol == 'all' else (options.protocol,)
+    with cli.Progress(sys.stderr) as progress:
+        more = options.batchsize, progress if sys.stderr.isatty() else None
+        if options.protocol == 'pck':
+            of_pck = [evaluate_pck(network, data, *more) for network in networks]
+            return reports.pck(context, *of_pck), reports.pck_bars(context, *of_pck)
+        results = [evaluate(network, data, names, *more) for network in networks]
+    if options.table:
+        report = reports.paper_table(options.table, context, *results)
+    else:
+        report = reports.errors(context, *results)
+    return report, reports.action_bars(context, *results)
+
+
+def draw(
+    options: EvaluationOptions,
+    folder: Path,
+    data: PoseData,
+    generator: LiftingLink,
+    bars: Mapping[str, Any],
+) -> None:
+    """Draw some poses, and bars of errors, as PNG and PDF."""
+    count = options.figures or 0
+    chosen = visualizations.choose(data, count, options.figures_seed, options.figures_index)
+    title = f'{data.name}, {options.split} split (left is blue, right is red)'
+    figures = {
+        'poses': visualizations.pose_sheet(generator, chosen, title, turned=False),
+        'turned': visualizations.turned_sheet(generator, chosen, title),
+        **{name: visualizations.action_bars(**figure) for name, figure in bars.items()},
+    }
+    with files.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, figure in figures.items():
+            for suffix in ('png', 'pdf'):
+                with files.atomic_path(folder / f'{name}.{suffix}') as temporary:
+                    figure.savefig(temporary, dpi=200)
 
 
 def run() -> NoReturn:

@@ -1,6 +1,6 @@
 """Errors of lifted poses, and their tables."""
 
-from chainer_pose.evaluations.pck import NOT_AMONG_14, PCKResult, PCKScore, evaluate_pck
+from chainer_pose.evaluations.pck import PCKResult, PCKScore, evaluate_pck
 from chainer_pose.evaluations.protocols import (
     PROTOCOL_NOTES,
     PROTOCOLS,
@@ -9,11 +9,12 @@ from chainer_pose.evaluations.protocols import (
     by_action,
     evaluate,
     lift,
+    measurable,
+    normalized,
     rescale,
 )
 
 __all__ = [
-    'NOT_AMONG_14',
     'PROTOCOLS',
     'PROTOCOL_NOTES',
     'PCKResult',
@@ -24,5 +25,7 @@ __all__ = [
     'evaluate',
     'evaluate_pck',
     'lift',
+    'measurable',
+    'normalized',
     'rescale',
 ]

@@ -1,7 +1,6 @@
-"""Errors between poses: plain functions on arrays of shape (N, J, 3), in mm.
+"""Errors between poses: plain functions of arrays of shape (N, J, 3), in mm.
 
-They compare what they are given: centring on the root joint is the caller's
-(`evaluation.PROTOCOLS` says which protocol does).
+They compare poses as they are: centering on the root joint is up to the protocol.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import numpy as np
 from chainer.backend import get_array_module
 
 
-def _check(predicted, target):
+def _check(predicted: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     xp = get_array_module(predicted)
     predicted, target = xp.asarray(predicted), xp.asarray(target)
     if predicted.shape != target.shape or predicted.ndim != 3 or predicted.shape[2] != 3:
@@ -25,38 +24,24 @@ def _check(predicted, target):
 
 
 def joint_errors(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Euclidean distance of each joint.
+    """Euclidean distance of each joint: float64 array of shape (N, J), mm.
 
-    Args:
-        predicted, target: float arrays of shape (N, J, 3), mm.
-    Returns:
-        float64 array of shape (N, J), mm.
     Raises:
-        ValueError: if the shapes differ.
+        ValueError: if the shapes differ; so do all functions below.
     """
     predicted, target = _check(predicted, target)
     return np.sqrt(((predicted - target) ** 2).sum(axis=2))
 
 
 def mpjpe(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Mean per-joint position error.
-
-    Args:
-        predicted, target: float arrays of shape (N, J, 3), mm.
-    Returns:
-        float64 array of shape (N,), mm, one error a pose.
-    Raises:
-        ValueError: if the shapes differ.
-    """
+    """Mean per-joint position error: float64 array of shape (N,), mm, one error a pose."""
     return joint_errors(predicted, target).mean(axis=1)
 
 
 def n_mpjpe(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """MPJPE after the scale that fits the prediction best, in the least squares.
+    """MPJPE after the scale of the prediction that fits best in the least squares, as `mpjpe`.
 
     Rhodin et al. 2018, section 4. A prediction that is all zeros stays so.
-
-    Args and returns: as `mpjpe`.
     """
     predicted, target = _check(predicted, target)
     power = (predicted**2).sum(axis=(1, 2))
@@ -65,18 +50,16 @@ def n_mpjpe(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def p_mpjpe(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """MPJPE after the similarity (scale, rotation, shift) that fits best.
+    """MPJPE after the similarity (scale, rotation, shift) that fits best, as `mpjpe`.
 
     Procrustes analysis by singular values (Umeyama 1991); reflections are not
     allowed, so a mirrored pose keeps an error.
-
-    Args and returns: as `mpjpe`.
     """
     predicted, target = _check(predicted, target)
     mean_target = target.mean(axis=1, keepdims=True)
     p, t = predicted - predicted.mean(axis=1, keepdims=True), target - mean_target
     u, singular, vt = np.linalg.svd(np.swapaxes(p, 1, 2) @ t)
-    # det(u vt) = -1 would be a reflection: turn the weakest axis round.
+    # det(u vt) = -1 would be a reflection: invert the weakest axis.
     sign = np.sign(np.linalg.det(u @ vt))
     singular[:, 2] *= sign
     u[:, :, 2] *= sign[:, None]
@@ -86,23 +69,13 @@ def p_mpjpe(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def pck(predicted: np.ndarray, target: np.ndarray, threshold: float = 150.0) -> np.ndarray:
-    """Share of joints that are nearer than a threshold (Mehta et al. 2017).
-
-    Args:
-        predicted, target: float arrays of shape (N, J, 3), mm.
-        threshold: mm.
-    Returns:
-        float64 array of shape (N,), from 0 to 1, one share a pose.
-    """
+    """Share of joints nearer than a threshold in mm (Mehta et al. 2017): (N,), 0 to 1."""
     return (joint_errors(predicted, target) < threshold).mean(axis=1)
 
 
 def auc(
     predicted: np.ndarray, target: np.ndarray, thresholds: Sequence[float] = tuple(range(0, 151, 5))
 ) -> np.ndarray:
-    """Mean of `pck` over thresholds, 0 to 150 mm in steps of 5 by default.
-
-    Args and returns: as `pck`.
-    """
+    """Mean of `pck` over thresholds, 0 to 150 mm in steps of 5 by default: (N,), 0 to 1."""
     errors = joint_errors(predicted, target)
     return np.mean([(errors < t).mean(axis=1) for t in thresholds], axis=0)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainer_pose import geometry
 from chainer_pose.errors import InputError
 from chainer_pose.evaluations import metrics
-from chainer_pose.evaluations.protocols import lift, measurable
+from chainer_pose.evaluations.protocols import lift_batches, measurable
 
 if TYPE_CHECKING:
     from chainer_pose.datasets import PoseData
+    from chainer_pose.evaluations.protocols import Progress
     from chainer_pose.links import LiftingLink
-
 
 # Left out of the usual 14 joints of MPI-INF-3DHP: pelvis, spine and head.
 NOT_AMONG_14 = ('Hip', 'Spine', 'Neck/Nose')
@@ -36,64 +36,65 @@ class PCKScore:
     by: str
     name: str
     n_poses: int
-    pck14: float
-    auc14: float
+    pck14: float | None
+    auc14: float | None
     pck17: float
     auc17: float
 
 
 @dataclasses.dataclass(frozen=True)
 class PCKResult:
-    """What `evaluate_pck` found; attributes as `Result`, scores a list of `PCKScore`."""
+    """What `evaluate_pck` measured; attributes as `Result`, the scores of all poses first."""
 
     n_poses: int
     n_left_out: int
-    scores: list
+    scores: list[PCKScore]
 
 
-def evaluate_pck(generator: LiftingLink, data: PoseData, batchsize: int = 4096) -> PCKResult:
-    """PCK at 150 mm and AUC (Mehta et al. 2017), relative to the root.
+def evaluate_pck(
+    generator: LiftingLink,
+    data: PoseData,
+    batchsize: int = 4096,
+    progress: Progress | None = None,
+) -> PCKResult:
+    """Measure PCK at 150 mm and AUC (Mehta et al. 2017), relative to the root.
 
     Args:
-        generator: `links.LiftingLink`.
+        generator, batchsize, progress: as `evaluate`.
         data: `datasets.PoseData` of the 17 joints of Human3.6M.
-        batchsize: poses lifted at a time.
     Returns:
         `PCKResult`: over all poses, by action, by camera and by joint.
     Raises:
         InputError: as `evaluate`; or if the joints are others.
     """
-    if not set(NOT_AMONG_14) <= set(data.skeleton.names) or len(data.skeleton) != 17:
+    names = data.skeleton.names
+    if not set(NOT_AMONG_14) <= set(names) or len(names) != 17:
         raise InputError(
-            f'expected the 17 joints of Human3.6M, found the {len(data.skeleton)} of {data.name}',
+            f'expected the 17 joints of Human3.6M, found the {len(names)} of {data.name}',
             protocol='pck',
         )
     complete = measurable(data)
-    root = data.skeleton.root
     predicted, target = (
-        geometry.center(pose, root) for pose in lift(generator, complete, batchsize)
+        geometry.center(np.concatenate(poses), data.skeleton.root)
+        for poses in zip(*lift_batches(generator, complete, batchsize, progress))
     )
-    every = np.arange(len(data.skeleton))
-    scores = [_pck_score('all', 'all', predicted, target, every, data.skeleton)]
+    among_14 = np.isin(names, NOT_AMONG_14, invert=True)
+
+    def score(by: str, name: str, poses: slice | np.ndarray, joints: np.ndarray) -> PCKScore:
+        p, t = predicted[poses], target[poses]
+        figures: list[Any] = [
+            100 * float(metric(p[:, chosen], t[:, chosen]).mean()) if chosen.any() else None
+            for chosen in (joints & among_14, joints)
+            for metric in (metrics.pck, metrics.auc)
+        ]
+        return PCKScore(by, name, len(p), *figures)
+
+    every, all_joints = slice(None), np.ones(len(names), bool)
+    scores = [score('all', 'all', every, all_joints)]
     for by in ('action', 'camera'):
-        if by in complete.columns:
-            for i, name in enumerate(complete.names[by]):
-                chosen = complete.columns[by] == i
-                if chosen.any():
-                    poses = predicted[chosen], target[chosen]
-                    scores.append(_pck_score(by, name, *poses, every, data.skeleton))
-    for joint, name in enumerate(data.skeleton.names):
-        scores.append(_pck_score('joint', name, predicted, target, every[[joint]], data.skeleton))
+        for i, name in enumerate(complete.names[by] if by in complete.columns else ()):
+            chosen = complete.columns[by] == i
+            if chosen.any():
+                scores.append(score(by, name, chosen, all_joints))
+    scores += [score('joint', name, every, np.equal(names, name)) for name in names]
     return PCKResult(len(complete), len(data) - len(complete), scores)
-
-
-def _pck_score(by, name, predicted, target, joints, skeleton):
-    figures = []
-    for chosen in ([j for j in joints if skeleton.names[j] not in NOT_AMONG_14], joints):
-        for metric in (metrics.pck, metrics.auc):
-            figures.append(
-                100 * float(metric(predicted[:, chosen], target[:, chosen]).mean())
-                if len(chosen)
-                else None
-            )
-    return PCKScore(by, name, len(predicted), *figures)

@@ -1,7 +1,8 @@
 """What evaluate.py prints: measured errors, the paper's tables, PCK.
 
-A report is a head (what was measured, on what), a table, and notes on how to
-read it; `render` brings it to text, Markdown, LaTeX, CSV or JSON.
+A report is a head (what was measured), a table, notes on how to read it, and the same
+as a dict for JSON; `FORMATS` writes it. The functions take a `Context` and the results
+of a network and of the zero-depth baseline.
 """
 
 from __future__ import annotations
@@ -9,264 +10,224 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from chainer_pose.datasets.readers import h36m, mpi_inf_3dhp
 from chainer_pose.errors import InputError
 from chainer_pose.evaluations import protocols, tables
-from chainer_pose.evaluations.pck import NOT_AMONG_14
+from chainer_pose.evaluations.pck import NOT_AMONG_14, PCKResult
+from chainer_pose.evaluations.protocols import Result, Score
 from chainer_pose.evaluations.tables import Row, Table
-from chainer_pose.training import methods
-
-if TYPE_CHECKING:
-    from chainer_pose.datasets import PoseData
-    from chainer_pose.evaluations.pck import PCKResult
-    from chainer_pose.evaluations.protocols import Result
-
 
 PUBLISHED = Path(__file__).parent / 'published_results.csv'
-FLAT = 'z = 0 (measured)'
-_OF_METHOD = 'label', 'supervision', 'options'
-_WORDS = ('method', 'supervision', 'source', 'remark', 'unit')
+# Groups of rows, in the order of the paper's tables.
+WITH_3D, PARTLY, WITHOUT_3D = 'w/ 3D dataset', 'w/ part of a 3D dataset', 'w/o 3D dataset'
+NOT_KNOWN = 'not known whether w/ 3D dataset'
+SUPERVISIONS = WITH_3D, PARTLY, WITHOUT_3D, NOT_KNOWN
 # The 2D joints that each of the paper's tables is about.
 TABLE_KEYPOINTS = {1: ('gt',), 2: ('sh', 'sh_ft')}
 SHORT_ACTIONS = (
     'Direct.', 'Discuss', 'Eating', 'Greet', 'Phone', 'Photo', 'Pose', 'Purch.', 'Sitting',
     'SittingD', 'Smoke', 'Wait', 'WalkD', 'Walk', 'WalkT',
 )  # fmt: skip
+PCK_SCENE = 'green screen'  # the cameras that the published PCK is of
+ZERO_DEPTH = 'zero depth'
+_ZERO_DEPTH_NOTE = f'{ZERO_DEPTH}: the baseline, every joint at the depth of the root'
 
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """What was measured.
-
-    Attributes:
-        dataset, split, keypoints: names of what was lifted.
-        snapshot: the generator's file.
-        source: the pose file's word on where its poses came from.
-        chosen_here: whether the weights were chosen by their error on this split.
-        method: the `methods.Method` that the run learned by.
-        trained_on: what the run learned from, '' if not known.
-        truth: what the errors are measured against, where there are several.
-    """
+    """What was measured, and how it was trained, in words."""
 
     dataset: str
     split: str
-    keypoints: str
-    snapshot: str
-    source: str
-    chosen_here: bool
-    method: methods.Method
-    trained_on: str = ''
-    truth: str = ''
+    keypoints: str  # name of the 2D joints
+    snapshot: str  # the generator's file
+    source: str  # where the data come from
+    label: str  # name of the method
+    supervision: str  # the group of its row, one of SUPERVISIONS
+    published: str  # the published row of the same method, '' for none
+    options: str = ''  # training options that differ from the paper's, as typed
+    trained_on: str = ''  # data, keypoints and seed of the run, '' if not known
+    target: str = ''  # what the errors are measured against, where a file has several
+    chosen_here: bool = False  # whether the weights were chosen by their error on this split
+    n_whole: float = 0  # poses of Human3.6M's whole test split at the data's frame rate
 
     @property
-    def label(self) -> str:
+    def row_label(self) -> str:
         """Name of the row of what was measured."""
-        return f'{self.method.label} (measured)'
+        return f'{self.label} (measured)'
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
     """Lines before a table, the table, lines after it, and the same as a dict for JSON."""
 
-    head: list
+    head: list[str]
     table: Table
-    notes: list
-    data: dict
+    notes: list[str]
+    data: dict[str, Any]
 
 
-def _head(context, result):
-    left_out = ''
-    if result.n_left_out:
-        left_out = f' ({result.n_left_out} left out: joints missing, or all at one place)'
+def _head(context: Context, result: Result | PCKResult) -> list[str]:
+    left_out = f' ({result.n_left_out} left out: joints missing, or all at one place)'
     lines = [
         f'{context.dataset}, {context.split} split, keypoints {context.keypoints}: '
-        f'{result.n_poses} poses{left_out}',
+        f'{result.n_poses} poses{left_out if result.n_left_out else ""}',
         f'source: {context.source or "not stated"}',
         f'weights: {context.snapshot}',
-    ]
-    if context.trained_on:
-        lines.append(f'trained on: {context.trained_on}')
-    lines.append(f'trained with: {context.method.options or "the options of the paper"}')
-    if context.truth:
-        lines.append(f'truth: {context.truth}')
-    if context.chosen_here:
-        lines.append(
-            'gen_best.npz was chosen by its error on this split, which flatters it; '
-            'gen_N.npz was not'
-        )
-    return lines
+        f'trained on: {context.trained_on}' if context.trained_on else '',
+        f'trained with: {context.options or "the options of the paper"}',
+        f'target: {context.target}' if context.target else '',
+        'gen_best.npz was chosen by its error on this split, which flatters it; '
+        'gen_N.npz was not' if context.chosen_here else '',
+    ]  # fmt: skip
+    return [line for line in lines if line]
 
 
-def _data(context, result):
+def _data(context: Context, result: Result | PCKResult) -> dict[str, Any]:
     return {
         'dataset': context.dataset,
         'split': context.split,
         'snapshot': context.snapshot,
-        'method': {key: getattr(context.method, key) for key in _OF_METHOD},
+        'method': {key: getattr(context, key) for key in ('label', 'supervision', 'options')},
         'n_poses': result.n_poses,
     }
 
 
-def errors(context: Context, result: Result, flat: Result) -> Report:
-    """Errors by action, for each protocol beside those of z = 0.
-
-    Args:
-        context: `Context`.
-        result, flat: `evaluation.Result` of the generator and of z = 0.
-    Returns:
-        `Report`; README.md describes its JSON.
-    """
+def errors(context: Context, result: Result, zero_depth: Result) -> Report:
+    """Report errors by action, a network's above the baseline's for each protocol."""
     rows = []
-    for name in result.scores:
-        for label, score in ((name, result.scores[name]), (f'{name}, z = 0', flat.scores[name])):
-            rows.append(Row(label, (*score.actions.values(), score.average, score.frame_average)))
-    actions = next(iter(result.scores.values())).actions
+    for name, score in result.scores.items():
+        label = protocols.LABELS[name]
+        for text, found in ((label, score), (f'{label}, {ZERO_DEPTH}', zero_depth.scores[name])):
+            rows.append(Row(text, (*found.actions.values(), found.average, found.frame_average)))
     notes = [
-        'Average: mean over the actions. Frames: mean over the poses.',
-        *(f'{name}: {protocols.PROTOCOL_NOTES[name]}' for name in result.scores),
-        f'inverted in depth, {result.depth_flip_rate:.1%} of the poses would be better (kudo)',
+        "Average: mean over the actions, as in the paper's tables. Frames: mean over the poses.",
+        *(f'{protocols.LABELS[name]}: {protocols.PROTOCOL_NOTES[name]}' for name in result.scores),
+        _ZERO_DEPTH_NOTE,
+        f'depth flip rate: {result.depth_flip_rate:.1%} of the poses have the lower error (kudo) '
+        f'with their depth inverted',
     ]
     data = _data(context, result) | {
-        'inverted_better': result.depth_flip_rate,
+        'depth_flip_rate': result.depth_flip_rate,
         'protocols': {name: dataclasses.asdict(s) for name, s in result.scores.items()},
-        'flat': {name: dataclasses.asdict(s) for name, s in flat.scores.items()},
+        'zero_depth': {name: dataclasses.asdict(s) for name, s in zero_depth.scores.items()},
     }
-    table = Table(('mm', *actions, 'Average', 'Frames'), tuple(rows))
-    return Report(_head(context, result), table, notes, data)
+    header = ('mm', *score.actions, 'Average', 'Frames')
+    return Report(_head(context, result), Table(header, tuple(rows)), notes, data)
 
 
 def published(number: int | str) -> list[dict[str, Any]]:
-    """The rows of a table as published.
+    """Read the rows of a table as published.
 
     Args:
         number: 1 or 2 for the paper's tables, 'supplement 2' for PCK.
     Returns:
-        list of dicts: 'method', 'supervision', 'source', 'remark', 'unit', 'actions'
+        list of dicts: 'dataset', 'method', 'supervision', 'source', 'remark', 'unit', 'actions'
         (dict from action to a number, None where the paper has a dash) and 'average'.
     """
-    rows = []
     with open(PUBLISHED, newline='', encoding='utf-8') as file:
-        for row in csv.DictReader(file):
-            if row['table'] == str(number):
-                numbers = {
-                    name: float(row[name]) if row[name] else None
-                    for name in (*h36m.ACTIONS, 'Average')
-                }
-                average = numbers.pop('Average')
-                words = {key: row[key] for key in _WORDS}
-                rows.append({**words, 'actions': numbers, 'average': average})
-    return rows
+        rows = [row for row in csv.DictReader(file) if row.pop('table') == str(number)]
+    found = []
+    for row in rows:
+        average = float(row.pop('Average'))
+        names = list(row)[list(row).index('remark') + 1 :]
+        actions = {name: float(x) if (x := row.pop(name)) else None for name in names}
+        found.append({**row, 'actions': actions, 'average': average})
+    return found
 
 
-def is_human36m(data: PoseData) -> bool:
-    """Whether poses are Human3.6M's, by the file's own word: its name and its actions."""
-    return data.name == h36m.NAME and set(data.names.get('action', ())) == set(h36m.ACTIONS)
+def comparable(context: Context, rows: list[dict[str, Any]], actions: Iterable[str] = ()) -> bool:
+    """Whether published rows are of the same data set, its test split and no other actions."""
+    same = (context.dataset, context.split) == (rows[0]['dataset'], 'test')
+    return same and set(actions) <= set(rows[0]['actions'])
 
 
-def check_table(
-    number: int, data: PoseData, split: str, keypoints: str, trained_keypoints: str | None
-) -> None:
-    """Refuse a table that would say what it does not hold.
+def check_table(number: int, context: Context, trained_keypoints: str | None) -> None:
+    """Check, before measuring, that Table 1 or 2 can be filled.
 
-    Args:
-        number: 1 or 2.
-        data: `datasets.PoseData`.
-        split, keypoints: what is to be measured.
-        trained_keypoints: those of the run, None if not known.
     Raises:
-        InputError: for other keypoints than the table's, or the training split.
+        InputError: for keypoints, in training (None: not known) or here, that are not
+            the table's, or the training split.
     """
-    wanted = TABLE_KEYPOINTS[number]
+    wanted, keypoints = TABLE_KEYPOINTS[number], context.keypoints
     if keypoints not in wanted or trained_keypoints not in (None, keypoints):
         raise InputError(
             f'expected a run trained and measured with --keypoints '
             f'{" or ".join(wanted)}, found {trained_keypoints or keypoints} and {keypoints}',
             table=number,
         )
-    if is_human36m(data) and split != 'test':
-        raise InputError(f'expected the test split, found {split}', table=number)
+    if context.dataset == published(number)[0]['dataset'] and context.split != 'test':
+        raise InputError(f'expected the test split, found {context.split}', table=number)
 
 
-def paper_table(
-    number: int, context: Context, data: PoseData, result: Result, flat: Result
-) -> Report:
-    """One of the paper's tables with our row beside the paper's of the same method.
+def paper_table(number: int, context: Context, result: Result, zero_depth: Result) -> Report:
+    """Fill the paper's Table 1 or 2 with one protocol's errors, beside the published rows.
 
     A data set that is not Human3.6M gets a table of its own, without the
     published rows: they are of other people and other cameras.
-
-    Args:
-        number: 1 or 2.
-        context: `Context`.
-        data: `datasets.PoseData` that was measured.
-        result, flat: `evaluation.Result` with one protocol.
-    Returns:
-        `Report`.
     """
     ((protocol, score),) = result.scores.items()
-    (flat_score,) = flat.scores.values()
-    comparable = is_human36m(data)
-    rows, rows_published, notes = [], [], []
-    is_whole = False
-    if comparable:
-        rows_published = published(number)
-        actions = list(rows_published[0]['actions'])
-        header = ('mm', *SHORT_ACTIONS, 'Avg')
-        for row in rows_published:
-            cells = (*row['actions'].values(), row['average'])
-            rows.append(Row(row['method'], cells, row['supervision']))
-        notes = _published_notes(number, rows_published)
-        # The file's rate tells how many poses the whole test set has.
-        n_whole = h36m.PUBLISHED_FRAMES['test'] * data.fps / h36m.FPS
-        is_whole = set(score.actions) == set(actions) and result.n_poses > 0.95 * n_whole
+    zero_score, label = zero_depth.scores[protocol], protocols.LABELS[protocol]
+    notes = [f'{label}: {protocols.PROTOCOL_NOTES[protocol]}', _ZERO_DEPTH_NOTE]
+    theirs, actions = published(number), list(score.actions)
+    is_human36m, is_whole = comparable(context, theirs, actions), False
+    if is_human36m:
+        title = f'Table {number} of the paper'
+        actions = list(theirs[0]['actions'])
+        notes += _published_notes(number, theirs)
+        is_whole = len(score.actions) == len(actions) and result.n_poses > 0.95 * context.n_whole
         if not is_whole:
             notes.append(
                 f'measured on a part only, {len(score.actions)} of the {len(actions)} actions and '
-                f'{result.n_poses} poses of about {n_whole:.0f} at {data.fps:g} Hz: the average is '
-                f"not comparable with the paper's"
+                f'{result.n_poses} poses of about {context.n_whole:.0f}: the average is not '
+                f"comparable with the paper's"
             )
         if protocol != 'kudo':
             notes.append(f"the paper's rows are by the protocol kudo, ours by {protocol}")
-        title = f'Table {number} of the paper'
     else:
-        actions = list(score.actions)
-        header = ('mm', *actions, 'Avg')
         title = (
             f"Not the paper's Table {number}: {context.dataset} is not Human3.6M, so the "
             f'published rows are left out'
         )
-    group, differences = context.method.supervision, {}
-    cells = (*(score.actions.get(action) for action in actions), score.average)
-    rows.append(Row(context.label, cells, group))
-    for row in rows_published:
-        if row['method'] == context.method.published:
+        theirs = []
+    rows = [
+        Row(row['method'], (*row['actions'].values(), row['average']), row['supervision'])
+        for row in theirs
+    ]
+    group, differences = context.supervision, {}
+    rows.append(Row(context.row_label, _cells(score, actions), group))
+    for row in theirs:
+        if row['method'] == context.published:
             differences = {a: x - row['actions'][a] for a, x in score.actions.items()}
             average = score.average - row['average'] if is_whole else None
-            cells = (*(differences.get(action) for action in actions), average)
+            cells = (*map(differences.get, actions), average)
             rows.append(Row('measured - paper', cells, group, is_difference=True))
-    cells = (*(flat_score.actions.get(action) for action in actions), flat_score.average)
-    rows.append(Row(FLAT, cells, methods.WITHOUT_3D))
-    rows.sort(key=lambda row: methods.SUPERVISIONS.index(row.group))
-    head = [f'{title}: mean error in mm, protocol {protocol}', *_head(context, result)]
-    notes = [f'{protocol}: {protocols.PROTOCOL_NOTES[protocol]}', *notes]
-    values = _data(context, result) | {
+    rows.append(Row(f'{ZERO_DEPTH} (measured)', _cells(zero_score, actions), WITHOUT_3D))
+    rows.sort(key=lambda row: SUPERVISIONS.index(row.group))
+    head = [f'{title}: mean error in mm, protocol {label}', *_head(context, result)]
+    data = _data(context, result) | {
         'table': number,
         'title': title,
-        'is_human36m': comparable,
+        'is_human36m': is_human36m,
         'keypoints': context.keypoints,
         'protocol': protocol,
-        'published': rows_published,
+        'published': theirs,
         'measured': dataclasses.asdict(score),
-        'flat': dataclasses.asdict(flat_score),
+        'zero_depth': dataclasses.asdict(zero_score),
         'difference': differences,
     }
-    return Report(head, Table(header, tuple(rows)), notes, values)
+    header = ('mm', *(SHORT_ACTIONS if is_human36m else actions), 'Avg')
+    return Report(head, Table(header, tuple(rows)), notes, data)
 
 
-def _published_notes(number, rows):
+def _cells(score: Score, actions: Sequence[str]) -> tuple[float | None, ...]:
+    return (*map(score.actions.get, actions), score.average)
+
+
+def _published_notes(number: int, rows: list[dict[str, Any]]) -> list[str]:
     notes = [f"published rows: Kudo et al. 2018, Table {number}; [n] is the paper's reference n"]
     for row in rows:
         known = [value for value in row['actions'].values() if value is not None]
@@ -281,114 +242,96 @@ def _published_notes(number, rows):
     return notes
 
 
-def pck(context: Context, result: PCKResult, flat: PCKResult) -> Report:
-    """PCK at 150 mm and AUC, over all, by activity, by camera and by joint.
-
-    Args:
-        context: `Context`.
-        result, flat: `evaluation.PCKResult` of the generator and of z = 0.
-    Returns:
-        `Report`.
-    """
-    supplement = {row['method']: row for row in published('supplement 2')}
-    ours = supplement[methods.OURS]
-    comparable = context.dataset == mpi_inf_3dhp.NAME and context.split == 'test'
-    header: tuple = ('%', 'poses', 'PCK 14', 'AUC 14', 'PCK 17', 'AUC 17')
-    if comparable:
-        header += (methods.OURS,)
-    flat_all = dataclasses.replace(flat.scores[0], name=f'{flat.scores[0].name}, z = 0')
+def pck(context: Context, result: PCKResult, zero_depth: PCKResult) -> Report:
+    """Report PCK at 150 mm and AUC, over all poses, by activity, by camera and by joint."""
+    theirs = published('supplement 2')
+    ours = theirs[-1]
+    is_theirs = comparable(context, theirs)
+    header: tuple[str, ...] = ('%', 'poses', 'PCK 14', 'AUC 14', 'PCK 17', 'AUC 17')
+    baseline = dataclasses.replace(zero_depth.scores[0], name=f'all, {ZERO_DEPTH}')
     rows = []
-    for score in [result.scores[0], flat_all, *result.scores[1:]]:
+    for score in [result.scores[0], baseline, *result.scores[1:]]:
         cells: tuple = (score.n_poses, score.pck14, score.auc14, score.pck17, score.auc17)
-        if comparable:
-            is_theirs = (score.by, score.name) == ('camera', mpi_inf_3dhp.SCENES[0])
-            cells += (ours['average'] if is_theirs else None,)
+        if is_theirs:
+            of_scene = (score.by, score.name) == ('camera', PCK_SCENE)
+            cells += (ours['average'] if of_scene else None,)
         rows.append(Row(score.name, cells, '' if score.by == 'all' else f'by {score.by}'))
     notes = [
         f'PCK: share of joints nearer than 150 mm; AUC: its mean over 0, 5, ..., 150 mm; both '
-        f'relative to the root. 14: without {", ".join(NOT_AMONG_14)}, as is usual; '
-        f'17: all.',
-        "scale: the truth's own on the xy-plane, as the method has none; x and y are the input's",
+        f'relative to the root. 14: without {", ".join(NOT_AMONG_14)}, as is usual; 17: all.',
+        "scale: the target's own on the xy-plane, as the method has none; x and y are the input's",
+        _ZERO_DEPTH_NOTE,
     ]
-    if comparable:
+    if is_theirs:
+        header += (ours['method'],)
         notes.append(
-            f'{ours["average"]} ({ours["source"]}) is beside the two '
-            f'sequences filmed before the green screen, {ours["remark"]}; the paper '
-            f'does not say which joints and which truth it is of'
+            f'{ours["average"]} ({ours["source"]}) is beside the two sequences filmed before the '
+            f'green screen, {ours["remark"]}; the paper does not state its joints and target'
         )
     data = _data(context, result) | {
         'protocol': 'pck',
         'keypoints': context.keypoints,
-        'truth': context.truth,
+        'target': context.target,
         'scores': [dataclasses.asdict(score) for score in result.scores],
-        'flat': [dataclasses.asdict(score) for score in flat.scores],
-        'published': list(supplement.values()) if comparable else [],
+        'zero_depth': [dataclasses.asdict(score) for score in zero_depth.scores],
+        'published': theirs if is_theirs else [],
     }
     return Report(_head(context, result), Table(header, tuple(rows)), notes, data)
 
 
-def action_bars(context: Context, data: PoseData, result: Result, flat: Result) -> dict[str, Any]:
-    """What `visualizations.action_bars` draws of errors, as its keyword arguments."""
+def action_bars(context: Context, result: Result, zero_depth: Result) -> dict[str, Any]:
+    """Errors by action as keyword arguments of `visualizations.action_bars`."""
     protocol, score = next(iter(result.scores.items()))
-    flat_score = flat.scores[protocol]
-    table = next((n for n, keys in TABLE_KEYPOINTS.items() if context.keypoints in keys), None)
-    rows = published(table) if table and is_human36m(data) and context.split == 'test' else []
-    actions = list(rows[0]['actions'] if rows else score.actions)
-    measured, references = {}, {}
-    for row in rows:
-        numbers = [*(row['actions'][action] for action in actions), row['average']]
-        if row['method'] == context.method.published:
-            measured[row['method']] = numbers
-        else:
-            references[f'{row["method"]}, {row["supervision"]}'] = numbers
-    for label, found in ((context.label, score), ('z = 0', flat_score)):
-        measured[label] = [*(found.actions.get(action) for action in actions), found.average]
+    actions = list(score.actions)
+    measured: dict[str, list] = {}
+    references: dict[str, list] = {}
+    for number, keypoints in TABLE_KEYPOINTS.items():
+        rows = published(number)
+        if context.keypoints in keypoints and comparable(context, rows, actions):
+            actions = list(rows[0]['actions'])
+            for row in rows:
+                ours = row['method'] == context.published
+                label = row['method'] if ours else f'{row["method"]}, {row["supervision"]}'
+                numbers = [*row['actions'].values(), row['average']]
+                (measured if ours else references)[label] = numbers
+    measured[context.row_label] = list(_cells(score, actions))
+    measured[ZERO_DEPTH] = list(_cells(zero_depth.scores[protocol], actions))
     return {
         'names': [*actions, 'Average'],
         'measured': measured,
         'references': references,
-        'unit': f'error ({protocol}), mm',
+        'unit': f'{protocols.LABELS[protocol]} error, mm',
         'title': f'{context.dataset}, {context.split} split, keypoints {context.keypoints}',
     }
 
 
-def pck_bars(context: Context, result: PCKResult, flat: PCKResult) -> dict[str, Any]:
-    """What `visualizations.action_bars` draws of PCK, as its keyword arguments."""
-    figures = [
-        {score.name: score.pck14 for score in found.scores if score.by in ('action', 'all')}
-        for found in (result, flat)
-    ]
-    names = [name for name in figures[0] if name != 'all']
+def pck_bars(context: Context, result: PCKResult, zero_depth: PCKResult) -> dict[str, Any]:
+    """PCK by activity as keyword arguments of `visualizations.action_bars`."""
+    measured = {
+        label: [score.pck14 for score in scores[1:] if score.by == 'action'] + [scores[0].pck14]
+        for label, scores in ((context.row_label, result.scores), (ZERO_DEPTH, zero_depth.scores))
+    }
+    names = [score.name for score in result.scores if score.by == 'action']
     return {
         'names': [*names, 'all poses'],
-        'measured': {
-            label: [*(found[name] for name in names), found['all']]
-            for label, found in zip((context.label, 'z = 0'), figures)
-        },
+        'measured': measured,
         'references': {},
         'unit': 'PCK at 150 mm, 14 joints, %',
-        'title': f'{context.dataset}, {context.split} split, {context.truth or "pose3d"}',
+        'title': f'{context.dataset}, {context.split} split, {context.target or "pose3d"}',
     }
 
 
-def _as_text(report):
-    return '\n'.join([*report.head, '', tables.text(report.table), '', *report.notes])
-
-
-def _as_markdown(report):
-    head, notes = ([f'- {line}' for line in lines] for lines in (report.head, report.notes))
-    return '\n'.join([*head, '', tables.markdown(report.table), '', *notes])
-
-
-def _as_latex(report):
-    head, notes = ([f'% {line}' for line in lines] for lines in (report.head, report.notes))
-    return '\n'.join([*head, tables.latex(report.table), *notes])
+def _text(report: Report, table: str, prefix: str = '', blank: str = '\n') -> str:
+    head, notes = (
+        '\n'.join(prefix + line for line in lines) for lines in (report.head, report.notes)
+    )
+    return f'{head}\n{blank}{table}\n{blank}{notes}'
 
 
 FORMATS = {
-    'text': _as_text,
-    'markdown': _as_markdown,
-    'latex': _as_latex,
+    'text': lambda report: _text(report, tables.text(report.table)),
+    'markdown': lambda report: _text(report, tables.markdown(report.table), '- '),
+    'latex': lambda report: _text(report, tables.latex(report.table), '% ', blank=''),
     'csv': lambda report: tables.to_csv(report.table),
     'json': lambda report: json.dumps(report.data, indent=2),
 }

@@ -7,6 +7,8 @@ import dataclasses
 import io
 import itertools
 import re
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Row:
     """
 
     label: str
-    cells: tuple
+    cells: tuple[Any, ...]
     group: str = ''
     is_difference: bool = False
 
@@ -30,35 +32,33 @@ class Row:
 class Table:
     """A header (its first entry stands over the labels) and its rows."""
 
-    header: tuple
-    rows: tuple
+    header: tuple[str, ...]
+    rows: tuple[Row, ...]
 
 
-def _cell(value, row, nothing):
-    if value is None:
-        return nothing
-    if isinstance(value, float):
-        return f'{value:+.1f}' if row.is_difference else f'{value:.1f}'
-    return str(value)
+def _lines(table: Table, missing: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield (group, []) for the name of a group and ('', cells) for a row."""
 
+    def cell(value: Any, row: Row) -> str:
+        if isinstance(value, float):
+            return f'{value:+.1f}' if row.is_difference else f'{value:.1f}'
+        return missing if value is None else str(value)
 
-def _lines(table, nothing):
-    """(group or None, cells as text) of each line; a group's name has a line of its own."""
     for group, rows in itertools.groupby(table.rows, key=lambda row: row.group):
         if group:
-            yield group, None
+            yield group, []
         for row in rows:
-            yield None, [row.label, *(_cell(value, row, nothing) for value in row.cells)]
+            yield '', [row.label, *(cell(value, row) for value in row.cells)]
 
 
 def text(table: Table) -> str:
-    """The table in columns of equal width, for a terminal."""
-    lines = [(None, list(table.header)), *_lines(table, '-')]
-    widths = [max(len(cells[i]) for _, cells in lines if cells) for i in range(len(table.header))]
+    """Write a table in aligned columns, for a terminal."""
+    lines = [('', list(table.header)), *_lines(table, '-')]
+    widths = [max(map(len, column)) for column in zip(*(cells for _, cells in lines if cells))]
     return '\n'.join(
         group
         or '  '.join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
+            cell.rjust(width) if i else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(cells, widths))
         ).rstrip()
         for group, cells in lines
@@ -66,46 +66,42 @@ def text(table: Table) -> str:
 
 
 def markdown(table: Table) -> str:
-    """The table as Markdown."""
-    rule = ['---', *['---:'] * (len(table.header) - 1)]
-    lines = [list(table.header), rule]
+    """Write a table as Markdown."""
+    n = len(table.header) - 1
+    lines = [list(table.header), ['---', *['---:'] * n]]
     for group, cells in _lines(table, '–'):  # noqa: RUF001
-        lines.append(cells or [f'**{group}**', *[''] * (len(table.header) - 1)])
+        lines.append(cells or [f'**{group}**', *[''] * n])
     return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
 
 
 def latex(table: Table) -> str:
-    r"""The table as a LaTeX tabular; it needs \usepackage{booktabs}."""
+    r"""Write a table as a LaTeX tabular; it needs \usepackage{booktabs}."""
     n = len(table.header)
     lines = [rf'\begin{{tabular}}{{l{"r" * (n - 1)}}}', r'\toprule', _latex_line(table.header)]
     lines.append(r'\midrule')
     for i, (group, cells) in enumerate(_lines(table, '--')):
-        if group:
-            if i:
-                lines.append(r'\midrule')
-            lines.append(rf'\multicolumn{{{n}}}{{l}}{{\textbf{{{_escape(group)}}}}} \\')
-        else:
-            lines.append(_latex_line(cells))
+        if group and i:
+            lines.append(r'\midrule')
+        title = rf'\multicolumn{{{n}}}{{l}}{{\textbf{{{_escape(group)}}}}} \\'
+        lines.append(title if group else _latex_line(cells))
     return '\n'.join([*lines, r'\bottomrule', r'\end{tabular}'])
 
 
-def _latex_line(cells):
+def _latex_line(cells: Iterable[str]) -> str:
     return ' & '.join(map(_escape, cells)) + r' \\'
 
 
-def _escape(cell):
-    cell = re.sub(r'([&%$#_{}])', r'\\\1', cell)
-    cell = cell.replace('°', r'\textdegree{}')
+def _escape(cell: str) -> str:
+    cell = re.sub(r'([&%$#_{}])', r'\\\1', cell).replace('°', r'\textdegree{}')
     return re.sub(r'^[+-](?=\d)', lambda sign: f'${sign[0]}$', cell)
 
 
 def to_csv(table: Table) -> str:
-    """The table as CSV, numbers unrounded; groups, where there are any, come first."""
+    """Write a table as CSV, numbers unrounded; groups, if any, are the first column."""
     grouped = any(row.group for row in table.rows)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator='\n')
     writer.writerow(['group', *table.header] if grouped else table.header)
-    for row in table.rows:
-        cells = [row.label, *('' if value is None else value for value in row.cells)]
-        writer.writerow([row.group, *cells] if grouped else cells)
+    for row in table.rows:  # csv writes None as an empty cell
+        writer.writerow([*([row.group] if grouped else []), row.label, *row.cells])
     return buffer.getvalue().rstrip('\n')

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from chainer_pose.evaluations.reports import NOT_KNOWN, PARTLY, WITH_3D, WITHOUT_3D
 from chainer_pose.training.options import DEFAULTS, FIELDS, MODELS, flag
 
 # The options that say what a run learns by, at the paper's values.
@@ -12,10 +13,7 @@ PAPER: dict[str, Any] = {
     field.name: getattr(DEFAULTS, field.name) for field in FIELDS if field.metadata.get('method')
 }
 
-WITH_3D, PARTLY, WITHOUT_3D = 'w/ 3D dataset', 'w/ part of a 3D dataset', 'w/o 3D dataset'
-NOT_KNOWN = 'not known whether w/ 3D dataset'
-OURS, MARTINEZ = 'Ours (paper)', 'Martinez et al. [15]'  # rows of data/published_results.csv
-SUPERVISIONS = WITH_3D, PARTLY, WITHOUT_3D, NOT_KNOWN  # in the order of the paper's tables
+OURS, MARTINEZ = 'Ours (paper)', 'Martinez et al. [15]'  # rows of published_results.csv
 
 
 class Method(NamedTuple):
@@ -23,7 +21,7 @@ class Method(NamedTuple):
 
     Attributes:
         label: name of its row.
-        supervision: the group of rows it belongs to, one of `SUPERVISIONS`.
+        supervision: the group of rows it belongs to, one of `reports.SUPERVISIONS`.
         published: the paper's row to compare it with, '' for none.
         options: options that differ from the paper's and the network's own, as on the
             command line.

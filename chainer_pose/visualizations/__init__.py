@@ -1,4 +1,4 @@
-"""Figures of poses and errors."""
+"""Figures of poses and errors, and moving pictures."""
 
 from chainer_pose.visualizations.figures import action_bars, skeleton_sheet
 from chainer_pose.visualizations.poses import (
@@ -6,6 +6,7 @@ from chainer_pose.visualizations.poses import (
     choose,
     draw_pose_2d,
     draw_pose_3d,
+    frame_of,
     new_figure,
     pose_sheet,
     spread_indices,
@@ -18,6 +19,7 @@ __all__ = [
     'choose',
     'draw_pose_2d',
     'draw_pose_3d',
+    'frame_of',
     'new_figure',
     'pose_sheet',
     'skeleton_sheet',

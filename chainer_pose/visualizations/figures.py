@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
     from chainer_pose.skeletons import Skeleton
 
-
 _BAR_COLORS = ('#9ecae1', '#2171b5', '#bbbbbb')
-
 
 # Where a standing person's joints are, facing the viewer: heights of the body
 # (Drillis and Contini 1966) down from the head top; x of the left ones.
@@ -30,12 +28,11 @@ _STANDING = {
 }  # fmt: skip
 
 
-def _standing(skeleton):
+def _standing(skeleton: Skeleton) -> np.ndarray | None:
     """(J, 2) places of a person's joints, or None for another body."""
     places = []
-    head = 'Head'
-    if 'HeadTop' in skeleton.names:
-        head = 'Nose'  # MPI-INF-3DHP's Head is its middle
+    # The Head of MPI-INF-3DHP, which has a HeadTop, is its middle.
+    head = 'Nose' if 'HeadTop' in skeleton.names else 'Head'
     for name, side in zip(skeleton.names, skeleton.sides):
         key = head if name == 'Head' else name
         if side != 'centre':
@@ -47,63 +44,47 @@ def _standing(skeleton):
     return np.array(places)
 
 
-def _tree(skeleton):
+def _tree(skeleton: Skeleton) -> np.ndarray:
     """(J, 2) places of any skeleton's joints: a level down for each bone from the root."""
     places = np.zeros((len(skeleton), 2))
-    order = {'right': 0, 'centre': 1, 'left': 2}  # as of somebody who faces the viewer
-    n_leaves = 0
+    order = {'right': 0, 'centre': 1, 'left': 2}  # of somebody who faces the viewer
+    leaves = iter(range(len(skeleton)))
 
-    def place(joint, level):
-        nonlocal n_leaves
+    def place(joint: int, level: int) -> None:
         children = sorted(skeleton.children(joint), key=lambda j: order[skeleton.sides[j]])
         for child in children:
             place(child, level + 1)
-        if children:
-            places[joint] = places[children, 0].mean(), level
-        else:
-            places[joint] = n_leaves, level
-            n_leaves += 1
+        places[joint] = places[children, 0].mean() if children else next(leaves), level
 
     place(skeleton.root, 0)
     return places
 
 
 def skeleton_sheet(skeleton: Skeleton) -> Figure:
-    """A skeleton with its joints named: people stand, other bodies hang as a tree.
-
-    Args:
-        skeleton: `skeletons.Skeleton`.
-    Returns:
-        matplotlib.figure.Figure.
-    """
-    places = _standing(skeleton)
-    stands = places is not None
-    if not stands:
-        places = _tree(skeleton)
+    """Draw a skeleton with its joints named: people stand, other bodies hang as a tree."""
+    standing = _standing(skeleton)
+    stands = standing is not None
+    places = _tree(skeleton) if standing is None else standing
     figure = new_figure(6.0, 7.5) if stands else new_figure(1.1 * np.ptp(places[:, 0]) + 2.5, 5.0)
     axes = figure.add_subplot()
     for child, parent in skeleton.bones:
         color = COLORS[skeleton.sides[child]]
         axes.plot(*places[[parent, child]].T, color=color, linewidth=2.5)
     detected = np.isin(np.arange(len(skeleton)), skeleton.detected)
-    x, y = places.T
-    axes.scatter(x[detected], y[detected], s=22, color='#222222', zorder=3, label='detected')
+    for which, face, label in ((detected, '#222222', 'detected'), (~detected, 'white', 'virtual')):
+        x, y = places[which].T
+        axes.scatter(x, y, s=26, facecolor=face, edgecolor='#222222', zorder=3, label=label)
     if not detected.all():
-        axes.scatter(
-            x[~detected], y[~detected], s=30, facecolor='white', edgecolor='#222222', zorder=3,
-            label='mean of others',
-        )  # fmt: skip
         figure.legend(loc='lower center', ncols=2, fontsize=8, frameon=False)
-    for (x, y), name, side in zip(places, skeleton.names, skeleton.sides):
+    for place, name, side in zip(places, skeleton.names, skeleton.sides):
         right = stands and side == 'right'
         shift = (-6 if right else 6, 5 if side == 'centre' else 0)  # off the bones
         axes.annotate(
-            name, (x, y), shift, textcoords='offset points', fontsize=7,
+            name, place, shift, textcoords='offset points', fontsize=7,
             ha='right' if right else 'left', va='center', rotation=0 if stands else 35,
         )  # fmt: skip
     axes.invert_yaxis()
-    if stands:
-        axes.set_aspect('equal')
+    axes.set_aspect('equal' if stands else 'auto')
     axes.margins(0.2, 0.06)
     axes.set_axis_off()
     axes.set_title(f'{skeleton.name} (left is blue, right is red)', fontsize=10)
@@ -117,32 +98,29 @@ def action_bars(
     unit: str,
     title: str = '',
 ) -> Figure:
-    """Error by action: bars of our rows, marks of the others'.
+    """Draw the error by action: bars of our rows, marks of the others'.
 
     Args:
         names: of the actions, and of the average last.
-        measured: dict from label to a list of numbers, drawn as bars.
-        references: the same, None where there is no number, drawn as marks.
+        measured: dict from label to numbers, None for none, drawn as bars.
+        references: the same, drawn as marks.
         unit: of the numbers, for the axis.
         title: printed on top.
-    Returns:
-        matplotlib.figure.Figure.
     """
     figure = new_figure(max(6.0, 0.62 * len(names) + 1.2), 4.6)
     axes = figure.add_subplot()
     place = np.arange(len(names), dtype=float)
     place[-1] += 0.5  # the average stands apart
-    width = 0.8 / max(len(measured), 1)
+    width = 0.8 / len(measured)
     colors = _BAR_COLORS[-len(measured) :]  # the same with the paper's row and without
+    handles: list = []
     for i, (label, numbers) in enumerate(measured.items()):
-        values = [np.nan if number is None else number for number in numbers]
         shift = (i - (len(measured) - 1) / 2) * width
-        axes.bar(place + shift, values, width, label=label, color=colors[i % len(colors)])
-    for i, (label, numbers) in enumerate(references.items()):
-        values = [np.nan if number is None else number for number in numbers]
-        marker = 'ovs^DP'[i % 6]
-        axes.plot(
-            place, values, marker, color='#222222', markersize=5, label=label,
+        values = np.array(numbers, float)  # None becomes NaN
+        handles.append(axes.bar(place + shift, values, width, label=label, color=colors[i]))
+    for (label, numbers), marker in zip(references.items(), 'ovs^DP' * len(references)):
+        handles += axes.plot(
+            place, np.array(numbers, float), marker, color='#222222', markersize=5, label=label,
             markerfacecolor='white',
         )  # fmt: skip
     axes.set_xticks(place, names, rotation=40, ha='right', rotation_mode='anchor', fontsize=9)
@@ -151,13 +129,8 @@ def action_bars(
     axes.set_axisbelow(True)
     axes.spines[['top', 'right']].set_visible(False)
     figure.suptitle(title, fontsize=10)
-    rows = -(-(len(measured) + len(references)) // 4)
-    handles, labels = axes.get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda i: labels[i] not in measured)  # bars first
-    figure.legend(
-        [handles[i] for i in order], [labels[i] for i in order], loc='lower center', ncols=4,
-        fontsize=8, frameon=False,
-    )  # fmt: skip
+    figure.legend(handles=handles, loc='lower center', ncols=4, fontsize=8, frameon=False)
     left = 0.9 / figure.get_figwidth()  # numbers and label are as wide in a narrow figure
-    figure.subplots_adjust(left=left, right=0.99, top=0.92, bottom=0.22 + 0.05 * rows)
+    bottom = 0.22 + 0.05 * -(-len(handles) // 4)
+    figure.subplots_adjust(left=left, right=0.99, top=0.92, bottom=bottom)
     return figure

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -11,55 +13,60 @@ def generator(rng):
     return links.Generator(17, 16, 0.1, rng)
 
 
+@pytest.fixture
+def shown(small_splits):
+    return visualizations.choose(small_splits['test'], 2)
+
+
+def titles(figure):
+    return [axes.get_title() for axes in figure.axes if axes.get_title()]
+
+
 def test_spread_indices():
-    assert list(visualizations.spread_indices(100, 5)) == [10, 30, 50, 70, 90]
-    assert list(visualizations.spread_indices(2, 5)) == [0, 1]
-    assert list(visualizations.spread_indices(0, 5)) == []
+    for n, expected in ((100, [10, 30, 50, 70, 90]), (2, [0, 1]), (0, [])):
+        assert list(visualizations.spread_indices(n, 5)) == expected
 
 
-def test_a_sheet_has_a_row_a_pose_and_a_column_a_view(generator, small_splits, flat_data):
-    figure = visualizations.pose_sheet(generator, visualizations.choose(small_splits['test'], 3))
-    assert len(figure.axes) == 3 * 5
-    titles = [axes.get_title() for axes in figure.axes[:5]]
-    assert titles == [
-        '2D input', 'truth', 'prediction', 'truth,\nturned by 90°', 'prediction,\nturned by 90°',
+def test_pose_sheets_have_a_row_a_pose_and_a_column_a_view(generator, shown, flat_data, rng):
+    before = 'matplotlib.pyplot' in sys.modules
+    target, prediction = 'ground truth', 'prediction'
+    views = [target, prediction]
+    sheet = visualizations.pose_sheet(generator, shown)
+    assert titles(sheet) == ['2D input', *views, *(f'{name},\nturned by 90°' for name in views)]
+    assert len(sheet.axes) == 2 * 5
+    # Figs. 5 and 6, and several networks side by side.
+    sheet = visualizations.pose_sheet(generator, shown, 'a title', turned=False)
+    assert titles(sheet) == ['2D input', *views]
+    assert sheet.get_suptitle() == 'a title'
+    assert sheet.axes[1].get_xlim() == sheet.axes[2].get_xlim()  # to be compared
+    flat = visualizations.choose(flat_data, 2)
+    assert titles(visualizations.pose_sheet(generator, flat, turned=False)) == [
+        '2D input', prediction,
     ]  # fmt: skip
-    flat = visualizations.choose(flat_data, 3)
-    assert len(visualizations.pose_sheet(generator, flat).axes) == 3 * 3
+    networks = {'one': generator, 'other': links.Martinez(17, 8, rng)}
+    sheet = visualizations.pose_sheet(networks, shown, turned=False)
+    assert titles(sheet) == ['2D input', target, 'one', 'other']
+    assert ('matplotlib.pyplot' in sys.modules) == before
 
 
-def test_the_image_is_the_right_way_up_and_sides_are_coloured(small_splits):
-    figure = visualizations.new_figure(2, 2)
-    axes = figure.add_subplot()
-    pose = small_splits['test'].pose2d[0]
-    visualizations.draw_pose_2d(axes, pose, H36M17)
+def test_the_image_is_the_right_way_up_and_sides_are_colored(shown):
+    axes = visualizations.new_figure(2, 2).add_subplot()
+    visualizations.draw_pose_2d(axes, shown.pose2d[0], H36M17)
     assert axes.yaxis_inverted()
     assert axes.get_aspect() == 1
     lines = dict(zip((H36M17.names[child] for child, _ in H36M17.bones), axes.lines))
-    assert lines['LKnee'].get_color() == visualizations.COLORS['left']
-    assert lines['RKnee'].get_color() == visualizations.COLORS['right']
-    assert lines['Spine'].get_color() == visualizations.COLORS['centre']
+    for name, color in zip(('LKnee', 'RKnee', 'Spine'), visualizations.COLORS.values()):
+        assert lines[name].get_color() == color
 
 
-def test_3d_axes_are_equal_and_up_is_up(small_splits):
-    figure = visualizations.new_figure(2, 2)
-    axes = figure.add_subplot(projection='3d')
-    pose = small_splits['test'].pose3d[0]
-    visualizations.draw_pose_3d(axes, pose, H36M17)
+def test_3d_axes_are_equal_and_up_is_up(shown):
+    axes = visualizations.new_figure(2, 2).add_subplot(projection='3d')
+    visualizations.draw_pose_3d(axes, shown.pose3d[0], H36M17)
     spans = [np.ptp(limits) for limits in (axes.get_xlim(), axes.get_ylim(), axes.get_zlim())]
     np.testing.assert_allclose(spans, spans[0])
     head = dict(zip((H36M17.names[child] for child, _ in H36M17.bones), axes.lines))['Head']
-    shown = np.array(head.get_data_3d())[:, 1]
-    x, y, z = pose[H36M17.names.index('Head')]
-    np.testing.assert_allclose(shown, [x, z, -y], rtol=1e-6)
-
-
-def test_pyplot_is_not_touched(generator, small_splits):
-    import sys
-
-    before = 'matplotlib.pyplot' in sys.modules
-    visualizations.pose_sheet(generator, visualizations.choose(small_splits['test'], 1))
-    assert ('matplotlib.pyplot' in sys.modules) == before
+    x, y, z = shown.pose3d[0, H36M17.names.index('Head')]
+    np.testing.assert_allclose(np.array(head.get_data_3d())[:, 1], [x, z, -y], rtol=1e-6)
 
 
 def test_poses_are_chosen_evenly_by_seed_or_by_index(flat_data):
@@ -72,39 +79,19 @@ def test_poses_are_chosen_evenly_by_seed_or_by_index(flat_data):
 
     assert frames(count=3) == [1, 6, 10]
     assert frames(count=3, seed=1) == frames(count=3, seed=1) != frames(count=3, seed=2)
-    assert 2 not in frames(count=12, seed=0)
-    assert len(frames(count=99, seed=0)) == 11
+    assert frames(count=99, seed=0) == [0, 1, *range(3, 12)]
     assert frames(count=3, indices=[7, 0]) == [7, 0]
     for index in (2, 12):
         with pytest.raises(InputError, match=f'figures_index {index}: expected a pose with'):
             frames(count=1, indices=[index])
 
 
-def test_without_the_turned_columns_it_is_fig_5_or_6(generator, small_splits, flat_data):
-    for data, titles in (
-        (small_splits['test'], ['2D input', 'truth', 'prediction']),
-        (flat_data, ['2D input', 'prediction']),
-    ):
-        figure = visualizations.pose_sheet(
-            generator, visualizations.choose(data, 2), 'a title', turned=False
-        )
-        assert [axes.get_title() for axes in figure.axes[: len(titles)]] == titles
-        assert len(figure.axes) == 2 * len(titles)
-        assert figure.get_suptitle() == 'a title'
-    # Truth and prediction are shown in one frame, to be compared.
-    shown = visualizations.choose(small_splits['test'], 1)
-    truth, prediction = visualizations.pose_sheet(generator, shown, turned=False).axes[1:]
-    assert truth.get_xlim() == prediction.get_xlim()
-
-
-def test_turned_rows_go_clockwise_from_above_by_30_degrees(generator, small_splits, flat_data):
-    shown = visualizations.choose(small_splits['test'], 2)
+def test_turned_rows_go_clockwise_from_above_by_30_degrees(generator, shown, flat_data):
     figure = visualizations.turned_sheet(generator, shown)
     assert len(figure.axes) == 2 * 2 * 12
-    assert [axes.get_title() for axes in figure.axes[:12]] == [f'{30 * i}°' for i in range(12)]
-    assert [figure.axes[12 * i].get_ylabel().split('\n')[1] for i in range(4)] == [
-        'truth', 'prediction', 'truth', 'prediction',
-    ]  # fmt: skip
+    assert titles(figure) == [f'{30 * i}°' for i in range(12)]
+    kinds = [figure.axes[12 * i].get_ylabel().split('\n')[1] for i in range(4)]
+    assert kinds == ['ground truth', 'prediction'] * 2
     assert all(axes.yaxis_inverted() and axes.get_aspect() == 1 for axes in figure.axes)
     assert len({axes.get_xlim() for axes in figure.axes[:24]}) == 1
     # A quarter turn, column 3: what was behind (z > 0) has gone to the right.
@@ -128,29 +115,14 @@ def test_nearer_bones_are_drawn_over_those_farther_away():
 
 
 def test_bars_stand_by_action_and_gaps_stay_gaps():
-    figure = visualizations.action_bars(
-        ['Walking', 'Sitting', 'Average'],
-        {'paper': [1.0, 2.0, 1.5], 'measured': [3.0, None, 3.0]},
-        {'other': [0.5, None, 0.5]},
-        'error, mm',
-    )
+    measured = {'paper': [1.0, 2.0, 1.5], 'measured': [3.0, None, 3.0]}
+    names = ['Walking', 'Sitting', 'Average']
+    figure = visualizations.action_bars(names, measured, {'other': [0.5, None, 0.5]}, 'mm')
     axes = figure.axes[0]
     heights = [[bar.get_height() for bar in bars] for bars in axes.containers]
     np.testing.assert_equal(heights, [[1.0, 2.0, 1.5], [3.0, np.nan, 3.0]])
     np.testing.assert_equal(axes.lines[0].get_ydata(), [0.5, np.nan, 0.5])
-    assert [label.get_text() for label in axes.get_xticklabels()] == [
-        'Walking', 'Sitting', 'Average',
-    ]  # fmt: skip
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        'paper', 'measured', 'other',
-    ]  # fmt: skip
-    assert axes.get_ylabel() == 'error, mm'
-
-
-def test_several_generators_side_by_side(generator, small_splits, rng):
-    shown = visualizations.choose(small_splits['test'], 2)
-    named = {'one': generator, 'other': links.Martinez(17, 8, rng)}
-    axes = visualizations.pose_sheet(named, shown, turned=False).axes
-    titles = [axis.get_title() for axis in axes if axis.get_title()]
-    assert titles == ['2D input', 'truth', 'one', 'other']
-    assert len(axes) == 2 * 4
+    assert [label.get_text() for label in axes.get_xticklabels()] == names
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ['paper', 'measured', 'other']
+    assert axes.get_ylabel() == 'mm'

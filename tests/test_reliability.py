@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import resource
 import shutil
 import signal
@@ -13,120 +14,117 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chainer_pose.training import run_directory
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parent.parent
-OPTIONS = ('--n-unit', '16', '--batchsize', '4', '--log-interval', '20',
-           '--evaluate-interval', '40', '--snapshot-interval', '20')  # fmt: skip
-
-
-def start(*arguments, **more):
-    """train.py in a process that has just been born: Ctrl-C works in it."""
-    command = [sys.executable, 'train.py', *map(str, arguments)]
-    return subprocess.Popen(
-        [sys.executable, '-c', _CHILD, *command[1:]],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more,
-    )  # fmt: skip
-
-
-# A shell's background jobs, and so their children, ignore SIGINT.
-_CHILD = """
-import os, signal, sys
+OPTIONS = ('--n-unit', 16, '--batchsize', 4, '--log-interval', 20,
+           '--evaluate-interval', 40, '--snapshot-interval', 20)  # fmt: skip
+# train.py with a change made first. A shell's background jobs, and so their children, ignore
+# SIGINT.
+PROGRAM = """
+import os, signal, sys, time
+from pathlib import Path
+from chainer_pose.commands import train
+from chainer_pose.training.updaters import PoseGANUpdater
 signal.signal(signal.SIGINT, signal.default_int_handler)
-os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+sys.argv[0] = 'train.py'
+{}
+train.run()
+"""
+STOP_AT_33 = """
+update = PoseGANUpdater.update
+def stop(self):
+    update(self)
+    if self.iteration == 33:
+        os.kill(os.getpid(), {})
+PoseGANUpdater.update = stop
+"""
+SLOW_STEP = """
+def slow(self):
+    (Path(sys.argv[sys.argv.index('--out') + 1]) / 'now').touch()
+    for _ in range(600):
+        time.sleep(0.1)
+PoseGANUpdater.update = slow
+"""
+# A snapshot is written for a third of a second before it has its name.
+SLOW_WRITING = """
+fsync = os.fsync
+os.fsync = lambda handle: (time.sleep(0.3), fsync(handle))
 """
 
 
-def wait_for(path, process, seconds=60):
+def start(*arguments, change='', **more):
+    return subprocess.Popen(
+        [sys.executable, '-c', PROGRAM.format(change), *map(str, arguments)],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **more,
+    )  # fmt: skip
+
+
+def finish(process, status=0):
+    """Wait for its end: one line of error, or none on success; returns it."""
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == status, err
+    assert err.count('\n') == (status != 0), err
+    return err
+
+
+def wait_for(path, process):
     started = time.monotonic()
     while not path.exists():
         assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() - started < seconds
+        assert time.monotonic() - started < 120
         time.sleep(0.02)
 
 
-def weights(path):
+def kill(process):
+    process.kill()
+    process.communicate()
+
+
+def arrays(path):
     with np.load(path) as file:
         return {key: file[key].tobytes() for key in file.files}
 
 
+def log_of(run):
+    """The log without its times."""
+    entries = json.loads((run / 'log').read_text())
+    return [{k: v for k, v in entry.items() if k != 'elapsed_time'} for entry in entries]
+
+
 @pytest.fixture(scope='module')
-def whole(script, small_file, tmp_path_factory):
+def whole(small_file, tmp_path_factory):
     """A run of 40 iterations that nothing disturbs."""
     run = tmp_path_factory.mktemp('whole') / 'run'
-    finished = script(
-        'train.py', '--dataset', small_file, '--out', run, '--iterations', 40, *OPTIONS
-    )
-    assert finished.returncode == 0, finished.stderr
+    finish(start('--dataset', small_file, '--out', run, '--iterations', 40, *OPTIONS))
     return run
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_training_with_a_snapshot_that_goes_on_bit_for_bit(
-    script, small_file, whole, tmp_path, number
+    small_file, whole, tmp_path, number
 ):
-    run = tmp_path / 'run'
-    process = start('--dataset', small_file, '--out', run, '--iterations', 10**6, *OPTIONS)
-    wait_for(run / 'log', process)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 128 + number
-    assert err.count('\n') == 1
-    assert f'stopped by {number.name} after iteration' in err
-    stopped = int(err.split('iteration ')[1].split(';')[0])
-    assert (run / f'snapshot_{stopped}.npz').exists()
-
-    # Its options, but for the length, are the whole run's: from an iteration before 40
-    # on it must come to the same end. So stop one there, by a signal it sends itself.
-    cut = tmp_path / 'cut'
-    finished = subprocess.run(
-        [sys.executable, '-c', _STOP_AT_33.format(number=int(number)), '--dataset', small_file,
-         '--out', cut, '--iterations', '40', *OPTIONS],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    assert finished.returncode == 128 + number, finished.stderr
-    assert (cut / 'snapshot_33.npz').exists()
-    finished = script('train.py', '--resume', cut)
-    assert finished.returncode == 0, finished.stderr
-    assert weights(cut / 'gen_40.npz') == weights(whole / 'gen_40.npz')
-    assert weights(cut / 'gen_best.npz') == weights(whole / 'gen_best.npz')
-    one, two = (json.loads((run / 'log').read_text()) for run in (whole, cut))
-    for entry in (*one, *two):
-        entry.pop('elapsed_time')
-    assert one == two
-    # All of the trainer is the same, plots' points included, but for the time.
-    one, two = (weights(run / 'snapshot_40.npz') for run in (whole, cut))
+    run, change = tmp_path / 'run', STOP_AT_33.format(int(number))
+    given = '--dataset', small_file, '--out', run, '--iterations', 40, *OPTIONS
+    err = finish(start(*given, change=change), status=128 + number)
+    assert f'stopped by {number.name} after iteration 33' in err
+    assert (run / 'snapshot_33.npz').exists()
+    finish(start('--resume', run))
+    for name in ('gen_40.npz', 'gen_best.npz'):
+        assert arrays(run / name) == arrays(whole / name)
+    assert log_of(run) == log_of(whole)
+    one, two = (arrays(folder / 'snapshot_40.npz') for folder in (whole, run))
     different = {key for key in one if one[key] != two[key]}
     assert one.keys() == two.keys()
     assert different <= {'_snapshot_elapsed_time', 'extensions/LogReport/_log'}
 
 
-_STOP_AT_33 = """
-import os, sys
-from chainer_pose.utils import cli
-from chainer_pose.training import updaters
-from chainer_pose.commands import train
-update = updaters.PoseGANUpdater.update
-def stop(self):
-    update(self)
-    if self.iteration == 33:
-        os.kill(os.getpid(), {number})
-updaters.PoseGANUpdater.update = stop
-sys.argv[0] = 'train.py'
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-cli.run(train.main)
-"""
-
-
 def test_a_second_signal_ends_at_once(small_file, tmp_path):
     run = tmp_path / 'run'
     # The first signal comes within an iteration that takes a minute.
-    code = _SLOW_STEP
-    process = subprocess.Popen(
-        [sys.executable, '-c', code, '--dataset', small_file, '--out', run, *OPTIONS],
-        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+    process = start('--dataset', small_file, '--out', run, *OPTIONS, change=SLOW_STEP)
     wait_for(run / 'now', process)
     process.send_signal(signal.SIGTERM)
     time.sleep(0.3)
@@ -137,38 +135,27 @@ def test_a_second_signal_ends_at_once(small_file, tmp_path):
     assert not list(run.glob('snapshot_*'))
 
 
-_SLOW_STEP = """
-import sys, time
-from pathlib import Path
-from chainer_pose.utils import cli
-from chainer_pose.training import updaters
-from chainer_pose.commands import train
-def slow(self):
-    (Path(sys.argv[sys.argv.index('--out') + 1]) / 'now').touch()
-    for _ in range(600):
-        time.sleep(0.1)
-updaters.PoseGANUpdater.update = slow
-sys.argv[0] = 'train.py'
-cli.run(train.main)
-"""
-
-
-def test_kills_lose_nothing(small_file, tmp_path, script):
-    """A few here; benchmarks/kills.py kills fifty times, also while a snapshot is written."""
-    run, best = tmp_path / 'run', -1
-    arguments = ['--dataset', small_file, '--out', run, '--iterations', 10**6, *OPTIONS]
-    for pause in (0.0, 0.13, 0.41):
-        process = start(*arguments)
-        wait_for(run / f'snapshot_{best + 20 if best > 0 else 20}.npz', process)
-        time.sleep(pause)
-        process.kill()
-        process.communicate()
-        numbers = [int(path.stem.split('_')[1]) for path in run.glob('snapshot_*.npz')]
-        assert max(numbers) > best
-        best = max(numbers)
-        arguments = ['--resume', run]
-    finished = script('train.py', '--resume', run, '--iterations', best + 1)
-    assert finished.returncode == 0, finished.stderr
+def test_kills_at_any_moment_lose_nothing(small_file, tmp_path):
+    """Kills at random moments, half of them likely to fall within the writing of a snapshot."""
+    run, best, rng = tmp_path / 'run', 0, random.Random(0)
+    given = '--dataset', small_file, *OPTIONS
+    arguments = [*given, '--out', run, '--iterations', 10**6]
+    for i in range(4):
+        process = start(*arguments, change=SLOW_WRITING if i % 2 else '')
+        wait_for(run / f'snapshot_{best + 20}.npz', process)
+        time.sleep(rng.uniform(0, 1))
+        kill(process)
+        damaged = []
+        found = run_directory.latest_snapshot(run, damaged.append)
+        assert damaged == []
+        assert int(found.stem.split('_')[1]) > best
+        best, arguments = int(found.stem.split('_')[1]), ['--resume', run]
+    end = best + 20
+    finish(start('--resume', run, '--iterations', end))
+    whole = tmp_path / 'whole'
+    finish(start(*given, '--out', whole, '--iterations', end))
+    assert arrays(run / f'gen_{end}.npz') == arrays(whole / f'gen_{end}.npz')
+    assert log_of(run)[: len(log_of(whole))] == log_of(whole)
     assert not [path for path in run.iterdir() if path.name.startswith(('.snapshot', '.gen'))]
 
 
@@ -177,16 +164,12 @@ def test_two_trainings_of_one_run(refusal, small_file, tmp_path):
     process = start('--dataset', small_file, '--out', run, '--iterations', 10**6, *OPTIONS)
     wait_for(run / 'snapshot_20.npz', process)
     for arguments in (['--resume', run], ['--dataset', small_file, '--out', run]):
-        line = refusal('train.py', *arguments)
-        assert f'--out {run}: expected' in line
-    process.terminate()
-    process.communicate(timeout=30)
-    assert process.returncode == 143
+        assert f'--out {run}: expected' in refusal('train.py', *arguments)
+    kill(process)
 
 
 def test_a_damaged_snapshot_is_passed_over_with_a_warning(script, whole, tmp_path):
-    run = tmp_path / 'run'
-    shutil.copytree(whole, run)
+    run = shutil.copytree(whole, tmp_path / 'run')
     (run / 'gen_40.npz').unlink()
     content = (run / 'snapshot_40.npz').read_bytes()
     (run / 'snapshot_40.npz').write_bytes(content[: len(content) // 2])
@@ -194,46 +177,31 @@ def test_a_damaged_snapshot_is_passed_over_with_a_warning(script, whole, tmp_pat
     assert finished.returncode == 0
     assert 'warning' in finished.stderr
     assert 'snapshot_40.npz' in finished.stderr
-    assert 'continuing from' in finished.stdout
     assert 'snapshot_20.npz, iteration 20' in finished.stdout
-    assert weights(run / 'gen_40.npz') == weights(whole / 'gen_40.npz')
+    assert arrays(run / 'gen_40.npz') == arrays(whole / 'gen_40.npz')
 
 
-def test_keep(script, small_file, tmp_path):
-    finished = script(
-        'train.py', '--dataset', small_file, '--out', tmp_path / 'run', '--iterations', 5,
-        '--n-unit', '8', '--snapshot-interval', 1, '--keep', 3,
-        '--log-interval', 9, '--evaluate-interval', 9,
-    )  # fmt: skip
-    assert finished.returncode == 0, finished.stderr
-    found = sorted(path.name for path in (tmp_path / 'run').glob('snapshot_*'))
-    assert found == ['snapshot_3.npz', 'snapshot_4.npz', 'snapshot_5.npz']
-    finished = script('train.py', '--resume', tmp_path / 'run', '--iterations', 6, '--keep', 1)
-    assert finished.returncode == 0, finished.stderr
-    assert [path.name for path in (tmp_path / 'run').glob('snapshot_*')] == ['snapshot_6.npz']
-
-
-def test_a_full_disk_is_one_line_and_the_last_snapshot_stays(small_file, tmp_path):
+def test_keep(small_file, tmp_path):
     run = tmp_path / 'run'
-    wide = ['--n-unit', '128', '--iterations', '1000', '--snapshot-interval', '5',
-            '--log-interval', '5', '--evaluate-interval', '1000']  # fmt: skip
-    process = start('--dataset', small_file, '--out', run, *wide)
-    wait_for(run / 'snapshot_5.npz', process)
-    size = (run / 'snapshot_5.npz').stat().st_size
-    process.kill()
-    process.communicate()
-    before = {path.name: weights(path) for path in run.glob('snapshot_*.npz')}
+    given = '--dataset', small_file, '--out', run, '--n-unit', 8, '--snapshot-interval', 1
+    finish(start(*given, '--iterations', 5, '--keep', 3))
+    found = sorted(path.name for path in run.glob('snapshot_*'))
+    assert found == ['snapshot_3.npz', 'snapshot_4.npz', 'snapshot_5.npz']
+    finish(start('--resume', run, '--iterations', 6, '--keep', 1))
+    assert [path.name for path in run.glob('snapshot_*')] == ['snapshot_6.npz']
+
+
+def test_a_full_disk_is_one_line_and_the_last_snapshot_stays(whole, tmp_path):
+    run = shutil.copytree(whole, tmp_path / 'run')
+    before = {path: path.read_bytes() for path in run.glob('snapshot_*.npz')}
+    size = len(before[run / 'snapshot_40.npz'])
 
     def limit():  # what a full disk is to a process: a file that cannot grow
         resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
 
-    process = start('--resume', run, preexec_fn=limit)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 2, err
-    assert err.count('\n') == 1, err
-    assert f'--out {run}: expected a place that can be written, found: File too large' in err
-    for name, content in before.items():
-        assert weights(run / name) == content
+    err = finish(start('--resume', run, '--iterations', 60, preexec_fn=limit), status=2)
+    assert f'{run}: expected a place that can be written, found: File too large' in err
+    assert {path: path.read_bytes() for path in run.glob('snapshot_*.npz')} == before
     assert not list(run.glob('.snapshot*'))
 
 
@@ -241,22 +209,17 @@ def test_a_full_disk_is_one_line_and_the_last_snapshot_stays(small_file, tmp_pat
 def test_a_folder_that_cannot_be_written(refusal, small_file, tmp_path):
     tmp_path.chmod(0o555)
     line = refusal('train.py', '--dataset', small_file, '--out', tmp_path / 'run')
-    assert f'--out {tmp_path / "run"}: expected a place that can be written' in line
+    assert f'{tmp_path / "run"}: expected a place that can be written' in line
 
 
 def test_data_that_change_while_they_are_learned_from(refusal, small_file, whole, tmp_path):
-    data, run = tmp_path / 'data.h5', tmp_path / 'run'
-    shutil.copy(small_file, data)
+    data, run = shutil.copy(small_file, tmp_path / 'data.h5'), tmp_path / 'run'
     process = start('--dataset', data, '--out', run, '--iterations', 60, *OPTIONS)
     wait_for(run / 'snapshot_20.npz', process)
     data.write_bytes(data.read_bytes()[:5000])  # all was read before the first step
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
-    assert weights(run / 'gen_40.npz') == weights(whole / 'gen_40.npz')
-    refusal('train.py', '--resume', run, '--iterations', 80)
-    shutil.copy(small_file, data)
-    with open(data, 'ab') as file:
-        file.write(b'\0')  # another file, though as good a one
+    finish(process)
+    assert arrays(run / 'gen_40.npz') == arrays(whole / 'gen_40.npz')
+    data.write_bytes(small_file.read_bytes() + b'\0')  # another file, though as good a one
     line = refusal('train.py', '--resume', run, '--iterations', 80)
     assert 'expected the file that the run began with' in line
     data.unlink()

@@ -140,7 +140,7 @@ def test_kills_at_any_moment_lose_nothing(small_file, tmp_path):
     run, best, rng = tmp_path / 'run', 0, random.Random(0)
     given = '--dataset', small_file, *OPTIONS
     arguments = [*given, '--out', run, '--iterations', 10**6]
-    for i in range(4):
+    for i in range(3):
         process = start(*arguments, change=SLOW_WRITING if i % 2 else '')
         wait_for(run / f'snapshot_{best + 20}.npz', process)
         time.sleep(rng.uniform(0, 1))

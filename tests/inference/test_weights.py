@@ -1,0 +1,141 @@
+import json
+import pickle
+
+import chainer
+import numpy as np
+import pytest
+
+from chainer_pose import links
+from chainer_pose.datasets import PoseData
+from chainer_pose.errors import InputError, NonFiniteError
+from chainer_pose.inference import weights as weights_file
+from chainer_pose.skeletons import H36M17, Skeleton
+
+
+@pytest.fixture
+def generator(rng):
+    return links.Generator(17, 24, 0.1, rng)
+
+
+@pytest.fixture
+def path(generator, tmp_path):
+    return save(tmp_path / 'gen_7.npz', generator)
+
+
+def save(path, generator, skeleton=H36M17):
+    weights_file.write_generator(path, chainer.serializers.npz.serialize(generator), skeleton)
+    return path
+
+
+def test_a_generator_rebuilds_from_its_file_alone(path, generator, rng):
+    loaded, skeleton, _ = weights_file.load_generator(path)
+    assert skeleton == H36M17
+    pose = rng.normal(size=(3, 17, 2)).astype('f')
+    np.testing.assert_array_equal(loaded(pose).array, generator(pose).array)
+
+
+def test_weights_saved_by_chainer_itself_load_too(generator, tmp_path):
+    chainer.serializers.save_npz(tmp_path / 'g.npz', generator)
+    loaded, skeleton, _ = weights_file.load_generator(tmp_path / 'g.npz')
+    assert skeleton is None
+    np.testing.assert_array_equal(loaded.l1.W.array, generator.l1.W.array)
+
+
+UNIT_BOX = json.dumps({'skeleton': H36M17.to_dict(), 'normalization': 'unit box'})
+DUO = json.dumps({'skeleton': Skeleton('duo', ('a', 'b'), (-1, 0)).to_dict(), 'normalization': ''})
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'l1/W': None}, 'expected a generator with l1/W, found l1/b'),
+        ({'l1/W': np.zeros((24, 34, 1), 'f')}, 'expected a generator with l1/W'),
+        ({'l1/W': np.zeros((24, 30), 'f')}, r'l4/W .* \(15, 24\), found .*\(17, 24\)'),
+        ({'l4/W': np.zeros((1, 24), 'f')}, r'l4/W .* \(17, 24\), found .*\(1, 24\)'),
+        ({'l3/b': None}, r'l3/b of floats of shape \(24,\), found nothing'),
+        ({'l3/W': np.zeros((24, 24), int)}, 'found int64'),
+        ({'l4/b': np.full(17, np.nan, 'f')}, 'expected finite weights, found l4/b'),
+        ({'metadata': np.array('{')}, 'expected a skeleton and a normalization in its metadata'),
+        ({'metadata': np.array(UNIT_BOX)}, r"root at the origin, .* found 'unit box'"),
+        ({'metadata': np.array(DUO)}, 'the 2 joints of its skeleton, found 17'),
+    ],
+)
+def test_arrays_that_are_no_generator(path, changes, message):
+    with np.load(path) as file:
+        arrays = {**file, **changes}
+    np.savez(path, **{key: array for key, array in arrays.items() if array is not None})
+    with pytest.raises(InputError, match=message) as caught:
+        weights_file.load_generator(path)
+    assert str(caught.value).startswith(str(path))
+
+
+class Malice:
+    def __reduce__(self):
+        return (open, ('pickle-was-run', 'w'))
+
+
+def test_nothing_is_unpickled(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez(tmp_path / 'bad.npz', **{'l1/W': np.array([Malice()], object)})
+    (tmp_path / 'worse.npz').write_bytes(pickle.dumps(Malice()))
+    for name in ('bad.npz', 'worse.npz'):
+        with pytest.raises(InputError, match=name):
+            weights_file.load_generator(tmp_path / name)
+    assert not (tmp_path / 'pickle-was-run').exists()
+
+
+@pytest.mark.parametrize('length', [0, 2, 3000, None])
+def test_damaged_files(path, length):
+    content = path.read_bytes()
+    path.unlink()
+    if length is not None:
+        path.write_bytes(content[:length])
+    with pytest.raises(InputError, match=r'gen_7\.npz: expected an npz file'):
+        weights_file.load_generator(path)
+
+
+def test_arrays_and_none_survive(tmp_path):
+    arrays = {'a': np.arange(3), 'b/c': np.asarray(None), 'text': np.asarray('später')}
+    weights_file.write_arrays(tmp_path / 'x.npz', arrays)
+    back = weights_file.read_arrays(tmp_path / 'x.npz')
+    np.testing.assert_array_equal(back['a'], [0, 1, 2])
+    assert back['b/c'][()] is None
+    assert str(back['text']) == 'später'
+    with np.load(tmp_path / 'x.npz', allow_pickle=False) as file:
+        assert all(file[key].dtype != object for key in file.files)
+
+
+def test_weights_that_are_not_finite_do_not_replace_good_ones(path, generator):
+    before = path.read_bytes()
+    generator.l2.W.array[3, 3] = np.inf
+    with pytest.raises(NonFiniteError, match='l2/W is not finite'):
+        save(path, generator)
+    arrays = {'updater/model:dis/l2/W': np.array([[1.0, np.nan]]), 'loss': np.array(np.nan)}
+    with pytest.raises(NonFiniteError, match='model:dis/l2/W is not finite'):
+        weights_file.write_arrays(path, arrays)
+    assert path.read_bytes() == before
+    assert len(list(path.parent.iterdir())) == 1
+    weights_file.write_arrays(path, {'loss': arrays['loss']})  # no parameter
+
+
+def test_find_generator(tmp_path):
+    with pytest.raises(InputError, match='found neither'):
+        weights_file.find_generator(tmp_path)
+    for name in ('gen_9', 'gen_10', 'gen_200', 'gen_x'):
+        (tmp_path / f'{name}.npz').touch()
+    assert weights_file.find_generator(tmp_path).name == 'gen_200.npz'
+    (tmp_path / 'gen_best.npz').touch()
+    assert weights_file.find_generator(tmp_path).name == 'gen_best.npz'
+    assert weights_file.find_generator(tmp_path, last=True).name == 'gen_200.npz'
+    assert weights_file.find_generator(tmp_path / 'gen_9.npz').name == 'gen_9.npz'
+
+
+def test_check_fit(generator, flat_data, rng):
+    weights_file.check_fit('g.npz', generator, H36M17, flat_data)
+    weights_file.check_fit('g.npz', generator, None, flat_data)
+    with pytest.raises(InputError, match='the 17 joints of flat, found 16'):
+        weights_file.check_fit('g.npz', links.Generator(16, 8, 0.1, rng), None, flat_data)
+    names = ('Pelvis', *H36M17.names[1:])
+    other = PoseData('o', Skeleton('o', names, H36M17.parents), flat_data.pose2d)
+    with pytest.raises(InputError, match="joint 'Hip' where the data have 'Pelvis'"):
+        weights_file.check_fit('g.npz', generator, H36M17, other)

@@ -123,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         source=data.source,
         **methods.of(trained)._asdict(),
         trained_on=', '.join(f'{k} {trained[key]}' for k, key in known.items() if key in trained),
-        target=data.truth,
+        target=data.target,
         chosen_here=weights.name == 'gen_best.npz'
         and options.split == 'test'
         and not trained.get('holdout')

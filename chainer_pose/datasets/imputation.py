@@ -1,10 +1,8 @@
-"""Where a joint that was not seen most likely is: to be filled in, and marked so.
+"""Impute missing joints: put them where they most likely are.
 
-The rule: poses, normalised as in section 3.3, are taken to be normally
-distributed, and a missing joint is put where their mean and covariance say,
-given the joints that are there. Position and size of the person are unknown
-then, since the root may be missing: they are given a wide distribution of
-their own, so that the joints present decide them.
+Normalized poses (section 3.3) are taken to be normally distributed; a missing joint is put at
+its mean given the visible joints. Position and size of the person, unknown if the root is
+missing, get wide distributions of their own.
 """
 
 from __future__ import annotations
@@ -13,13 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-MIN_SHARE = 0.5  # of the joints that must be there for the others to be filled in
+MIN_SHARE = 0.5  # of the joints must be visible
 _NOISE = 1e-4  # variance; keeps the covariance regular where joints move together
-_SHIFT, _SCALE = 1e2, 1.0  # variances of the unknown position and (relative) size
+_SHIFT, _SCALE = 1e2, 1.0  # variances of the unknown position and relative size
 
 
 class Prior(NamedTuple):
-    """Mean and covariance of normalised poses.
+    """Mean and covariance of normalized poses.
 
     Attributes:
         mean: (2J,) float64 array, interleaved x1 y1 x2 y2.
@@ -31,7 +29,7 @@ class Prior(NamedTuple):
 
 
 class Moments:
-    """Collects a `Prior` from poses that come part by part."""
+    """Collects a `Prior` from poses that come in parts."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -39,7 +37,7 @@ class Moments:
         self._products: np.ndarray | float = 0.0
 
     def add(self, pose: np.ndarray) -> Moments:
-        """Take in (N, J, 2) normalised poses with every joint; itself again."""
+        """Add (N, J, 2) normalized poses with all joints; return self."""
         rows = np.asarray(pose, np.float64).reshape(len(pose), 2 * pose.shape[1])
         self.count += len(rows)
         self._sum = self._sum + rows.sum(axis=0)
@@ -47,24 +45,21 @@ class Moments:
         return self
 
     def prior(self) -> Prior:
-        """The `Prior` of what was added, of one pose or more."""
+        """Return the `Prior` of the poses added, at least one."""
         mean = np.asarray(self._sum / self.count)
         return Prior(mean, self._products / self.count - np.outer(mean, mean))
 
 
-def fill(
-    prior: Prior | None, pose2d: np.ndarray, visible: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def impute(prior: Prior, pose2d: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Put the missing joints of each pose where they most likely are.
 
     Args:
         prior: `Prior`.
         pose2d: (N, J, 2) float array, px.
-        visible: (N, J) bool array, which joints were seen; the coordinates of the
-            others are not looked at.
+        visible: (N, J) bool array, which joints have coordinates.
     Returns:
-        (pose2d, imputed): a new array, where a pose with fewer than `MIN_SHARE`
-        of its joints has NaN for the missing; and (N, J) bool, what was filled.
+        (pose2d, imputed): a new array, in which missing joints are NaN if less than
+        `MIN_SHARE` of a pose is visible; and (N, J) bool, which joints were imputed.
     """
     pose2d = np.where(visible[:, :, None], pose2d, np.nan)
     imputed = np.zeros_like(visible)
@@ -72,7 +67,7 @@ def fill(
     incomplete = np.flatnonzero(enough & ~visible.all(axis=1))
     if len(incomplete):
         patterns, which = np.unique(visible[incomplete], axis=0, return_inverse=True)
-        which = which.reshape(-1)  # NumPy 2.0 gives it another shape
+        which = which.reshape(-1)  # NumPy 2.0 returns another shape
         for i, seen in enumerate(patterns):
             rows = incomplete[which == i]
             pose2d[rows[:, None], ~seen] = _most_likely(prior, pose2d[rows][:, seen], seen)
@@ -80,13 +75,13 @@ def fill(
     return pose2d, imputed
 
 
-def _most_likely(prior, pose, seen):
-    """Conditional mean of the joints missing: (n, K, 2) px of those seen to (n, J - K, 2)."""
+def _most_likely(prior: Prior, pose: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Conditional mean of the missing joints: (n, K, 2) px of those seen to (n, J - K, 2)."""
     xy_seen = np.repeat(seen, 2)
     mean, present = prior.mean, prior.mean[xy_seen].reshape(-1, 2)
     pose = pose.astype(np.float64)
     middle = pose.mean(axis=1, keepdims=True)
-    # A first guess of the size: mean square about the middle, seen beside expected.
+    # A first guess of the size: the root of the mean square about the middle, found / expected.
     variance = np.diag(prior.covariance)[xy_seen].sum() + _NOISE
     expected = variance + ((present - present.mean(axis=0)) ** 2).sum()
     size = np.sqrt(((pose - middle) ** 2).sum(axis=(1, 2)) / expected)[:, None, None]

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 class PoseIterator(chainer.dataset.Iterator):
     """Shuffled batches of poses: tuples of arrays on the poses' device.
 
-    Every pose is drawn once an epoch; a batch at the end of one is filled up
-    from the next, so that all batches have the same size.
+    Every pose is drawn once an epoch; a batch at its end takes the rest from the next
+    epoch, so all batches have the same size.
 
     Args:
-        arrays: tuple of arrays of length N, NumPy or CuPy: poses, and what belongs to each.
-        batchsize: poses a batch; may exceed N.
+        arrays: tuple of arrays of length N, NumPy or CuPy: poses and their labels.
+        batchsize: poses a batch and process; may exceed N.
         rng: numpy.random.Generator that shuffles; the same in all processes.
-        comm: ChainerMN communicator; of a batch of all processes together each gets its part.
+        comm: ChainerMN communicator; each process gets its part of the common batch.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class PoseIterator(chainer.dataset.Iterator):
         self._position = 0
         self._shuffle()
 
-    def _shuffle(self):
+    def _shuffle(self) -> None:
         self._order = self._rng.permutation(len(self.arrays[0]))
         self._send_order()
 
-    def _send_order(self):
-        # Once an epoch, where the poses are: a GPU would be sent each batch's indices.
+    def _send_order(self) -> None:
+        # Once an epoch, instead of each batch's indices to a GPU.
         self._sent_order = chainer.backend.get_array_module(self.arrays[0]).asarray(self._order)
 
     def __next__(self) -> tuple[NdArray, ...]:
@@ -77,7 +77,7 @@ class PoseIterator(chainer.dataset.Iterator):
 
     @property
     def epoch_detail(self) -> float:
-        """Epochs done, with the fraction of the one under way."""
+        """Number of epochs, with the fraction of the current one."""
         return self.epoch + self._position / len(self._order)
 
     @property

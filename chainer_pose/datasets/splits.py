@@ -1,43 +1,32 @@
-"""From pose files to arrays: named data sets, training poses, batches."""
+"""Choose poses: those that can be used, a validation split, labelled ones."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainer_pose import geometry
+from chainer_pose.datasets.pose_data import PoseData
 from chainer_pose.errors import InputError
-
-if TYPE_CHECKING:
-    from chainer_pose.datasets.pose_data import PoseData
 
 
 def complete(data: PoseData) -> np.ndarray:
-    """Which poses can be learned from and lifted: every joint there, some size.
+    """Return which poses can be learned from and lifted: not degenerate, all joints visible.
 
-    A joint that the source has filled in by its rule counts as there.
-
-    Args:
-        data: `datasets.PoseData`.
-    Returns:
-        bool array of shape (N,).
+    Imputed joints count as visible. The result is a bool array of shape (N,).
     """
-    sized = geometry.scale(data.pose2d, data.skeleton.root) > 0
-    return sized & data.visible.all(axis=1)
+    return data.visible.all(axis=1) & (geometry.scale(data.pose2d, data.skeleton.root) > 0)
 
 
 def require_complete(data: PoseData) -> np.ndarray:
-    """`complete`, where there must be one.
+    """As `complete`.
 
-    Args and returns: as `complete`.
     Raises:
-        InputError: if no pose is usable.
+        InputError: if no pose is complete.
     """
     mask = complete(data)
     if not mask.any():
         raise InputError(
-            f'{data.name}: expected poses with every joint present and of some size, '
+            f'{data.name}: expected poses with all joints visible, not all in one place, '
             f'found none among {len(data)}'
         )
     return mask
@@ -46,7 +35,7 @@ def require_complete(data: PoseData) -> np.ndarray:
 def hold_out(
     data: PoseData, fraction: float, rng: np.random.Generator
 ) -> tuple[PoseData, PoseData]:
-    """Set whole clips aside, so that choosing by their error touches no test pose.
+    """Set whole clips aside for validation, so that no test pose chooses anything.
 
     Args:
         data: `datasets.PoseData` with clips.
@@ -55,7 +44,7 @@ def hold_out(
     Returns:
         (kept, held out): two `datasets.PoseData`.
     Raises:
-        InputError: if the data do not name clips, or too few.
+        InputError: if there are too few clips.
     """
     clip = data.columns.get('clip', np.empty(0, int))
     clips = np.unique(clip)
@@ -70,17 +59,15 @@ def hold_out(
 
 
 def choose_labelled(data: PoseData, fraction: float, rng: np.random.Generator) -> PoseData:
-    """A share of the poses to be treated as labelled, clip after clip.
+    """Choose the poses whose labels are used, clip by clip.
 
-    Labels come by the clip, not by scattered frames that are all but alike: clips
-    are taken in random order until there are enough poses, the last one in part.
+    Frames of a clip are nearly equal, so scattered frames would label all of it. Clips are
+    taken in random order until there are enough poses, the last one in part.
 
     Args:
         data: `datasets.PoseData`; without clips every pose is one.
         fraction: share of the poses, above 0, up to 1; at least one is taken.
         rng: numpy.random.Generator that orders the clips.
-    Returns:
-        `datasets.PoseData`.
     """
     clip = data.columns.get('clip', np.arange(len(data)))
     clips, which = np.unique(clip, return_inverse=True)

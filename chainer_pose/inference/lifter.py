@@ -134,7 +134,7 @@ class Lifter:
         )
         imputed = np.zeros_like(seen)
         if self.prior is not None:
-            pose2d, imputed = imputation.fill(self.prior, pose2d, seen)
+            pose2d, imputed = imputation.impute(self.prior, pose2d, seen)
         pose2d = pose2d.astype(np.float32)
         root, joints = self.skeleton.root, self.skeleton.face_joints
         usable = np.isfinite(pose2d).all(axis=(1, 2))

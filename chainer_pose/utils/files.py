@@ -22,7 +22,7 @@ StrPath = str | os.PathLike[str]
 
 @contextlib.contextmanager
 def reading(path: StrPath, expected: str) -> Iterator[None]:
-    """Turn any failure to read a file into an InputError that names it.
+    """Turn any failure to read a file into an InputError that names the file.
 
     Args:
         path: the file.
@@ -30,8 +30,10 @@ def reading(path: StrPath, expected: str) -> Iterator[None]:
     """
     try:
         yield
-    except InputError:
-        raise
+    except InputError as error:
+        if str(path) in str(error):
+            raise
+        raise InputError(f'{path}: {error}') from error
     except FileNotFoundError as error:
         raise InputError(f'{path}: expected {expected}, found no such file') from error
     except Exception as error:  # a damaged file makes libraries raise anything

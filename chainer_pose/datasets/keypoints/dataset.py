@@ -74,7 +74,7 @@ def convert(
             checks.add(pose2d, visible)
             imputed = np.zeros_like(visible)
             if prior is not None:
-                pose2d, imputed = imputation.fill(prior, pose2d, visible)
+                pose2d, imputed = imputation.impute(prior, pose2d, visible)
             number = {frame: i for i, frame in enumerate(dict.fromkeys(source.frame))}
             frame = np.array([number[frame] for frame in source.frame])
             tests = rng.random(len(number)) < (1.0 if split == 'test' else test_share)

@@ -60,9 +60,9 @@ def test_the_pose_file(root, tmp_path):
     assert sorted(set(train.columns['frame'])) == list(range(0, 40, 4))
     assert set(train.columns['camera']) == {0, 8}
     assert train.names['subject'][:2] == ['S1', 'S2']
-    assert train.truth.startswith('annot3: real scale')
-    test = pose_file.read(tmp_path / 'x.h5', 'test', truth='univ')
-    assert test.truth.startswith('univ_annot3')
+    assert train.target.startswith('annot3: real scale')
+    test = pose_file.read(tmp_path / 'x.h5', 'test', target='univ')
+    assert test.target.startswith('univ_annot3')
     assert len(test) == sum(trees.TEST_COUNTS.values())
     assert tuple(test.names['action']) == ACTIVITIES
     assert len(ACTIVITIES) == 7

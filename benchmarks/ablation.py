@@ -1,22 +1,19 @@
 #!/usr/bin/env python
 """What does each addition to the paper's method bring, and what would labels?
 
-Runs train.py for every row and seed, keeps what is already there and goes on
-with what was cut off. The last generators, which no error on the test split has
-chosen, are measured there and tabulated; --figures draws learning curves, the
-error by share of labels, and the same poses lifted by some of the rows. --cost
-times a training step of each row instead.
+Runs train.py for every row and seed; existing runs are kept, interrupted ones resumed. The last
+generators, which no error on the test split has chosen, are measured there and tabulated;
+--figures draws learning curves, the error by share of labels, and the same poses lifted by some of
+the rows. --cost times a training step of each row instead.
 """
 
-import argparse
 import itertools
 import statistics
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import runs
 from lifting import where  # puts the project on the path
-from runs import PROTOCOLS, call, curve, measure, second_half, spread, train
 
 ALONE = {
     'pitch': ['--camera-pitch', 'learn'],
@@ -51,38 +48,7 @@ CENTRED = 'centred-'  # rows on the same poses, seen by cameras turned onto the 
 SHOWN = ('paper', 'plus', 'supervised')
 
 
-def tabulate(runs, reports, rows, seeds):
-    """Print both tables: all protocols, then the actions under the paper's."""
-    columns = ['seeds', *PROTOCOLS, 'depth flip rate, %', 'second half: kudo']
-    print('| row |', ' | '.join(columns), '|')
-    print('|' + ' --- |' * (len(columns) + 1))
-    done = {row: [seed for seed in seeds if (row, seed) in reports] for row in rows}
-    for row in rows:
-        of_row = [reports[row, seed] for seed in done[row]]
-        cells = [spread(r['protocols'][name]['average'] for r in of_row) for name in PROTOCOLS]
-        cells.append(spread(100 * r['depth_flip_rate'] for r in of_row))
-        cells.append(spread(second_half(runs[row, seed]) for seed in done[row]))
-        print(f'| {row} | {len(of_row)} |', ' | '.join(cells), '|')
-    flats = {
-        'z = 0' + (', centred' if row.startswith(CENTRED) else ''): report['zero_depth']
-        for (row, _), report in reports.items()
-    }
-    for name, flat in flats.items():
-        print(f'| {name} | |', ' | '.join(f'{flat[n]["average"]:.1f}' for n in PROTOCOLS), '| | |')
-
-    actions = list(flat['kudo']['actions'])
-    print(f'\n| kudo | {" | ".join(actions)} | Average |')
-    print('|' + ' --- |' * (len(actions) + 2))
-    for row in rows:
-        scores = [reports[row, seed]['protocols']['kudo'] for seed in done[row]]
-        cells = [spread(s['actions'][action] for s in scores) for action in actions]
-        print(f'| {row} |', ' | '.join(cells), f'| {spread(s["average"] for s in scores)} |')
-    for name, flat in flats.items():
-        errors = [*flat['kudo']['actions'].values(), flat['kudo']['average']]
-        print(f'| {name} |', ' | '.join(f'{error:.1f}' for error in errors), '|')
-
-
-def draw(options, runs, reports, rows):
+def draw(options, folders, reports, rows):
     """Write curves.png, labels.png and poses.png to --figures."""
     from chainer_pose import visualizations
     from chainer_pose.datasets import pose_file
@@ -94,9 +60,9 @@ def draw(options, runs, reports, rows):
 
     figure = visualizations.new_figure(9.5, 4.8)
     axes = figure.add_subplot()
-    # Ten colours: past them the dashes become dots.
+    # There are ten colors: after them the dashes become dots.
     for place, row in enumerate(rows):
-        curves = [curve(runs[cell]) for cell in cells[row]]
+        curves = [runs.curve(folders[cell]) for cell in cells[row]]
         iterations = [i for i, _ in curves[0]]
         means = [statistics.mean(errors) for errors in zip(*([e for _, e in c] for c in curves))]
         style = '-' if row in SHOWN else '--' if place < 10 else ':'
@@ -131,7 +97,7 @@ def draw(options, runs, reports, rows):
     data = pose_file.read(options.dataset, 'test')
     last = f'gen_{options.iterations}.npz'
     generators = {
-        row: weights_file.load_generator(runs[cells[row][0]] / last).generator
+        row: weights_file.load_generator(folders[cells[row][0]] / last).generator
         for row in SHOWN
         if cells.get(row)
     }
@@ -170,50 +136,48 @@ def cost(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--dataset', required=True, metavar='FILE.h5')
-    parser.add_argument('--iterations', type=int, default=20000)
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
-    parser.add_argument('--rows', nargs='+', choices=ROWS, default=list(ROWS), metavar='ROW')
-    parser.add_argument('--jobs', type=int, default=2, help='runs at a time, one thread each')
-    parser.add_argument('--out', default='results/ablation', help='where the runs lie')
-    parser.add_argument('--no-train', action='store_true', help='tabulate what there is')
-    parser.add_argument('--figures', metavar='DIR', help='draw too, there')
-    parser.add_argument('--cost', type=int, metavar='N', help='time N rounds of ten steps')
+    parser = runs.parser(__doc__, 'results/ablation')
+    add = parser.add_argument
+    add('--rows', nargs='+', choices=ROWS, default=list(ROWS), metavar='ROW', help='which to run')
+    add('--no-train', action='store_true', help='tabulate existing runs only')
+    add('--figures', metavar='DIR', help='draw there, too')
+    add('--cost', type=int, metavar='N', help='time N rounds of ten steps of each row instead')
     options = parser.parse_args()
     print(where() + '\n')
     if options.cost:
         return cost(options)
 
-    # Seed by seed, so that a session cut short leaves whole comparisons.
-    runs = {
-        (row, seed): Path(options.out) / f'{row}-seed{seed}'
+    # Seed by seed, so that an interrupted session leaves whole comparisons.
+    folders = {
+        (row, seed): options.out / f'{row}-seed{seed}'
         for seed, row in itertools.product(options.seeds, options.rows)
     }
-
-    centered = Path(options.out) / f'{Path(options.dataset).stem}-centred.h5'
+    centered = options.out / f'{Path(options.dataset).stem}-centred.h5'
     if any(row.startswith(CENTRED) for row in options.rows) and not centered.exists():
-        centered.parent.mkdir(parents=True, exist_ok=True)
-        call('data/prepare_centered.py', '--dataset', options.dataset, '--out', centered)
+        options.out.mkdir(parents=True, exist_ok=True)
+        runs.call('data/prepare_centered.py', '--dataset', options.dataset, '--out', centered)
     dataset = {row: centered if row.startswith(CENTRED) else options.dataset for row in ROWS}
-
-    def trained(cell):
-        row, seed = cell
-        arguments = ['--seed', seed, *ROWS[row]]
-        return train(runs[cell], dataset[row], options.iterations, *arguments)
-
     if not options.no_train:
-        with ThreadPoolExecutor(options.jobs) as pool:
-            list(pool.map(trained, runs))
+        runs.train_all(
+            options,
+            {
+                folder: (dataset[row], '--seed', seed, *ROWS[row])
+                for (row, seed), folder in folders.items()
+            },
+        )
     reports = {
-        cell: measure(dataset[cell[0]], last)
-        for cell, run in runs.items()
-        if (last := run / f'gen_{options.iterations}.npz').exists()
+        (row, seed): runs.measure(dataset[row], last)
+        for row, seed in itertools.product(options.rows, options.seeds)
+        if (last := folders[row, seed] / f'gen_{options.iterations}.npz').exists()
     }
-    rows = [row for row in options.rows if any(row == done for done, _ in reports)]
-    tabulate(runs, reports, rows, options.seeds)
+    zero_depth = {
+        'z = 0' + (', centred' if row.startswith(CENTRED) else ''): report['zero_depth']
+        for (row, _), report in reports.items()
+    }
+    cells = {cell: (report, runs.second_half(folders[cell])) for cell, report in reports.items()}
+    runs.tabulate(cells, zero_depth, ('second half: kudo',))
     if options.figures:
-        draw(options, runs, reports, rows)
+        draw(options, folders, reports, list(dict.fromkeys(row for row, _ in reports)))
 
 
 if __name__ == '__main__':

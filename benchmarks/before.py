@@ -1,85 +1,53 @@
-"""The training step of another commit, for step.py: python before.py WORKTREE GPU OPTION ...
+"""The training step of another checkout, for step.py: python before.py DIR OPTION ...
 
-Told a number of steps on standard input, it answers with the seconds that each took, again and
-again. It imports the package of that worktree, so nothing here may import this one's.
+Runs that checkout's train.py up to its first step. Then it reads numbers of steps from standard
+input and answers with the seconds that each took. Nothing here may import this checkout.
 """
 
-import contextlib
+import runpy
 import sys
 import time
 from pathlib import Path
 
-ROOT, GPU, *ARGUMENTS = sys.argv[1:]
-sys.path.insert(0, str(Path(ROOT).resolve()))
+ROOT = Path(sys.argv[1]).resolve()
+sys.path[0] = str(ROOT)
 
-import chainer_pose  # noqa: E402, I001
+import chainer_pose  # noqa: E402, I001 (before Chainer, which it adapts to NumPy)
 import chainer  # noqa: E402
 import numpy as np  # noqa: E402
-
-from chainer_pose import datasets  # noqa: E402
-from chainer_pose.datasets.readers import synthetic  # noqa: E402
 
 EVERY = 1000  # steps after which train.py reads a GPU's reports
 
 
-def make(device, stack):
-    """A function that does one step, with what belongs to it."""
-    data = synthetic.make()['train']
-    try:
-        from chainer_pose.training.options import parse_options
-        from chainer_pose.training.trainer import make_trainer
-        from chainer_pose.utils.devices import using
-    except ImportError:  # up to 2aebe78
-        import train
-        from chainer_pose import trainers
-
-        device.use()
-        options, rows = train.parse_options(ARGUMENTS), datasets.training_rows(data)
-        trainer = trainers.make_trainer(options, data, rows, None, device)
-    else:
-        stack.enter_context(using(device))
-        trainer = make_trainer(parse_options(ARGUMENTS), data, None, device)
+def serve(trainer, *args, **kwargs):
+    """Take the place of `Trainer.run`."""
     updater = trainer.updater
+    device = next(iter(updater.get_all_optimizers().values())).target.device
     reads = device.xp is not np and hasattr(updater, 'report')
-    averages = [
-        entry.extension
-        for entry in trainer._extensions.values()
-        if type(entry.extension).__name__ == 'MovingAverage'
-    ]
 
-    def step():
-        updater.update()
-        for average in averages:
-            average(trainer)
-        if reads and updater.iteration % EVERY == 0:
-            updater.report(updater.iteration)
+    def run(steps):
+        for _ in range(steps):
+            updater.update()
+            if reads and updater.iteration % EVERY == 0:
+                updater.report(updater.iteration)
+        if device.xp is not np:
+            device.xp.cuda.Device().synchronize()
 
-    return step
-
-
-def main():
-    root = Path(chainer_pose.__file__).resolve().parent.parent
-    if root != Path(ROOT).resolve():
-        sys.exit(f'{ROOT}: expected its chainer_pose, found that of {root}')
-    device = chainer.get_device('@numpy' if int(GPU) < 0 else f'@cupy:{GPU}')
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(chainer.Reporter().scope({}))
-        stack.enter_context(chainer.using_config('type_check', False))
-        stack.enter_context(np.errstate(all='ignore'))
-        step = make(device, stack)
-
-        def run(steps):
-            for _ in range(steps):
-                step()
-            if device.xp is not np:
-                device.xp.cuda.Device().synchronize()
-
+    config = chainer.using_config('type_check', False)
+    with chainer.Reporter().scope({}), config, np.errstate(all='ignore'):
         for line in sys.stdin:
             run(1)
             start = time.perf_counter()
             run(int(line))
-            print((time.perf_counter() - start) / int(line), flush=True)
+            print((time.perf_counter() - start) / int(line), file=ANSWERS, flush=True)
+    sys.exit()
 
 
 if __name__ == '__main__':
-    main()
+    root = Path(chainer_pose.__file__).resolve().parent.parent
+    if root != ROOT:
+        sys.exit(f'{ROOT}: expected its chainer_pose, found that of {root}')
+    ANSWERS, sys.stdout = sys.stdout, sys.stderr  # what train.py prints is no answer
+    chainer.training.Trainer.run = serve
+    sys.argv = ['train.py', *sys.argv[2:]]
+    runpy.run_path(str(ROOT / 'train.py'), run_name='__main__')

@@ -1,4 +1,4 @@
-"""What the benchmarks measure of lifted poses, beside the package's own metrics."""
+"""What the benchmarks share: the machine, made-up data, errors of limbs."""
 
 import platform
 import subprocess
@@ -11,11 +11,10 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
-from chainer_pose import (  # noqa: E402
-    geometry,
-    skeletons,
-)
-from chainer_pose.evaluations import metrics  # noqa: E402
+from chainer_pose import geometry, skeletons  # noqa: E402
+from chainer_pose.datasets import pose_file  # noqa: E402
+from chainer_pose.datasets.readers import synthetic  # noqa: E402
+from chainer_pose.evaluations import metrics, rescale  # noqa: E402
 
 LIMBS = skeletons.get(ROOT / 'examples' / 'skeletons' / 'limbs12.json')
 _BONES = (('Hip', 'Knee'), ('Knee', 'Foot'), ('Shoulder', 'Elbow'), ('Elbow', 'Wrist'))
@@ -26,7 +25,9 @@ def where():
     commit = subprocess.run(
         ['git', '-C', str(ROOT), 'describe', '--always', '--dirty'], capture_output=True, text=True
     ).stdout.strip()
-    names = [line for line in _cpuinfo() if line.startswith('model name')]
+    info = Path('/proc/cpuinfo')
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line for line in lines if line.startswith('model name')]
     cpu = names[0].split(':')[1].strip() if names else platform.processor()
     return (
         f'{len(names)} cores of {cpu}, CPython {platform.python_version()}, '
@@ -34,9 +35,22 @@ def where():
     )
 
 
-def _cpuinfo():
-    path = Path('/proc/cpuinfo')
-    return path.read_text().splitlines() if path.exists() else []
+def write_poses(path, seed=0, **poses):
+    """Write a pose file of synthetic poses, repeated with noise.
+
+    Args:
+        path: of the file.
+        seed: of the noise.
+        **poses: how many in each split: train=, test=.
+    """
+    rng = np.random.default_rng(seed)
+    made, splits = synthetic.make(), {}
+    for split, n in poses.items():
+        data = made[split].select(np.resize(np.arange(len(made[split])), n))
+        data.pose2d[:] += rng.normal(0, 1, data.pose2d.shape)
+        data.pose3d[:] += rng.normal(0, 5, data.pose3d.shape)
+        splits[split] = data
+    pose_file.write(path, splits)
 
 
 def limbs(pose, skeleton):
@@ -58,10 +72,8 @@ def limb_errors(predicted, target):
         P-MPJPE (which forbids reflections).
     """
     predicted, target = geometry.center(predicted, LIMBS.root), geometry.center(target, LIMBS.root)
-    size = geometry.scale(target[:, :, :2], LIMBS.root) / geometry.scale(
-        predicted[:, :, :2], LIMBS.root
-    )
-    predicted = predicted * size[:, None, None]
+    size = geometry.scale(target[:, :, :2], LIMBS.root)[:, None, None]
+    predicted = rescale(predicted, LIMBS.root, size)
     joints = list(LIMBS.detected)
     predicted, target = predicted[:, joints], target[:, joints]
     return {
@@ -72,20 +84,15 @@ def limb_errors(predicted, target):
 
 
 def side_spread(pose3d, skeleton):
-    """How unlike left and right limbs come out: 0 for people.
+    """How far left and right limbs differ in length: 0 for people.
 
     The deviation over the poses of ln(left / right) of a bone's length, mean
     over thighs, shanks, upper arms and forearms.
     """
     spreads = []
     for start, end in _BONES:
-        left, right = (
-            np.linalg.norm(
-                pose3d[:, skeleton.index(side + start)] - pose3d[:, skeleton.index(side + end)],
-                axis=1,
-            )
-            for side in 'LR'
-        )
+        ends = ([skeleton.index(side + joint) for joint in (start, end)] for side in 'LR')
+        left, right = (np.linalg.norm(pose3d[:, a] - pose3d[:, b], axis=1) for a, b in ends)
         visible = (left > 0) & (right > 0)  # flat, a limb may point at the camera
         spreads.append(np.std(np.log(left[visible] / right[visible])))
     return float(np.mean(spreads))

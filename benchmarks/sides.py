@@ -1,4 +1,4 @@
-"""The sides that step.py times: ours, plain Chainer's, ours of another commit."""
+"""The training steps that step.py times: ours, plain Chainer's, another checkout's."""
 
 import contextlib
 import subprocess
@@ -21,25 +21,28 @@ from chainer_pose.training.trainer import make_trainer
 REPORTED = 1000  # steps after which train.py reads a GPU's reports
 
 
-def arguments(n_unit, batchsize, preset='paper'):
-    """train.py's, of the run that is measured: list of str."""
-    return ['--dataset', 'none.h5', '--out', 'none', '--iterations', '20000',
+def arguments(n_unit, batchsize, preset='paper', dataset='none.h5', out='none'):
+    """train.py's options of the run that is measured: list of str."""
+    return ['--dataset', str(dataset), '--out', str(out), '--iterations', '20000',
             '--log-interval', str(REPORTED), '--accuracy-cap', '1', '--preset', preset,
             '--n-unit', str(n_unit), '--batchsize', str(batchsize)]  # fmt: skip
 
 
 class Side:
-    """One way to do a step: called, it does one."""
+    """A training step; `turn` times it."""
 
     def __call__(self):
         raise NotImplementedError
 
     def wait(self):
-        """Until the device has done what it was given."""
+        """Block until the device is done."""
 
+    @contextlib.contextmanager
     def running(self):
-        """What steps are done within, a context manager."""
-        return chainer.Reporter().scope({})
+        """What steps need around them, as train.py does."""
+        config = chainer.using_config('type_check', False)
+        with chainer.Reporter().scope({}), config, np.errstate(all='ignore'):
+            yield
 
     def turn(self, steps):
         """Seconds of each of so many steps."""
@@ -59,13 +62,12 @@ class Ours(Side):
     Args:
         arguments: train.py's.
         data: `datasets.PoseData`.
-        device: chainer device, within whose `devices.using` all is done.
+        device: chainer device that is current (`devices.using`).
         comm: ChainerMN communicator or None.
     """
 
     def __init__(self, arguments, data, device, comm=None):
-        self.device = device
-        self.options = parse_options(arguments)
+        self.device, self.options = device, parse_options(arguments)
         self.updater = make_trainer(self.options, data, None, device, comm).updater
         self.links = {name: self.updater.get_optimizer(name).target for name in ('gen', 'dis')}
         self._reads = device.xp is not np and comm is None
@@ -79,18 +81,12 @@ class Ours(Side):
         if self.device.xp is not np:
             self.device.device.synchronize()
 
-    @contextlib.contextmanager
-    def running(self):
-        config = chainer.using_config('type_check', False)
-        with super().running(), config, np.errstate(all='ignore'):
-            yield
-
 
 class Bare(Side):
-    """The recorded step of `Ours` alone: a batch copied in, the graph launched."""
+    """The recorded step of `Ours` alone: a batch is copied in, the graph launched."""
 
     def __init__(self, ours):
-        self.wait, self.running = ours.wait, ours.running
+        self.wait = ours.wait
         iterators = (ours.updater.get_iterator(name) for name in ('main', 'angles'))
         (real,), angle = (iterator.next() for iterator in iterators)
         self._step, self._batch = ours.updater.recorded, (real, angle)
@@ -100,19 +96,17 @@ class Bare(Side):
 
 
 class Plain(Side):
-    """The step as a tutorial would write it, with Chainer as it comes."""
+    """The step of tests/textbook.py, in plain Chainer, with Chainer's type checks."""
 
     def __init__(self, ours, data):
         self.wait, options = ours.wait, ours.options
-        optimizers = {
-            name: textbook.adam(
-                textbook.copy_of(link), options.alpha, options.beta1, options.weight_decay
-            )
-            for name, link in ours.links.items()
-        }
+        constants = options.alpha, options.beta1, options.weight_decay
         self.updater = textbook.TextbookUpdater(
             chainer.iterators.SerialIterator(arrays.training_poses(data), options.batchsize),
-            optimizers,
+            {
+                name: textbook.adam(textbook.copy_of(link), *constants)
+                for name, link in ours.links.items()
+            },
             data.skeleton.face_joints,
             np.random.default_rng(0),
             options.accuracy_cap,
@@ -122,22 +116,22 @@ class Plain(Side):
     def __call__(self):
         self.updater.update()
 
+    def running(self):
+        return chainer.Reporter().scope({})
+
 
 class Before(Side):
-    """The step of another commit, in a process of its own.
+    """The step of another checkout, in a process of its own.
 
     Args:
-        root: a worktree of it.
-        gpu: number of the GPU, -1 for the CPU.
-        arguments: train.py's.
+        root: its folder.
+        arguments: train.py's, with a data set that exists.
     """
 
-    def __init__(self, root, gpu, arguments):
-        script = Path(__file__).with_name('before.py')
-        self._process = subprocess.Popen(
-            [sys.executable, script, root, str(gpu), *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+    def __init__(self, root, arguments):
+        command = [sys.executable, Path(__file__).with_name('before.py'), root, *arguments]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
 
     def turn(self, steps):
         with contextlib.suppress(BrokenPipeError):

@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""How many training steps a second: plain Chainer, ours, PyTorch, ours of before?
+"""How many training steps a second: plain Chainer, ours, PyTorch, another checkout?
 
-One step is all of it: draw a batch, lift, turn, project, judge, both backward
-passes, the gate, both Adam updates with weight decay. The gate never closes here
-(--accuracy-cap 1), so that every step is a whole one. The sides begin from the
-same weights and take turns, so that all see the same machine; medians are
-printed, and ours over each of the others. All compute in float32, none in TF32.
+A step is all of it: draw a batch, lift, turn, project, judge, both backward passes, the gate,
+both Adam updates with weight decay. The gate never closes here (--accuracy-cap 1), so every step
+is a whole one. The sides start from the same weights and take turns, so that they share the state
+of the machine; medians are printed, and ours over each of the others. All compute in float32,
+none in TF32.
 """
 
 import argparse
@@ -15,17 +15,19 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 import time
-from collections import Counter
+from pathlib import Path
 
 # isort: split (chainer_pose, which adapts NumPy to Chainer, comes first)
 from lifting import where
 from sides import Bare, Before, Ours, Plain, arguments
 
 # isort: split
-import chainer  # after the package, which adapts NumPy to it
+import chainer
 import numpy as np
 
+from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.readers import synthetic
 from chainer_pose.training.options import PRESETS
 from chainer_pose.utils import devices
@@ -60,7 +62,11 @@ def making_sides(options, batchsize, data, device):
             print(f'no PyTorch ({error}): pip install .[bench]')
     with contextlib.ExitStack() as stack:
         if options.before:
-            sides['before'] = Before(options.before, options.gpu, given)
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            pose_file.write(folder / 'poses.h5', {'train': data})
+            files = folder / 'poses.h5', folder / 'run'
+            given = arguments(options.n_unit, batchsize, options.preset, *files)
+            sides['before'] = Before(options.before, [*given, '--gpu', str(options.gpu)])
             stack.callback(sides['before'].close)
         yield sides
 
@@ -77,77 +83,27 @@ def time_sides(sides, rounds, seconds):
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-class Clock(chainer.FunctionHook):
-    """Seconds in each kind of function, forward and backward alike, without those within it."""
-
-    name = 'Clock'
-
-    def __init__(self, wait):
-        self.seconds, self.calls, self._wait, self._open = Counter(), Counter(), wait, []
-
-    def start(self):
-        self._wait()
-        self._open.append([time.perf_counter(), 0.0])
-
-    def stop(self, label):
-        self._wait()
-        start, within = self._open.pop()
-        spent = time.perf_counter() - start
-        self.seconds[label] += spent - within
-        self.calls[label] += 1
-        if self._open:
-            self._open[-1][1] += spent
-
-    def forward_preprocess(self, function, in_data):
-        self.start()
-
-    def forward_postprocess(self, function, in_data):
-        self.stop(function.label)
-
-    def backward_preprocess(self, function, in_data, out_grad):
-        self.start()
-
-    def backward_postprocess(self, function, in_data, out_grad):
-        self.stop(function.label)
-
-    @contextlib.contextmanager
-    def timing(self, optimizer, label):
-        """Time an optimizer's update, too."""
-        update = optimizer.update
-
-        def wrapper(*args, **kwargs):
-            self.start()
-            update(*args, **kwargs)
-            self.stop(label)
-
-        optimizer.update = wrapper
-        yield
-        del optimizer.update
-
-
 def profile(side, steps):
-    """Print where the time of a step goes."""
-    clock = Clock(side.wait)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(side.running())
+    """Print where the time of a step goes, by Chainer's functions, forward and backward."""
+    with side.running():
         side()
-        for name, optimizer in side.updater.get_all_optimizers().items():
-            label = f"Adam and products that are weights' gradients ({name})"
-            stack.enter_context(clock.timing(optimizer, label))
-        stack.enter_context(clock)
-        start = time.perf_counter()
-        for _ in range(steps):
-            side()
+        start, clock = time.perf_counter(), chainer.function_hooks.TimerHook()
+        with clock:
+            for _ in range(steps):
+                side()
         total = time.perf_counter() - start
-    clock.seconds['the rest: Python, graph, drawing'] = total - sum(clock.seconds.values())
-    print('| part | calls a step | ms a step | share, % |\n| --- | ---: | ---: | ---: |')
-    for label, seconds in clock.seconds.most_common():
-        calls = f'{clock.calls[label] / steps:.0f}' if label in clock.calls else ''
-        print(f'| {label} | {calls} | {1000 * seconds / steps:.2f} | {100 * seconds / total:.0f} |')
-    print(f'| all | | {1000 * total / steps:.2f} | 100 |')
+    print('| function | calls a step | ms a step | share, % |\n| --- | ---: | ---: | ---: |')
+    rest = total - clock.total_time()
+    rows = {name: (d['occurrence'], d['elapsed_time']) for name, d in clock.summary().items()}
+    rows["the rest: Adam, weights' gradients, Python, drawing"] = steps, rest
+    rows['all'] = steps, total
+    for name, (calls, seconds) in sorted(rows.items(), key=lambda item: -item[1][1]):
+        figures = f'{1000 * seconds / steps:.2f} | {100 * seconds / total:.0f}'
+        print(f'| {name} | {calls / steps:.0f} | {figures} |')
 
 
 def print_machine(options):
+    """Print what the figures depend on."""
     print(where())
     if options.gpu >= 0:
         cupy = chainer.backends.cuda.cupy
@@ -158,7 +114,7 @@ def print_machine(options):
 
 
 def use_threads(n):
-    """Begin again with so many threads, which NumPy's BLAS reads when it is imported."""
+    """Start again with so many threads, which NumPy's BLAS reads when it is imported."""
     wanted = dict.fromkeys(THREADS, str(n))
     if not wanted.items() <= os.environ.items():
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **wanted})
@@ -166,18 +122,17 @@ def use_threads(n):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--gpu', type=int, default=-1, metavar='N')
-    parser.add_argument('--batchsize', type=int, nargs='+', default=[16, 64, 256], metavar='N')
-    parser.add_argument('--n-unit', type=int, default=1024)
-    parser.add_argument(
-        '--preset', choices=PRESETS, default='paper', help='any but the default: our sides only'
-    )
-    parser.add_argument('--before', metavar='DIR', help='a worktree of another commit, timed too')
-    parser.add_argument('--rounds', type=int, default=15, help='turns of each side')
-    parser.add_argument('--seconds', type=float, default=0.4, help='of a turn')
-    parser.add_argument('--threads', type=int, metavar='N', help='of BLAS and of PyTorch')
-    parser.add_argument('--json', metavar='FILE', help='write the steps a second and ratios there')
-    parser.add_argument('--profile', action='store_true', help='where our time goes, instead')
+    add = parser.add_argument
+    add('--gpu', type=int, default=-1, metavar='N', help='CUDA device, -1 for the CPU')
+    add('--batchsize', type=int, nargs='+', default=[16, 64, 256], help='poses a step')
+    add('--n-unit', type=int, default=1024, help='units of each hidden layer')
+    add('--preset', choices=PRESETS, default='paper', help='any but the default: our sides only')
+    add('--before', metavar='DIR', help='another checkout, timed too')
+    add('--rounds', type=int, default=15, help='turns of each side')
+    add('--seconds', type=float, default=0.4, help='of a turn')
+    add('--threads', type=int, metavar='N', help='of BLAS and of PyTorch')
+    add('--json', metavar='FILE', help='write the steps a second and ratios there')
+    add('--profile', action='store_true', help='print where our time goes instead')
     options = parser.parse_args()
     if options.threads:
         use_threads(options.threads)
@@ -204,9 +159,7 @@ def main():
     if options.json:
         for rates in found.values():
             rates.update({f'ratio_{n}': rates['ours'] / r for n, r in rates.items() if n != 'ours'})
-        with open(options.json, 'w') as file:
-            json.dump(found, file)
-            file.write('\n')
+        Path(options.json).write_text(json.dumps(found) + '\n')
 
 
 if __name__ == '__main__':

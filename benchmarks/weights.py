@@ -1,12 +1,12 @@
 #!/usr/bin/env python
-"""Pack ready weights out of a run, or measure those that are packed.
+"""How good are the pretrained weights? Measure them, or pack new ones from a run.
 
     python benchmarks/weights.py --pack cmu --run results/weights-cmu --skeleton cmu17
     python benchmarks/weights.py --measure --data ../shared/data
 
-Packed are the means of the generators saved in the second half of the run
-(Izmailov et al. 2018), since a GAN swings about from one to the next, as float16,
-with the skeleton's name and the mean and covariance of the training poses.
+A file holds the mean of the generators saved in the second half of the run (Izmailov et al.
+2018), since a GAN swings from one to the next, as float16, with the skeleton and the mean and
+covariance of the training poses.
 """
 
 import argparse
@@ -95,11 +95,12 @@ def row(weights, name, data, pose, skeleton, sin_beta):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--pack', choices=tuple(PRETRAINED))
+    parser.add_argument('--pack', choices=tuple(PRETRAINED), help='name of the weights to write')
     parser.add_argument('--run', type=Path, help='run directory to pack')
     parser.add_argument('--skeleton', help='name of the joints it was trained on')
-    parser.add_argument('--measure', action='store_true')
-    parser.add_argument('--data', type=Path, default=lifting.ROOT.parent / 'shared' / 'data')
+    parser.add_argument('--measure', action='store_true', help='print the table of all weights')
+    shared = lifting.ROOT.parent / 'shared' / 'data'
+    parser.add_argument('--data', type=Path, default=shared, help='folder of the pose files')
     options = parser.parse_args()
     if options.pack:
         if not options.run or not options.skeleton:

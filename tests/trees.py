@@ -1,6 +1,6 @@
 """Miniature copies of foreign data, written exactly in their public layouts.
 
-Also used at full size by benchmarks/prepare.py. The projections here are
+Also used at full size by benchmarks/scale.py. The projections here are
 written apart from those of chainer_pose, to be compared with them.
 """
 

@@ -1,6 +1,7 @@
 """Errors between poses: plain functions of arrays of shape (N, J, 3), in mm.
 
-They compare poses as they are: centering on the root joint is up to the protocol.
+They compare poses as they are: centering on the root joint is up to the protocol. Shapes
+that differ raise a ValueError.
 """
 
 from __future__ import annotations
@@ -24,11 +25,7 @@ def _check(predicted: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def joint_errors(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Euclidean distance of each joint: float64 array of shape (N, J), mm.
-
-    Raises:
-        ValueError: if the shapes differ; so do all functions below.
-    """
+    """Euclidean distance of each joint: float64 array of shape (N, J), mm."""
     predicted, target = _check(predicted, target)
     return np.sqrt(((predicted - target) ** 2).sum(axis=2))
 

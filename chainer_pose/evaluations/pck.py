@@ -23,22 +23,14 @@ NOT_AMONG_14 = ('Hip', 'Spine', 'Neck/Nose')
 
 @dataclasses.dataclass(frozen=True)
 class PCKScore:
-    """PCK and AUC of some poses, in %.
+    """PCK and AUC of some poses, in %."""
 
-    Attributes:
-        by: what the poses are chosen by: 'all', 'action', 'camera' or 'joint'.
-        name: of the action, camera or joint.
-        n_poses: how many.
-        pck14, auc14: over the 14 joints; None for a joint not among them.
-        pck17, auc17: over all joints.
-    """
-
-    by: str
-    name: str
+    by: str  # what chooses them: 'all', 'action', 'camera' or 'joint'
+    name: str  # of the action, camera or joint
     n_poses: int
-    pck14: float | None
+    pck14: float | None  # over the 14 joints; None for a joint not among them
     auc14: float | None
-    pck17: float
+    pck17: float  # over all joints
     auc17: float
 
 
@@ -59,13 +51,8 @@ def evaluate_pck(
 ) -> PCKResult:
     """Measure PCK at 150 mm and AUC (Mehta et al. 2017), relative to the root.
 
-    Args:
-        generator, batchsize, progress: as `evaluate`.
-        data: `datasets.PoseData` of the 17 joints of Human3.6M.
-    Returns:
-        `PCKResult`: over all poses, by action, by camera and by joint.
-    Raises:
-        InputError: as `evaluate`; or if the joints are others.
+    Over all poses, by action, by camera and by joint. Arguments and errors as of `evaluate`;
+    the data must have the 17 joints of Human3.6M.
     """
     names = data.skeleton.names
     if not set(NOT_AMONG_14) <= set(names) or len(names) != 17:

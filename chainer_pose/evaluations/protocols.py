@@ -40,7 +40,7 @@ def lift(
         (predicted, target): float32 arrays of shape (N, J, 3), mm. The target
         is root-relative; the prediction's root keeps its predicted depth.
     Raises:
-        InputError: if the data have no 3D.
+        InputError: if the data have no 3D in mm.
     """
     root = data.skeleton.root
     _, size, target = normalized(data)
@@ -61,11 +61,8 @@ def lift_batches(
 def normalized(data: PoseData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return normalized 2D poses, the size that makes them mm, and the target (section 4.1).
 
-    Returns:
-        (xy, size, target) of shapes (N, J, 2), (N, 1, 1) and (N, J, 3); the size is the
-        target's on the camera's xy-plane, and the target is root-relative.
-    Raises:
-        InputError: if the data have no 3D.
+    Of shapes (N, J, 2), (N, 1, 1) and (N, J, 3); the size is the target's on the camera's
+    xy-plane, and the target is root-relative.
     """
     root, pose3d = data.skeleton.root, _pose3d(data)
     size = geometry.scale(pose3d[:, :, :2], root)[:, None, None]
@@ -96,17 +93,11 @@ PROTOCOL_NOTES = {
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """Errors of one protocol, mm.
+    """Errors of one protocol, mm."""
 
-    Attributes:
-        actions: dict from action to the mean over its poses, in the data's order.
-        average: mean over the actions, each with the same weight; the paper's (section 4.1).
-        frame_average: mean over the poses.
-    """
-
-    actions: dict[str, float]
-    average: float
-    frame_average: float
+    actions: dict[str, float]  # mean over the poses of each action, in the data's order
+    average: float  # mean over the actions, each with the same weight; the paper's (section 4.1)
+    frame_average: float  # mean over the poses
 
 
 def by_action(errors: np.ndarray, data: PoseData) -> Score:
@@ -128,19 +119,14 @@ def by_action(errors: np.ndarray, data: PoseData) -> Score:
 class Result:
     """Errors of a network on a data set.
 
-    Attributes:
-        n_poses: poses that were lifted.
-        n_left_out: poses with a joint missing, or with no size.
-        depth_flip_rate: share of poses, 0 to 1, whose copy with inverted depth
-            has the lower kudo error; about a half without the angle loss
-            (section 3.4).
-        scores: dict from protocol to `Score`.
+    `depth_flip_rate` is the share of poses, 0 to 1, whose copy with inverted depth has the
+    lower kudo error: about a half without the angle loss (section 3.4).
     """
 
     n_poses: int
-    n_left_out: int
+    n_left_out: int  # poses with a joint missing, or with no size
     depth_flip_rate: float
-    scores: dict[str, Score]
+    scores: dict[str, Score]  # by protocol
 
 
 def evaluate(
@@ -153,8 +139,6 @@ def evaluate(
     """Measure a network on data with ground truth.
 
     Args:
-        generator: `links.LiftingLink`.
-        data: `datasets.PoseData`.
         protocols: names from `PROTOCOLS`.
         batchsize: poses lifted and measured at a time; the errors do not depend on it.
         progress: called with (poses done, poses in all, text) after each batch.

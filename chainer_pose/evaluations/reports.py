@@ -120,13 +120,10 @@ def errors(context: Context, result: Result, zero_depth: Result) -> Report:
 
 
 def published(number: int | str) -> list[dict[str, Any]]:
-    """Read the rows of a table as published.
+    """Read the published rows of Table 1 or 2, or of 'supplement 2' (PCK).
 
-    Args:
-        number: 1 or 2 for the paper's tables, 'supplement 2' for PCK.
-    Returns:
-        list of dicts: 'dataset', 'method', 'supervision', 'source', 'remark', 'unit', 'actions'
-        (dict from action to a number, None where the paper has a dash) and 'average'.
+    Each is a dict of the columns of words, of 'actions' (a dict from action to a number, None
+    where the paper has a dash) and of 'average'.
     """
     with open(PUBLISHED, newline='', encoding='utf-8') as file:
         rows = [row for row in csv.DictReader(file) if row.pop('table') == str(number)]
@@ -139,24 +136,23 @@ def published(number: int | str) -> list[dict[str, Any]]:
     return found
 
 
-def comparable(context: Context, rows: list[dict[str, Any]], actions: Iterable[str] = ()) -> bool:
-    """Whether published rows are of the same data set, its test split and no other actions."""
+def _beside(number: int | str, context: Context, actions: Iterable[str] = ()) -> list[dict]:
+    """The published rows, if they are of the same data set, its test split and these actions."""
+    rows = published(number)
     same = (context.dataset, context.split) == (rows[0]['dataset'], 'test')
-    return same and set(actions) <= set(rows[0]['actions'])
+    return rows if same and set(actions) <= set(rows[0]['actions']) else []
 
 
 def check_table(number: int, context: Context, trained_keypoints: str | None) -> None:
-    """Check, before measuring, that Table 1 or 2 can be filled.
+    """Raise an InputError if Table 1 or 2 asks for other keypoints or another split.
 
-    Raises:
-        InputError: for keypoints, in training (None: not known) or here, that are not
-            the table's, or the training split.
+    The keypoints of training are None if not known.
     """
     wanted, keypoints = TABLE_KEYPOINTS[number], context.keypoints
     if keypoints not in wanted or trained_keypoints not in (None, keypoints):
         raise InputError(
-            f'expected a run trained and measured with --keypoints '
-            f'{" or ".join(wanted)}, found {trained_keypoints or keypoints} and {keypoints}',
+            f'expected a run trained and measured on keypoints {" or ".join(wanted)}, found '
+            f'{trained_keypoints or keypoints} and {keypoints}',
             table=number,
         )
     if context.dataset == published(number)[0]['dataset'] and context.split != 'test':
@@ -172,27 +168,24 @@ def paper_table(number: int, context: Context, result: Result, zero_depth: Resul
     ((protocol, score),) = result.scores.items()
     zero_score, label = zero_depth.scores[protocol], protocols.LABELS[protocol]
     notes = [f'{label}: {protocols.PROTOCOL_NOTES[protocol]}', _ZERO_DEPTH_NOTE]
-    theirs, actions = published(number), list(score.actions)
-    is_human36m, is_whole = comparable(context, theirs, actions), False
-    if is_human36m:
-        title = f'Table {number} of the paper'
-        actions = list(theirs[0]['actions'])
-        notes += _published_notes(number, theirs)
-        is_whole = len(score.actions) == len(actions) and result.n_poses > 0.95 * context.n_whole
-        if not is_whole:
-            notes.append(
-                f'measured on a part only, {len(score.actions)} of the {len(actions)} actions and '
-                f'{result.n_poses} poses of about {context.n_whole:.0f}: the average is not '
-                f"comparable with the paper's"
-            )
-        if protocol != 'kudo':
-            notes.append(f"the paper's rows are by the protocol kudo, ours by {protocol}")
-    else:
-        title = (
-            f"Not the paper's Table {number}: {context.dataset} is not Human3.6M, so the "
-            f'published rows are left out'
+    theirs = _beside(number, context, score.actions)
+    actions = list(theirs[0]['actions'] if theirs else score.actions)
+    is_whole = len(score.actions) == len(actions) and result.n_poses > 0.95 * context.n_whole
+    title = (
+        f'Table {number} of the paper'
+        if theirs
+        else f"Not the paper's Table {number}: {context.dataset} is not Human3.6M, so the "
+        f'published rows are left out'
+    )
+    notes += _published_notes(number, theirs) if theirs else []
+    if theirs and not is_whole:
+        notes.append(
+            f'measured on a part only, {len(score.actions)} of the {len(actions)} actions and '
+            f'{result.n_poses} poses of about {context.n_whole:.0f}: the average is not '
+            f"comparable with the paper's"
         )
-        theirs = []
+    if theirs and protocol != 'kudo':
+        notes.append(f"the paper's rows are by the protocol kudo, ours by {protocol}")
     rows = [
         Row(row['method'], (*row['actions'].values(), row['average']), row['supervision'])
         for row in theirs
@@ -211,7 +204,7 @@ def paper_table(number: int, context: Context, result: Result, zero_depth: Resul
     data = _data(context, result) | {
         'table': number,
         'title': title,
-        'is_human36m': is_human36m,
+        'is_human36m': bool(theirs),
         'keypoints': context.keypoints,
         'protocol': protocol,
         'published': theirs,
@@ -219,7 +212,7 @@ def paper_table(number: int, context: Context, result: Result, zero_depth: Resul
         'zero_depth': dataclasses.asdict(zero_score),
         'difference': differences,
     }
-    header = ('mm', *(SHORT_ACTIONS if is_human36m else actions), 'Avg')
+    header = ('mm', *(SHORT_ACTIONS if theirs else actions), 'Avg')
     return Report(head, Table(header, tuple(rows)), notes, data)
 
 
@@ -244,17 +237,15 @@ def _published_notes(number: int, rows: list[dict[str, Any]]) -> list[str]:
 
 def pck(context: Context, result: PCKResult, zero_depth: PCKResult) -> Report:
     """Report PCK at 150 mm and AUC, over all poses, by activity, by camera and by joint."""
-    theirs = published('supplement 2')
-    ours = theirs[-1]
-    is_theirs = comparable(context, theirs)
+    theirs = _beside('supplement 2', context)
     header: tuple[str, ...] = ('%', 'poses', 'PCK 14', 'AUC 14', 'PCK 17', 'AUC 17')
     baseline = dataclasses.replace(zero_depth.scores[0], name=f'all, {ZERO_DEPTH}')
     rows = []
     for score in [result.scores[0], baseline, *result.scores[1:]]:
         cells: tuple = (score.n_poses, score.pck14, score.auc14, score.pck17, score.auc17)
-        if is_theirs:
+        for row in theirs[-1:]:
             of_scene = (score.by, score.name) == ('camera', PCK_SCENE)
-            cells += (ours['average'] if of_scene else None,)
+            cells += (row['average'] if of_scene else None,)
         rows.append(Row(score.name, cells, '' if score.by == 'all' else f'by {score.by}'))
     notes = [
         f'PCK: share of joints nearer than 150 mm; AUC: its mean over 0, 5, ..., 150 mm; both '
@@ -262,11 +253,11 @@ def pck(context: Context, result: PCKResult, zero_depth: PCKResult) -> Report:
         "scale: the target's own on the xy-plane, as the method has none; x and y are the input's",
         _ZERO_DEPTH_NOTE,
     ]
-    if is_theirs:
-        header += (ours['method'],)
+    for row in theirs[-1:]:
+        header += (row['method'],)
         notes.append(
-            f'{ours["average"]} ({ours["source"]}) is beside the two sequences filmed before the '
-            f'green screen, {ours["remark"]}; the paper does not state its joints and target'
+            f'{row["average"]} ({row["source"]}) is beside the two sequences filmed before the '
+            f'green screen, {row["remark"]}; the paper does not state its joints and target'
         )
     data = _data(context, result) | {
         'protocol': 'pck',
@@ -274,7 +265,7 @@ def pck(context: Context, result: PCKResult, zero_depth: PCKResult) -> Report:
         'target': context.target,
         'scores': [dataclasses.asdict(score) for score in result.scores],
         'zero_depth': [dataclasses.asdict(score) for score in zero_depth.scores],
-        'published': theirs if is_theirs else [],
+        'published': theirs,
     }
     return Report(_head(context, result), Table(header, tuple(rows)), notes, data)
 
@@ -282,24 +273,21 @@ def pck(context: Context, result: PCKResult, zero_depth: PCKResult) -> Report:
 def action_bars(context: Context, result: Result, zero_depth: Result) -> dict[str, Any]:
     """Errors by action as keyword arguments of `visualizations.action_bars`."""
     protocol, score = next(iter(result.scores.items()))
-    actions = list(score.actions)
-    measured: dict[str, list] = {}
-    references: dict[str, list] = {}
-    for number, keypoints in TABLE_KEYPOINTS.items():
-        rows = published(number)
-        if context.keypoints in keypoints and comparable(context, rows, actions):
-            actions = list(rows[0]['actions'])
-            for row in rows:
-                ours = row['method'] == context.published
-                label = row['method'] if ours else f'{row["method"]}, {row["supervision"]}'
-                numbers = [*row['actions'].values(), row['average']]
-                (measured if ours else references)[label] = numbers
-    measured[context.row_label] = list(_cells(score, actions))
-    measured[ZERO_DEPTH] = list(_cells(zero_depth.scores[protocol], actions))
+    of_2d = [n for n, keypoints in TABLE_KEYPOINTS.items() if context.keypoints in keypoints]
+    theirs = [row for number in of_2d for row in _beside(number, context, score.actions)]
+    actions = list(theirs[0]['actions'] if theirs else score.actions)
+    numbers = {row['method']: (*row['actions'].values(), row['average']) for row in theirs}
+    measured = {name: x for name, x in numbers.items() if name == context.published}
+    measured[context.row_label] = _cells(score, actions)
+    measured[ZERO_DEPTH] = _cells(zero_depth.scores[protocol], actions)
     return {
         'names': [*actions, 'Average'],
         'measured': measured,
-        'references': references,
+        'references': {
+            f'{row["method"]}, {row["supervision"]}': numbers[row['method']]
+            for row in theirs
+            if row['method'] != context.published
+        },
         'unit': f'{protocols.LABELS[protocol]} error, mm',
         'title': f'{context.dataset}, {context.split} split, keypoints {context.keypoints}',
     }
@@ -307,14 +295,14 @@ def action_bars(context: Context, result: Result, zero_depth: Result) -> dict[st
 
 def pck_bars(context: Context, result: PCKResult, zero_depth: PCKResult) -> dict[str, Any]:
     """PCK by activity as keyword arguments of `visualizations.action_bars`."""
-    measured = {
-        label: [score.pck14 for score in scores[1:] if score.by == 'action'] + [scores[0].pck14]
-        for label, scores in ((context.row_label, result.scores), (ZERO_DEPTH, zero_depth.scores))
-    }
-    names = [score.name for score in result.scores if score.by == 'action']
+    ours, zero = (
+        {score.name: score.pck14 for score in found.scores[1:] if score.by == 'action'}
+        | {'all poses': found.scores[0].pck14}
+        for found in (result, zero_depth)
+    )
     return {
-        'names': [*names, 'all poses'],
-        'measured': measured,
+        'names': list(ours),
+        'measured': {context.row_label: list(ours.values()), ZERO_DEPTH: list(zero.values())},
         'references': {},
         'unit': 'PCK at 150 mm, 14 joints, %',
         'title': f'{context.dataset}, {context.split} split, {context.target or "pose3d"}',

@@ -13,19 +13,12 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One row of a `Table`.
+    """One row of a `Table`."""
 
-    Attributes:
-        label: text of the first column.
-        cells: numbers, texts or None; floats are shown with one decimal.
-        group: rows of one group stand together under its name; '' for none.
-        is_difference: show numbers with their sign.
-    """
-
-    label: str
-    cells: tuple[Any, ...]
-    group: str = ''
-    is_difference: bool = False
+    label: str  # text of the first column
+    cells: tuple[Any, ...]  # numbers, texts or None; floats are shown with one decimal
+    group: str = ''  # rows of one group stand together under its name; '' for none
+    is_difference: bool = False  # show numbers with their sign
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,17 +31,14 @@ class Table:
 
 def _lines(table: Table, missing: str) -> Iterator[tuple[str, list[str]]]:
     """Yield (group, []) for the name of a group and ('', cells) for a row."""
-
-    def cell(value: Any, row: Row) -> str:
-        if isinstance(value, float):
-            return f'{value:+.1f}' if row.is_difference else f'{value:.1f}'
-        return missing if value is None else str(value)
-
     for group, rows in itertools.groupby(table.rows, key=lambda row: row.group):
         if group:
             yield group, []
         for row in rows:
-            yield '', [row.label, *(cell(value, row) for value in row.cells)]
+            cells = [missing if x is None else x for x in row.cells]
+            number = '{:+.1f}' if row.is_difference else '{:.1f}'
+            shown = (number.format(x) if isinstance(x, float) else str(x) for x in cells)
+            yield '', [row.label, *shown]
 
 
 def text(table: Table) -> str:
@@ -77,8 +67,8 @@ def markdown(table: Table) -> str:
 def latex(table: Table) -> str:
     r"""Write a table as a LaTeX tabular; it needs \usepackage{booktabs}."""
     n = len(table.header)
-    lines = [rf'\begin{{tabular}}{{l{"r" * (n - 1)}}}', r'\toprule', _latex_line(table.header)]
-    lines.append(r'\midrule')
+    first = rf'\begin{{tabular}}{{l{"r" * (n - 1)}}}'
+    lines = [first, r'\toprule', _latex_line(table.header), r'\midrule']
     for i, (group, cells) in enumerate(_lines(table, '--')):
         if group and i:
             lines.append(r'\midrule')
@@ -98,10 +88,8 @@ def _escape(cell: str) -> str:
 
 def to_csv(table: Table) -> str:
     """Write a table as CSV, numbers unrounded; groups, if any, are the first column."""
+    lines = [('group', *table.header), *((r.group, r.label, *r.cells) for r in table.rows)]
     grouped = any(row.group for row in table.rows)
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator='\n')
-    writer.writerow(['group', *table.header] if grouped else table.header)
-    for row in table.rows:  # csv writes None as an empty cell
-        writer.writerow([*([row.group] if grouped else []), row.label, *row.cells])
+    csv.writer(buffer, lineterminator='\n').writerows(line[not grouped :] for line in lines)
     return buffer.getvalue().rstrip('\n')

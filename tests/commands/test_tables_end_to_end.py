@@ -88,7 +88,7 @@ def test_table_2_needs_a_run_on_detections(runs, script, refusal, tmp_path):
     folder = runs / 'baseline'
     environment = {'CHAINER_POSE_DATA': str(folder)}
     snapshot = ('--snapshot', folder / 'run')
-    assert '--keypoints sh' in refusal('evaluate.py', *snapshot, '--table', 2, **environment)
+    assert 'keypoints sh' in refusal('evaluate.py', *snapshot, '--table', 2, **environment)
     sh = ('evaluate.py', *snapshot, '--table', 2, '--keypoints', 'sh')
     assert 'found gt and sh' in refusal(*sh, **environment)
     finished = script(

@@ -88,9 +88,7 @@ def parse_options(argv: Sequence[str] | None) -> EvaluationOptions:
     parser.add_options(EvaluationOptions)
     options = cli.parse(parser, EvaluationOptions, argv)
     if options.table and options.protocol in ('all', 'pck'):
-        parser.error(
-            f'argument --table: expected one protocol in mm, found --protocol {options.protocol}'
-        )
+        parser.error(f'argument --table: expected one protocol in mm, found {options.protocol}')
     for name in ('figures_dir', 'figures_seed', 'figures_index'):
         if getattr(options, name) not in (None, ()) and options.figures is None:
             parser.error(f'argument {cli.flag(name)}: expected --figures N too')
@@ -103,11 +101,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     device.use()
     weights = weights_file.find_generator(options.snapshot, last=options.generator == 'last')
     generator, skeleton, _ = weights_file.load_generator(weights)
-    # Without a run, the network alone shows this much of its training.
-    martinez = {'mode': 'supervised', 'model': 'martinez'}
-    trained: Mapping[str, Any] = martinez if generator.in_mm else {}
+    trained: Mapping[str, Any] = {}
     if (weights.parent / 'options.json').is_file():
         trained = run_directory.read_options(weights.parent)
+    elif generator.in_mm:  # the network alone shows this much of its training
+        trained = {'mode': 'supervised', 'model': 'martinez'}
     dataset = options.dataset or trained.get('dataset')
     if dataset is None:
         raise InputError(f'expected a pose file, as {weights} lies in no run', dataset=None)
@@ -161,23 +159,19 @@ def measure(
             of_pck = [evaluate_pck(network, data, *more) for network in networks]
             return reports.pck(context, *of_pck), reports.pck_bars(context, *of_pck)
         results = [evaluate(network, data, names, *more) for network in networks]
+    bars = reports.action_bars(context, *results)
     if options.table:
-        report = reports.paper_table(options.table, context, *results)
-    else:
-        report = reports.errors(context, *results)
-    return report, reports.action_bars(context, *results)
+        return reports.paper_table(options.table, context, *results), bars
+    return reports.errors(context, *results), bars
 
 
 def draw(
-    options: EvaluationOptions,
-    folder: Path,
-    data: PoseData,
-    generator: LiftingLink,
-    bars: Mapping[str, Any],
+    options: EvaluationOptions, folder: Path, data: PoseData, generator: LiftingLink, bars: dict
 ) -> None:
     """Draw some poses, and bars of errors, as PNG and PDF."""
-    count = options.figures or 0
-    chosen = visualizations.choose(data, count, options.figures_seed, options.figures_index)
+    chosen = visualizations.choose(
+        data, options.figures or 0, options.figures_seed, options.figures_index
+    )
     title = f'{data.name}, {options.split} split (left is blue, right is red)'
     figures = {
         'poses': visualizations.pose_sheet(generator, chosen, title, turned=False),

@@ -27,12 +27,8 @@ MAX_FRAMES = 240  # of a film; longer sequences are thinned out
 
 
 def turning(pose2d: np.ndarray, pose3d: np.ndarray, skeleton: Skeleton) -> Film:
-    """Show one pose, turned once about the vertical axis.
+    """Show one input, (J, 2) px, and its pose, (J, 3), turned once about the vertical axis.
 
-    Args:
-        pose2d: (J, 2) array, px, the input.
-        pose3d: (J, 3) array, relative to the root.
-        skeleton: `skeletons.Skeleton`.
     Returns:
         (figure, draw, frames, fps), for `write`.
     """
@@ -51,13 +47,8 @@ def turning(pose2d: np.ndarray, pose3d: np.ndarray, skeleton: Skeleton) -> Film:
 
 
 def playing(pose2d: np.ndarray, pose3d: np.ndarray, skeleton: Skeleton, fps: float) -> Film:
-    """Show a sequence: the input, the lifted pose, and the same turned by 90 degrees.
+    """Show a sequence: the input, (F, J, 2) px, and the poses, (F, J, 3), also from the side.
 
-    Args:
-        pose2d: (F, J, 2) array, px.
-        pose3d: (F, J, 3) array, relative to the root.
-        skeleton: `skeletons.Skeleton`.
-        fps: frames a second.
     Returns:
         (figure, draw, frames, fps), for `write`; with more than
         `MAX_FRAMES` frames only every k-th is drawn, at fps / k.
@@ -82,12 +73,8 @@ def playing(pose2d: np.ndarray, pose3d: np.ndarray, skeleton: Skeleton, fps: flo
 
 
 def write(path: StrPath, film: Film, format: str) -> None:
-    """Write a film.
+    """Write a film of `turning` or `playing` as 'gif' (by Pillow) or 'mp4' (by ffmpeg).
 
-    Args:
-        path: of the file.
-        film: of `turning` or `playing`.
-        format: 'gif' (by Pillow) or 'mp4' (by ffmpeg).
     Raises:
         InputError: for mp4 without ffmpeg.
         OSError: if the file cannot be written.

@@ -98,14 +98,10 @@ def action_bars(
     unit: str,
     title: str = '',
 ) -> Figure:
-    """Draw the error by action: bars of our rows, marks of the others'.
+    """Draw the error by action, and the average last.
 
-    Args:
-        names: of the actions, and of the average last.
-        measured: dict from label to numbers, None for none, drawn as bars.
-        references: the same, drawn as marks.
-        unit: of the numbers, for the axis.
-        title: printed on top.
+    `measured` is drawn as bars, `references` as marks: dicts from label to numbers in the
+    order of `names`, None for none; `unit` is that of the numbers.
     """
     figure = new_figure(max(6.0, 0.62 * len(names) + 1.2), 4.6)
     axes = figure.add_subplot()

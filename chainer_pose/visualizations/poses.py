@@ -66,9 +66,7 @@ def draw_pose_2d(
     """Draw one 2D pose as its image shows it.
 
     Args:
-        axes: matplotlib axes.
         pose: (J, 2) array, y pointing down.
-        skeleton: `skeletons.Skeleton`.
         depth: (J,) array; nearer bones are drawn over those farther away.
         frame: square to show, see `frame_of`; None for one that fits.
     """
@@ -94,7 +92,6 @@ def draw_pose_3d(
     Args:
         axes: matplotlib axes with projection='3d'.
         pose: (J, 3) array in the camera frame.
-        skeleton: `skeletons.Skeleton`.
         frame: cube to show, see `frame_of`; None for one that fits.
     """
     # Matplotlib's third axis points up, its second away from the viewer.
@@ -124,7 +121,6 @@ def choose(
     """Choose poses with every joint to draw.
 
     Args:
-        data: `datasets.PoseData`.
         count: how many, at most.
         seed: choose at random with this seed; None to spread them evenly.
         indices: choose these instead, counted from 0.
@@ -178,7 +174,6 @@ def pose_sheet(
     Args:
         generator: `links.LiftingLink`, or a dict of several from the titles of their columns.
         data: `datasets.PoseData`, from `choose`; without pose3d there is no ground truth.
-        title: printed on top.
         turned: whether to draw the poses turned, too.
     """
     columns = _normalized_3d(generator, data)

@@ -113,7 +113,7 @@ def test_errors(refusal, run, flat_data, tmp_path):
         (('--snapshot', tmp_path / 'lone.npz'), '--dataset: expected a pose file'),
         (('--protocol', 'pckh'), '--protocol'),
         (('--table', 1, '--protocol', 'pck'), '--table: expected one protocol in mm'),
-        (('--table', 2), '--table 2: expected a run trained and measured with'),
+        (('--table', 2), '--table 2: expected a run trained and measured on'),
         (('--target', 'univ'), 'test/pose3d_univ: expected'),
         (('--keypoints', 'cpn'), 'test/pose2d_cpn'),
         (('--dataset', tmp_path / 'flat.h5'), 'found 2D only'),

@@ -15,8 +15,7 @@ import numpy as np
 import textbook
 
 from chainer_pose.commands.train import parse_options
-from chainer_pose.training import arrays
-from chainer_pose.training.trainer import make_trainer
+from chainer_pose.training import arrays, make_trainer
 
 REPORTED = 1000  # steps after which train.py reads a GPU's reports
 

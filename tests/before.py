@@ -7,8 +7,7 @@ from pathlib import Path
 import chainer
 
 from chainer_pose.datasets import pose_file
-from chainer_pose.training.options import load_options
-from chainer_pose.training.trainer import make_trainer
+from chainer_pose.training import load_options, make_trainer
 
 BEFORE = Path(__file__).parent / 'data' / 'before'
 CPU = chainer.get_device('@numpy')

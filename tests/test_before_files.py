@@ -13,7 +13,7 @@ from chainer_pose.commands import evaluate, predict, train
 from chainer_pose.errors import InputError
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.skeletons import H36M17
-from chainer_pose.training.angle_iterator import AngleIterator
+from chainer_pose.training import AngleIterator
 from chainer_pose.training.trainer import STREAMS
 from chainer_pose.utils import random_state
 

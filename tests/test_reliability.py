@@ -27,7 +27,7 @@ PROGRAM = """
 import os, signal, sys, time
 from pathlib import Path
 from chainer_pose.commands import train
-from chainer_pose.training.updaters import PoseGANUpdater
+from chainer_pose.training import PoseGANUpdater
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv[0] = 'train.py'
 {}

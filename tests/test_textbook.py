@@ -10,8 +10,7 @@ from chainer.serializers import DictionarySerializer, NpzDeserializer
 from chainer_pose import datasets, links, optimizers
 from chainer_pose.optimizers import adam
 from chainer_pose.skeletons import H36M17
-from chainer_pose.training.angle_iterator import AngleIterator
-from chainer_pose.training.updaters import PoseGANUpdater
+from chainer_pose.training import AngleIterator, PoseGANUpdater
 from chainer_pose.utils import devices
 
 STEPS, BATCH, UNITS, ALPHA, DECAY = 100, 16, 64, 2e-4, 1e-5

@@ -24,8 +24,7 @@ def random_angles(n: int, rng: np.random.Generator) -> np.ndarray:
 class AngleIterator(chainer.dataset.Iterator):
     """Iterate over batches of angles on a device.
 
-    Many batches are drawn and sent at a time, which a GPU needs; the angles, and those after a
-    resume, are as if they were drawn batch by batch.
+    Many are drawn and sent at a time, which a GPU needs, as if they were drawn batch by batch.
 
     Args:
         batch_size: angles a batch, of all processes together.
@@ -68,7 +67,6 @@ class AngleIterator(chainer.dataset.Iterator):
     next = __next__
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        """Save or load the position."""
         used = int(serializer('used', self._used))
         serialize_rng(serializer, 'rng', self._rng)
         if isinstance(serializer, chainer.Deserializer):

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from chainer_pose import geometry
-from chainer_pose.datasets import require_complete
-
-if TYPE_CHECKING:
-    from chainer_pose.datasets import PoseData
+from chainer_pose.datasets import PoseData, require_complete
 
 
 def training_poses(data: PoseData) -> np.ndarray:

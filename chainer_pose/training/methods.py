@@ -34,13 +34,7 @@ class Method(NamedTuple):
 
 
 def of(options: Mapping[str, Any]) -> Method:
-    """Name the method of a run.
-
-    Args:
-        options: the run's, as options.json holds them; empty if not known.
-    Returns:
-        `Method`.
-    """
+    """Name the method of a run by its options.json; empty options if it is not known."""
     if not options:
         return Method('Ours', NOT_KNOWN, OURS, 'not known')
     usual = {**PAPER, **MODELS.get(str(options.get('model')), {})}

@@ -1,4 +1,4 @@
-"""An exponential moving average of a link's parameters, while it trains."""
+"""Exponential moving average of the parameters of a link."""
 
 from __future__ import annotations
 
@@ -61,6 +61,5 @@ class MovingAverage:
             average += difference
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        """Save or load the average and its iteration."""
         serializer('t', self._t)
         self.average.serialize(serializer['average'])

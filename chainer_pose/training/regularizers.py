@@ -1,8 +1,4 @@
-"""Losses beyond the paper, added to eq. (4).
-
-A regularizer is called with a `LiftedBatch` and returns its losses by name; `weights` has their
-factors. The updater reports each, before its factor, as ``gen/<name>``.
-"""
+"""Losses beyond the paper, added to eq. (4)."""
 
 from __future__ import annotations
 
@@ -44,10 +40,9 @@ class LiftedBatch(NamedTuple):
 
 
 class Regularizer:
-    """Base of the regularizers.
+    """Base of the regularizers: functions of a `LiftedBatch`.
 
-    Args:
-        **weights: factor of each loss by its name; kept as the attribute `weights`.
+    `weights` has the factors of its losses by name; reports of them are named ``gen/<name>``.
     """
 
     def __init__(self, **weights: float) -> None:
@@ -71,7 +66,7 @@ class Consistency(Regularizer):
     Args:
         generator: `links.Generator`.
         weight_2d, weight_depth: factors of the two errors.
-        rescale: whether the turned pose is normalized before it is lifted.
+        rescale: whether to normalize the turned pose before it is lifted.
     """
 
     def __init__(
@@ -142,12 +137,7 @@ class BoneRatios(Regularizer):
 
 
 class LabelledDepth(Regularizer):
-    """Mean squared error of the depths of labelled poses (section 5.2).
-
-    Args:
-        generator: `links.Generator`.
-        weight: the factor.
-    """
+    """Mean squared error of the depths of labelled poses (section 5.2)."""
 
     def __init__(self, generator: Generator, weight: float) -> None:
         super().__init__(depth=weight)

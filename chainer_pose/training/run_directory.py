@@ -13,8 +13,9 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import chainer
 import filelock
 from chainer.serializers import NpzDeserializer
 
@@ -22,13 +23,7 @@ from chainer_pose import __version__
 from chainer_pose.errors import InputError
 from chainer_pose.inference.weights import NORMALIZATION, numbered, read_arrays
 from chainer_pose.skeletons import Skeleton
-from chainer_pose.utils.files import atomic_path, read_json, reading, writing
-
-if TYPE_CHECKING:
-    import chainer
-
-    from chainer_pose.utils.files import StrPath
-
+from chainer_pose.utils.files import StrPath, atomic_path, read_json, reading, writing
 
 _LOCK = '.lock'
 # By `files.atomic_path`, and by Chainer's LogReport, in a folder of its own.
@@ -37,14 +32,11 @@ _TEMPORARY = re.compile(r'\.\w+-\w{8}\.(npz|json|png)|log\w{8}')
 
 @contextlib.contextmanager
 def lock(out: StrPath, new: bool) -> Iterator[None]:
-    """Lock a run directory and remove temporary files left by a killed process.
+    """Lock a run directory, made if absent, and remove temporary files of a killed process.
 
-    Args:
-        out: path; made if absent.
-        new: whether it must be empty.
     Raises:
-        InputError: if another process has locked it, if it cannot be made, or if it must be
-            empty and is not.
+        InputError: if another process has locked it, if it cannot be made, or if it is `new` and
+            not empty.
     """
     out = Path(out)
     if (
@@ -71,12 +63,8 @@ def lock(out: StrPath, new: bool) -> Iterator[None]:
 
 
 def write_options(out: StrPath, options: Mapping[str, Any], skeleton: Skeleton) -> None:
-    """Write the options.json of a new run.
+    """Write the options.json of a new run; `options` are JSON values.
 
-    Args:
-        out: the run directory.
-        options: training options, JSON values.
-        skeleton: `skeletons.Skeleton`.
     Raises:
         InputError: if `out` cannot be written.
     """
@@ -122,11 +110,8 @@ def load_snapshot(path: StrPath, trainer: chainer.training.Trainer) -> None:
 
 
 def latest_snapshot(run: StrPath, warn: Callable[[str], None] = lambda text: None) -> Path:
-    """Return the path of the newest readable trainer snapshot of a run.
+    """Return the path of the newest readable snapshot of a run; `warn` of damaged ones.
 
-    Args:
-        run: run directory.
-        warn: function of a line of text, called for each damaged snapshot.
     Raises:
         InputError: if there is none.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import os
@@ -31,12 +32,7 @@ from chainer_pose.training.extensions import (
 from chainer_pose.training.moving_average import MovingAverage
 from chainer_pose.training.options import TrainingOptions
 from chainer_pose.training.triggers import EveryAndLast
-from chainer_pose.training.updaters import (
-    PoseGANUpdater,
-    RecordedUpdater,
-    SupervisedUpdater,
-    labelled_loss,
-)
+from chainer_pose.training.updaters import PoseGANUpdater, SupervisedUpdater, labelled_loss
 from chainer_pose.utils import random_state
 
 if TYPE_CHECKING:
@@ -84,19 +80,18 @@ def make_trainer(
     return trainer
 
 
+@dataclasses.dataclass
 class _Maker:
     """Makes an updater and its parts."""
 
-    def __init__(
-        self,
-        options: TrainingOptions,
-        data: PoseData,
-        device: chainer.backend.Device,
-        comm: chainermn.CommunicatorBase | None,
-    ) -> None:
-        self.options, self.data, self.device, self.comm = options, data, device, comm
-        self.rng = random_state.streams(options.seed, STREAMS)
-        self.poses = training_poses(data)
+    options: TrainingOptions
+    data: PoseData
+    device: chainer.backend.Device
+    comm: chainermn.CommunicatorBase | None
+
+    def __post_init__(self) -> None:
+        self.rng = random_state.streams(self.options.seed, STREAMS)
+        self.poses = training_poses(self.data)
 
     def adam(self, link: chainer.Link) -> Adam:
         link.to_device(self.device)
@@ -107,11 +102,10 @@ class _Maker:
         """The optimizer of a generator."""
         skeleton, options = self.data.skeleton, self.options
         shape = len(skeleton), options.n_unit, options.init_std
-        generator = links.Generator(*shape, self.rng['gen'])
-        optimizer = self.adam(generator)
+        optimizer = self.adam(links.Generator(*shape, self.rng['gen']))
         if options.zero_root:
             hook = ZeroRoot(skeleton.root)
-            hook.apply(generator)
+            hook.apply(optimizer.target)
             optimizer.add_hook(hook)
         return optimizer
 
@@ -167,7 +161,6 @@ class _Maker:
         )
 
     def regularizers(self, generator: links.Generator) -> list[regularizers.Regularizer]:
-        """What the options add to eq. (4)."""
         options = self.options
         chosen: list[regularizers.Regularizer] = []
         if any(options.consistency):
@@ -205,7 +198,7 @@ def _extend(
     comm: chainermn.CommunicatorBase | None,
 ) -> None:
     """Add validation, log, pictures and snapshots; only the first process writes."""
-    updater: RecordedUpdater = trainer.updater
+    updater = trainer.updater
     optimizer, iterator = updater.get_optimizer('gen'), updater.get_iterator('main')
     # What is measured, drawn and written.
     gen = optimizer.target if updater.average is None else updater.average.average

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from chainer_pose.training.moving_average import MovingAverage
     from chainer_pose.training.regularizers import Regularizer
 
-_VERSION = 2  # of an updater's snapshot
-
 
 class RecordedUpdater(chainer.training.StandardUpdater):
     """Base of the updaters: a step of arrays, recorded on a GPU, whose reports are summed there.
@@ -85,10 +83,9 @@ class RecordedUpdater(chainer.training.StandardUpdater):
             self.report(self.iteration + 1)
 
     def report(self, iteration: int) -> None:
-        """Report means since the last call; on a GPU the trainer calls it before each log entry.
+        """Report means since the last call, or raise NonFiniteError.
 
-        Raises:
-            NonFiniteError: if one is not finite.
+        On a GPU the trainer calls it before each log entry.
         """
         means = self._means.read()
         if self.comm is not None and means:
@@ -101,8 +98,7 @@ class RecordedUpdater(chainer.training.StandardUpdater):
         chainer.report({name: float(value) for name, value in means.items()})
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        if int(serializer('version', _VERSION)) != _VERSION:
-            raise ValueError(f'expected version {_VERSION} of an updater')
+        serializer('version', 2)  # which `run_directory.load_snapshot` looks for
         super().serialize(serializer)
         self._means.serialize(serializer['reports'])
         if self.average is not None:
@@ -135,9 +131,8 @@ class PoseGANUpdater(RecordedUpdater):
         * ``gen/updated``, ``dis/updated``: 1 if the gate let the network learn, else 0.
         * ``camera/pitch``: degrees, if there is one.
 
-    Raises:
-        NonFiniteError: by `update`, if a loss is not finite; nothing is stepped. On a GPU by
-            `report`.
+    If a loss is not finite, nothing is stepped and `update` (on a GPU `report`) raises
+    NonFiniteError.
     """
 
     shares = ('dis/accuracy', 'gen/updated', 'dis/updated')
@@ -174,14 +169,12 @@ class PoseGANUpdater(RecordedUpdater):
         self.run(real, angle, *labelled)
 
     def step(self, real: NdArray, angle: NdArray, *labelled: NdArray) -> dict[str, Any]:
-        """Do one step of both networks (section 3), on arrays of NumPy or of a GPU.
+        """Do one step of both networks (section 3) and return what to report.
 
         Args:
             real: (B, J, 2), normalized 2D poses.
             angle: (B,), radians.
             labelled: another batch with labels; see `LiftedBatch`.
-        Returns:
-            dict of what to report.
         """
         gen, dis = self.gen.target, self.dis.target
         pitch, degrees = self._camera()
@@ -255,7 +248,7 @@ class SupervisedUpdater(RecordedUpdater):
         rng: numpy.random.Generator that the loss draws from.
         **kwargs: as of `RecordedUpdater`.
 
-    Reports ``gen/supervised``, the loss, and raises NonFiniteError, as `PoseGANUpdater` does.
+    Reports ``gen/supervised``, the loss; raises NonFiniteError as `PoseGANUpdater` does.
     """
 
     losses = ('gen/supervised',)
@@ -294,14 +287,8 @@ class SupervisedUpdater(RecordedUpdater):
 def labelled_loss(
     generator: Generator, pose: NdArray, depth: NdArray, rng: np.random.Generator | None = None
 ) -> Variable:
-    """Mean squared error of depths, as in the authors' supervised mode.
+    """Mean squared error of the depths (B, J) of normalized poses (B, J, 2).
 
-    Args:
-        generator: `links.Generator`.
-        pose: (B, J, 2), normalized 2D poses.
-        depth: (B, J), in their unit.
-        rng: not used.
-    Returns:
-        Variable of shape ().
+    The loss of the authors' supervised mode; `rng` is not used.
     """
     return functions.mean_squared_error(generator(pose), depth)

@@ -8,8 +8,7 @@ from chainer_pose.errors import InputError
 from chainer_pose.evaluations import metrics, protocols
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.links import martinez
-from chainer_pose.training import arrays
-from chainer_pose.training.updaters import SupervisedUpdater
+from chainer_pose.training import SupervisedUpdater, arrays
 
 
 @pytest.fixture

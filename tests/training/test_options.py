@@ -8,8 +8,7 @@ import pytest
 from chainer_pose.commands.train import make_parser, parse_options
 from chainer_pose.errors import InputError
 from chainer_pose.skeletons import H36M17
-from chainer_pose.training import options, run_directory
-from chainer_pose.training.options import load_options
+from chainer_pose.training import load_options, options, run_directory
 
 
 def write(run, **stored):

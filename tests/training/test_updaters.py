@@ -8,9 +8,13 @@ from chainer_pose import datasets, functions, links
 from chainer_pose.errors import NonFiniteError
 from chainer_pose.optimizers import Adam
 from chainer_pose.skeletons import FaceJoints
-from chainer_pose.training import regularizers
-from chainer_pose.training.angle_iterator import AngleIterator
-from chainer_pose.training.updaters import PoseGANUpdater, SupervisedUpdater, labelled_loss
+from chainer_pose.training import (
+    AngleIterator,
+    PoseGANUpdater,
+    SupervisedUpdater,
+    labelled_loss,
+    regularizers,
+)
 
 JOINTS = FaceJoints(nose=0, neck=1, left_shoulder=2, right_shoulder=3)
 BONES = [(1, 0), (2, 1), (3, 1), (4, 0)]

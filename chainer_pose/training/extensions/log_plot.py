@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import chainer
-from matplotlib.figure import Figure
 
 from chainer_pose.utils.files import atomic_path
 
@@ -14,8 +13,8 @@ from chainer_pose.utils.files import atomic_path
 class LogPlot(chainer.training.Extension):
     """Draw what `chainer.training.extensions.LogReport` has logged, over the iterations.
 
-    Chainer's PlotReport draws as often as it averages, which takes longer than some hundred
-    steps of a GPU.
+    Chainer's PlotReport draws each time it averages, which takes as long as hundreds of steps
+    of a GPU.
 
     Args:
         keys: names of reports, one curve each.
@@ -30,6 +29,8 @@ class LogPlot(chainer.training.Extension):
         self._keys, self._filename, self._label = keys, filename, label
 
     def __call__(self, trainer: chainer.training.Trainer) -> None:
+        from matplotlib.figure import Figure  # half a second, and not all that train draw
+
         log = trainer.get_extension('LogReport').log
         figure = Figure()
         axes = figure.add_subplot()

@@ -27,9 +27,8 @@ class PoseEvaluator(chainer.training.Extension):
         batchsize: poses lifted at a time.
         comm: ChainerMN communicator, each of whose processes measures a part.
 
-    Reports, in mm under the protocol kudo:
-        * ``validation/mpjpe``: mean over the actions.
-        * ``validation/mpjpe/<action>``: one for each action.
+    Reports ``validation/mpjpe/<action>`` and their mean ``validation/mpjpe``, in mm under the
+    protocol kudo.
     """
 
     trigger = 1, 'epoch'
@@ -61,14 +60,10 @@ class PoseEvaluator(chainer.training.Extension):
     def __call__(self, trainer: chainer.training.Trainer) -> None:
         errors = comm_module.gather([self._errors(batch) for batch in self._batches], self._comm)
         score = protocols.by_action(np.concatenate(errors), self._data)
-        chainer.report(
-            {
-                'validation/mpjpe': score.average,
-                **{f'validation/mpjpe/{name}': error for name, error in score.actions.items()},
-            }
-        )
+        by_action = {f'validation/mpjpe/{name}': mm for name, mm in score.actions.items()}
+        chainer.report({'validation/mpjpe': score.average, **by_action})
 
-    def _errors(self, batch):
+    def _errors(self, batch: Any) -> np.ndarray:
         if self._generator.in_mm:
             return protocols.PROTOCOLS['kudo'](
                 *protocols.lift(self._generator, batch), batch.skeleton.root

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import chainer
 
 from chainer_pose import visualizations
-
-if TYPE_CHECKING:
-    from chainer_pose.datasets import PoseData
-    from chainer_pose.links import LiftingLink
+from chainer_pose.datasets import PoseData
+from chainer_pose.links import LiftingLink
 
 
 class PosePlot(chainer.training.Extension):

@@ -11,21 +11,20 @@ import chainer
 
 
 class PrintLog(chainer.training.Extension):
-    """Print what LogReport logs, and on a terminal the rate and the time left on a line below.
+    """Print a line for each entry of LogReport; on a terminal also the rate and the time left.
 
     Chainer's PrintReport writes terminal escapes to files, too. Nothing is read from a device.
 
     Args:
-        keys: names of entries, one column each.
+        keys: names of columns.
         last: iteration at which the run ends.
-        interval: seconds between updates of the line.
     """
 
     trigger = 1, 'iteration'
 
-    def __init__(self, keys: Sequence[str], last: int, interval: float = 0.5) -> None:
+    def __init__(self, keys: Sequence[str], last: int) -> None:
         self._widths = {key: max(10, len(key)) for key in keys}
-        self._last, self._interval = last, interval
+        self._last = last
 
     def initialize(self, trainer: chainer.training.Trainer) -> None:
         self._log = trainer.get_extension('LogReport').log
@@ -44,7 +43,7 @@ class PrintLog(chainer.training.Extension):
             print(self._clear + '  '.join(cells), flush=True)
         self._n_printed = len(self._log)
         now = time.monotonic()
-        if self._clear and now - self._updated >= self._interval:
+        if self._clear and now - self._updated >= 0.5:
             self._updated = now
             iteration = trainer.updater.iteration
             rate = (iteration - self._first) / (now - self._started)

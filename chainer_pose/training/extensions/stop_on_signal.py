@@ -16,16 +16,10 @@ if TYPE_CHECKING:
 
 
 class StopOnSignal(chainer.training.Extension):
-    """End training after the iteration in which a signal comes.
+    """End training after the iteration in which a signal comes; a second one ends it at once.
 
-    A second signal ends the process at once.
-
-    Args:
-        before: extensions to call first: the snapshot, pictures.
-        comm: ChainerMN communicator; a signal to any of its processes ends all.
-
-    Raises:
-        Stopped: when called, if a signal has come.
+    When called after a signal it calls the extensions `before` (snapshot, pictures) and raises
+    Stopped. A signal to any process of `comm` ends all.
     """
 
     trigger = 1, 'iteration'
@@ -43,8 +37,6 @@ class StopOnSignal(chainer.training.Extension):
         self._handlers: dict[int, Any] = {}
 
     def initialize(self, trainer: chainer.training.Trainer) -> None:
-        """Handle signals from the start of training."""
-
         def note(number: int, _: object) -> None:
             self._signal = number
             self.finalize()
@@ -55,7 +47,6 @@ class StopOnSignal(chainer.training.Extension):
                 self._handlers[number] = signal.signal(number, note)
 
     def finalize(self) -> None:
-        """Handle signals as before."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 

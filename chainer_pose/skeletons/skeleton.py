@@ -1,7 +1,6 @@
-"""Skeletons: joints by name, the tree they form, and what stands for what.
+"""Skeletons: joints by name, the tree they form, their left-right pairs.
 
-Nothing past this module numbers a joint: it asks the skeleton by name. The named
-skeletons are JSON files beside this one, in the format that `load` reads.
+All other modules refer to joints by name. The named skeletons are JSON files beside this one.
 """
 
 from __future__ import annotations
@@ -9,18 +8,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainer_pose.errors import InputError
-from chainer_pose.utils.files import read_json
-
-if TYPE_CHECKING:
-    from chainer_pose.utils.files import StrPath
-
+from chainer_pose.utils.files import StrPath, read_json, reading
 
 _FOLDER = Path(__file__).parent
 _FROM_NAMES: Any = 'from names'
@@ -40,60 +35,72 @@ class Skeleton:
     """Joints that form a tree.
 
     Args:
-        name: what the skeleton is called.
+        name: its name.
         names: J joint names, each once.
-        parents: J indices, each joint's parent; -1 at the root, once.
-        pairs: (left, right) joint names that mirror each other; read off the
-            names ("LHip", "right_ear") if not given.
-        angle: dict from the fields of `FaceJoints` to joint names, None for a
-            body without them; found by name if not given.
-        virtual_joints: dict from joints that no detector gives to the joints they
-            are the mean of.
+        parents: J indices, each joint's parent; -1 once, at the root.
+        pairs: (left, right) names of joints that mirror each other; by default found by
+            the names ("LHip", "right_ear").
+        angle: dict from the fields of `FaceJoints` to joint names, None for a body
+            without them; by default found by the names.
+        virtual_joints: dict from joints that no detector gives to the joints whose mean
+            they are.
 
     Raises:
-        InputError: if the names repeat, the parents do not form one tree, or
-            what is said of a joint is said of none of them or does not mirror.
+        InputError: if names repeat, parents form no tree, pairs do not mirror, or a name
+            is that of no joint.
     """
 
     name: str
     names: tuple[str, ...]
     parents: tuple[int, ...]
-    # Types as they are once made; the defaults stand for what the names tell.
+    # Typed as after __post_init__.
     pairs: tuple[tuple[str, str], ...] = None  # type: ignore[assignment]
     angle: dict[str, str] | None = dataclasses.field(default=_FROM_NAMES, hash=False)
     virtual_joints: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict, hash=False)
 
-    def __post_init__(self):
-        def put(field, value):
+    def __post_init__(self) -> None:
+        n, names = len(self.names), [str(name) for name in self.names]
+        parents = tuple(int(parent) for parent in self.parents)
+        virtual = {str(name): tuple(parts) for name, parts in self.virtual_joints.items()}
+        angle = _angle_from_names(names) if self.angle == _FROM_NAMES else self.angle
+        fields = ('name', 'names', 'parents', 'angle', 'virtual_joints')
+        for field, value in zip(fields, (str(self.name), tuple(names), parents, angle, virtual)):
             object.__setattr__(self, field, value)
-
-        put('name', str(self.name))
-        put('names', tuple(str(name) for name in self.names))
-        put('parents', tuple(int(parent) for parent in self.parents))
-        _check_tree(self)
-        put(
-            'virtual_joints',
-            {str(name): tuple(parts) for name, parts in self.virtual_joints.items()},
+        self._require(n > 1 and len(set(names)) == n, 'two or more joint names, each once', names)
+        one_root = len(parents) == n and parents.count(-1) == 1
+        self._require(one_root, f'{n} parents with one -1, at the root', parents)
+        self._require(_is_tree(parents), 'parents that form one tree', parents)
+        detected = set(names) - set(virtual)
+        for name, parts in virtual.items():
+            self._require(
+                name in names and set(parts) <= detected and len(set(parts)) > 1,
+                'virtual_joints of two or more joints that a detector gives',
+                f'{name!r} of {list(parts)}',
+            )
+        known = angle is None or (
+            set(angle) == set(FaceJoints._fields) and set(angle.values()) <= set(names)
         )
-        _check_virtual_joints(self)
-        if self.angle == _FROM_NAMES:
-            put('angle', _angle_from_names(self.names))
-        _check_angle(self)
-        if self.pairs is None:
-            put('pairs', _pairs_from_names(self))
-        else:
-            put('pairs', tuple(tuple(pair) for pair in self.pairs))
-            _check_pairs(self)
+        self._require(known, f'angle to name joints for {", ".join(FaceJoints._fields)}', angle)
+        pairs: Any = self.pairs
+        pairs = _pairs_from_names(self) if pairs is None else tuple(map(tuple, pairs))
+        object.__setattr__(self, 'pairs', pairs)
+        paired = {name for pair in pairs for name in pair}
+        once = all(len(pair) == 2 for pair in pairs) and len(paired) == 2 * len(pairs)
+        self._require(
+            once and paired <= set(names), 'pairs of joints, left and right, each joint once', pairs
+        )
+        wrong = _unmirrored(self, pairs)
+        self._require(wrong is None, 'pairs that mirror, with parents that do', wrong)
 
-    def __len__(self):
+    def _require(self, condition: bool, expected: str, found: object) -> None:
+        if not condition:
+            raise InputError(f'skeleton {self.name}: expected {expected}, found {found}')
+
+    def __len__(self) -> int:
         return len(self.names)
 
     def index(self, name: str) -> int:
-        """Index of a joint.
-
-        Raises:
-            ValueError: if there is no such joint.
-        """
+        """Return the index of a joint; ValueError if there is none of this name."""
         return self.names.index(name)
 
     @property
@@ -103,16 +110,16 @@ class Skeleton:
 
     @property
     def bones(self) -> tuple[tuple[int, int], ...]:
-        """(child, parent) index pairs, one for each joint but the root."""
+        """(child, parent) indices of each joint but the root."""
         return tuple((j, p) for j, p in enumerate(self.parents) if p >= 0)
 
     def children(self, joint: int) -> list[int]:
-        """Indices of the joints whose parent is the one of that index."""
+        """Return the indices of a joint's children."""
         return [child for child, parent in enumerate(self.parents) if parent == joint]
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """'left', 'right' or 'centre' for each joint: by its pair, else by its name."""
+        """'left', 'right' or 'center' for each joint: by its pair, else by its name."""
         sides = {name: _side_and_rest(name)[0] for name in self.names}
         for left, right in self.pairs:
             sides[left], sides[right] = 'left', 'right'
@@ -120,34 +127,34 @@ class Skeleton:
 
     @property
     def face_joints(self) -> FaceJoints | None:
-        """The joints of the angle loss as `FaceJoints`, or None for a body without them."""
+        """`FaceJoints` of the angle loss; None for a body without them."""
         if self.angle is None:
             return None
         return FaceJoints(*(self.index(self.angle[field]) for field in FaceJoints._fields))
 
     @property
     def detected(self) -> tuple[int, ...]:
-        """Indices of the joints that a detector gives: all but the means of others."""
+        """Indices of the joints that a detector gives, all but the virtual ones."""
         return tuple(j for j, name in enumerate(self.names) if name not in self.virtual_joints)
 
     def add_virtual_joints(
         self, pose: np.ndarray, visible: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Add the joints that are the mean of others.
+        """Add the virtual joints, each the mean of others.
 
         Args:
             pose: (N, K, D) float array of the K `detected` joints, or of all J.
-            visible: (N, K) bool array, which of them were seen.
+            visible: (N, K) bool array.
         Returns:
-            (pose, visible) of shapes (N, J, D) and (N, J). A mean is there where
-            all its joints are, else NaN; so is what is not there.
+            (pose, visible) of shapes (N, J, D) and (N, J). A virtual joint is visible if
+            all its parts are; joints that are not visible are NaN.
         Raises:
             ValueError: if there are neither K nor J joints.
         """
         joints = {len(self): range(len(self)), len(self.detected): self.detected}
         if pose.shape[1] not in joints:
             raise ValueError(
-                f'expected the {len(self.detected)} joints of {self.name}, got {pose.shape[1]}'
+                f'expected the {len(self.detected)} joints of {self.name}, found {pose.shape[1]}'
             )
         given = list(joints[pose.shape[1]])
         whole = np.full((len(pose), len(self), pose.shape[2]), np.nan, pose.dtype)
@@ -162,7 +169,7 @@ class Skeleton:
         return whole, seen
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON stores of the skeleton; `from_dict` is its inverse."""
+        """Return what JSON stores of the skeleton; `from_dict` is the inverse."""
         return {
             'name': self.name,
             'names': list(self.names),
@@ -174,47 +181,28 @@ class Skeleton:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Skeleton:
-        """Rebuild a skeleton from `to_dict`, or from what `load` reads.
+        """Make a skeleton from what `to_dict` returns or `load` reads.
 
         Raises:
-            InputError: if a key is missing or unknown, or the joints do not
-                form a tree.
+            InputError: if a key is missing or unknown; see `Skeleton`.
         """
-        expected = 'a name and joints, each with its parent'
-        if not isinstance(values, dict):
-            raise InputError(f'skeleton: expected {expected}, found {values!r:.80}')
-        unknown = sorted(set(values) - _KEYS)
-        if unknown:
-            raise InputError(
-                f'skeleton: expected the keys {", ".join(sorted(_KEYS))}, found {unknown[0]!r}'
-            )
         try:
-            name = values['name']
-            if 'joints' in values:
-                names = tuple(values['joints'])
-                above = list(values['joints'].values())
-                stray = next((p for p in above if p is not None and p not in names), None)
-                if stray is not None:
-                    raise InputError(
-                        f'skeleton {name}: expected joints as parents, found {stray!r}'
-                    )
-                parents = tuple(-1 if p is None else names.index(p) for p in above)
-            else:
-                names = tuple(values['names'])
-                parents = tuple(int(parent) for parent in values['parents'])
-            more = {_OLD.get(key, key): values[key] for key in _OPTIONAL if key in values}
-            return cls(name, names, parents, **more)
+            given = dict(values)
+            given.pop('description', None)
+            if 'joints' in given:
+                joints = given.pop('joints')
+                given['names'] = list(joints)
+                given['parents'] = [[None, *joints].index(p) - 1 for p in joints.values()]
+            if 'means' in given:  # pose files of version 1 and generator files
+                given['virtual_joints'] = given.pop('means')
+            return cls(**given)
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (TypeError, AttributeError, ValueError) as error:
             raise InputError(
-                f'skeleton: expected {expected}, found {values!r:.80} ({error!r:.60})'
+                f'skeleton: expected a name and joints, each with its parent, '
+                f'found {values!r:.80} ({error!s:.80})'
             ) from error
-
-
-_OLD = {'means': 'virtual_joints'}  # as pose files of version 1 and generators' files have it
-_OPTIONAL = ('pairs', 'angle', 'virtual_joints', 'means')
-_KEYS = {'name', 'description', 'joints', 'names', 'parents', *_OPTIONAL}
 
 
 def load(path: StrPath) -> Skeleton:
@@ -226,37 +214,33 @@ def load(path: StrPath) -> Skeleton:
          "virtual_joints": {"Seat": ["LegA", "LegB", "LegC"]},
          "angle": null}
 
-    ``joints`` names each joint's parent, null for the root's; their order is
-    that of the detector's, without the ``virtual_joints``. ``pairs`` (left, right),
-    ``virtual_joints`` and ``angle`` may be absent: see `Skeleton`. A ``description`` is
-    for people.
+    ``joints`` gives each joint's parent, null for the root's; without the
+    ``virtual_joints`` they have the detector's order. ``pairs`` (left, right),
+    ``virtual_joints``, ``angle`` and a ``description`` may be absent: see `Skeleton`.
 
     Raises:
         InputError: naming the file, what was expected and what was found.
     """
-    values = read_json(path, 'a skeleton (JSON)', object_pairs_hook=_once)
-    try:
-        return Skeleton.from_dict(values)
-    except InputError as error:
-        raise InputError(f'{path}: {error}') from error
+    with reading(path, 'a skeleton (JSON)'):
+        return Skeleton.from_dict(read_json(path, 'a skeleton (JSON)', object_pairs_hook=_once))
 
 
 def names() -> tuple[str, ...]:
-    """Names of the skeletons that come with the package, sorted."""
+    """Return the names of the skeletons of the package, sorted."""
     return tuple(sorted(path.stem for path in _FOLDER.glob('*.json')))
 
 
 @functools.lru_cache
 def named(name: str) -> Skeleton:
-    """A skeleton that comes with the package."""
+    """Return a skeleton of the package."""
     return load(_FOLDER / f'{name}.json')
 
 
 def get(name_or_path: str) -> Skeleton:
-    """A skeleton by its name, or from a file that ends in .json.
+    """Return a skeleton by its name, or from a file that ends in .json.
 
     Raises:
-        InputError: if there is none, or the file is not one.
+        InputError: if there is none.
     """
     if str(name_or_path).endswith('.json'):
         return load(name_or_path)
@@ -268,25 +252,26 @@ def get(name_or_path: str) -> Skeleton:
     return named(name_or_path)
 
 
-def _once(pairs):
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys = [key for key, _ in pairs]
-    repeated = next((key for key in keys if keys.count(key) > 1), None)
-    if repeated is not None:
-        raise ValueError(f'{repeated!r} twice')
+    if len(set(keys)) < len(keys):
+        raise ValueError(f'a key twice: {max(keys, key=keys.count)!r}')
     return dict(pairs)
 
 
-def _side_and_rest(name):
-    match = re.match(r'(left|right|[lr](?=[A-Z]))[ _-]?(.+)', name, re.IGNORECASE)
-    # "(?=[A-Z])" under IGNORECASE would let "Root" pass for right-"oot".
-    if not match or (len(match[1]) == 1 and not (name[0].isupper() and match[2][0].isupper())):
-        return 'centre', name
+def _side_and_rest(name: str) -> tuple[str, str]:
+    """Split "LHip" or "right_ear" into its side and the rest."""
+    match = re.match(r'([LR])(?=[A-Z])(.+)', name) or re.match(
+        r'(left|right)[ _-]?(.+)', name, re.IGNORECASE
+    )
+    if not match:
+        return 'center', name
     return {'l': 'left', 'r': 'right'}[match[1][0].lower()], match[2]
 
 
-def _pairs_from_names(skeleton):
-    """Joints whose names differ in the side only, as far as the tree mirrors too."""
-    by_rest = {}
+def _pairs_from_names(skeleton: Skeleton) -> tuple[tuple[str, str], ...]:
+    """Joints whose names differ in the side only, as far as the tree mirrors, too."""
+    by_rest: dict[str, dict[str, str]] = {}
     for name in skeleton.names:
         side, rest = _side_and_rest(name)
         by_rest.setdefault(rest.lower(), {})[side] = name
@@ -296,105 +281,45 @@ def _pairs_from_names(skeleton):
     return tuple(pairs)
 
 
-def _unmirrored(skeleton, pairs):
-    """The first pair whose parents are neither one joint nor a pair; None for none."""
+def _unmirrored(skeleton: Skeleton, pairs: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
+    """The first pair whose parents are neither one joint nor a pair."""
     other = {a: b for pair in pairs for a, b in (pair, pair[::-1])}
     parent = {
         name: None if above < 0 else skeleton.names[above]
         for name, above in zip(skeleton.names, skeleton.parents)
     }
     for left, right in pairs:
-        if other.get(parent[left], parent[left]) != parent[right]:
+        if other.get(parent[left], parent[left]) != parent[right]:  # type: ignore[arg-type]
             return left, right
     return None
 
 
-def _angle_from_names(names):
-    """The joints of the angle loss, where their names are those of a person's.
+def _angle_from_names(names: Sequence[str]) -> dict[str, str] | None:
+    """Names of the joints of the angle loss; None unless all are found.
 
-    The neck is where the shoulders meet: a joint called Neck, else UpperNeck
-    (MPII), else Thorax (Human3.6M). Where there is no nose, HeadTop (MPII)
-    stands for it: it leans forward of the neck, if less.
+    The neck is where the shoulders meet: Neck, else UpperNeck (MPII), else Thorax
+    (Human3.6M). Without a nose it is HeadTop (MPII), which leans forward less.
     """
+    aliases = {
+        'nose': ('nose', 'necknose', 'headtop'),
+        'neck': ('neck', 'upperneck', 'thorax'),
+        'left_shoulder': ('lshoulder', 'leftshoulder'),
+        'right_shoulder': ('rshoulder', 'rightshoulder'),
+    }
     known = {re.sub(r'[^a-z]', '', name.lower()): name for name in names}
     found = {
-        field: next((known[alias] for alias in aliases if alias in known), None)
-        for field, aliases in zip(
-            FaceJoints._fields,
-            (
-                ('nose', 'necknose', 'headtop'),
-                ('neck', 'upperneck', 'thorax'),
-                ('lshoulder', 'leftshoulder'),
-                ('rshoulder', 'rightshoulder'),
-            ),
-        )
+        field: next(known[alias] for alias in choice if alias in known)
+        for field, choice in aliases.items()
+        if known.keys() & choice
     }
-    return None if None in found.values() else found
+    return found if len(found) == len(aliases) else None
 
 
-def _check_tree(skeleton):
-    n = len(skeleton.names)
-    if n < 2 or len(set(skeleton.names)) != n:
-        raise InputError(
-            f'skeleton {skeleton.name}: expected two or more joint names, each once, '
-            f'found {list(skeleton.names)}'
-        )
-    if len(skeleton.parents) != n or skeleton.parents.count(-1) != 1:
-        raise InputError(
-            f'skeleton {skeleton.name}: expected {n} parents with one -1, at the root, '
-            f'found {list(skeleton.parents)}'
-        )
-    for joint in range(n):
-        seen = set()
-        while joint != -1:
-            if joint in seen or not 0 <= joint < n:
-                raise InputError(
-                    f'skeleton {skeleton.name}: expected parents that form one tree, '
-                    f'found {list(skeleton.parents)}'
-                )
-            seen.add(joint)
-            joint = skeleton.parents[joint]
-
-
-def _check_virtual_joints(skeleton):
-    detected = [name for name in skeleton.names if name not in skeleton.virtual_joints]
-    for name, parts in skeleton.virtual_joints.items():
-        stray = next((part for part in parts if part not in detected), None)
-        if name not in skeleton.names or stray is not None or len(set(parts)) < 2:
-            raise InputError(
-                f'skeleton {skeleton.name}: expected virtual_joints of two or more joints that a '
-                f'detector gives, found {name!r} of {list(parts)}'
-            )
-
-
-def _check_angle(skeleton):
-    angle = skeleton.angle
-    if angle is None:
-        return
-    if set(angle) != set(FaceJoints._fields) or not set(angle.values()) <= set(skeleton.names):
-        raise InputError(
-            f'skeleton {skeleton.name}: expected angle to name joints for '
-            f'{", ".join(FaceJoints._fields)}, found {angle}'
-        )
-
-
-def _check_pairs(skeleton):
-    paired = [name for pair in skeleton.pairs for name in pair]
-    if (
-        any(len(pair) != 2 for pair in skeleton.pairs)
-        or len(set(paired)) != len(paired)
-        or not set(paired) <= set(skeleton.names)
-    ):
-        raise InputError(
-            f'skeleton {skeleton.name}: expected pairs of joints, left and right, each joint '
-            f'once, found {[list(pair) for pair in skeleton.pairs]}'
-        )
-    wrong = _unmirrored(skeleton, skeleton.pairs)
-    if wrong is not None:
-        raise InputError(
-            f'skeleton {skeleton.name}: expected pairs that mirror, found {wrong[0]!r} and '
-            f'{wrong[1]!r}, whose parents are neither one joint nor a pair'
-        )
+def _is_tree(parents: Sequence[int]) -> bool:
+    reached = {-1}
+    for _ in parents:
+        reached |= {joint for joint, parent in enumerate(parents) if parent in reached}
+    return len(reached) == len(parents) + 1
 
 
 H36M17 = named('h36m17')

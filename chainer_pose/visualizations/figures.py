@@ -35,7 +35,7 @@ def _standing(skeleton: Skeleton) -> np.ndarray | None:
     head = 'Nose' if 'HeadTop' in skeleton.names else 'Head'
     for name, side in zip(skeleton.names, skeleton.sides):
         key = head if name == 'Head' else name
-        if side != 'centre':
+        if side != 'center':
             key = 'L' + name[1:] if 'L' + name[1:] in _STANDING else name[1:]
         if key not in _STANDING:
             return None
@@ -47,7 +47,7 @@ def _standing(skeleton: Skeleton) -> np.ndarray | None:
 def _tree(skeleton: Skeleton) -> np.ndarray:
     """(J, 2) places of any skeleton's joints: a level down for each bone from the root."""
     places = np.zeros((len(skeleton), 2))
-    order = {'right': 0, 'centre': 1, 'left': 2}  # of somebody who faces the viewer
+    order = {'right': 0, 'center': 1, 'left': 2}  # of somebody who faces the viewer
     leaves = iter(range(len(skeleton)))
 
     def place(joint: int, level: int) -> None:
@@ -78,7 +78,7 @@ def skeleton_sheet(skeleton: Skeleton) -> Figure:
         figure.legend(loc='lower center', ncols=2, fontsize=8, frameon=False)
     for place, name, side in zip(places, skeleton.names, skeleton.sides):
         right = stands and side == 'right'
-        shift = (-6 if right else 6, 5 if side == 'centre' else 0)  # off the bones
+        shift = (-6 if right else 6, 5 if side == 'center' else 0)  # off the bones
         axes.annotate(
             name, place, shift, textcoords='offset points', fontsize=7,
             ha='right' if right else 'left', va='center', rotation=0 if stands else 35,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Frame = tuple[np.ndarray, float]  # middle and half the side of a square or cube
 
-COLORS = {'left': '#1f77b4', 'right': '#d62728', 'centre': '#555555'}
+COLORS = {'left': '#1f77b4', 'right': '#d62728', 'center': '#555555'}
 
 
 def new_figure(width: float, height: float) -> Figure:

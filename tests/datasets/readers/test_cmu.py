@@ -276,7 +276,7 @@ def test_real_clips(shared_data):
     assert list(clips) == ['02', '03']
     limbs = [
         (c, p) for c, p in H36M17.bones
-        if H36M17.sides[c] != 'centre' and 'Shoulder' not in H36M17.names[c]
+        if H36M17.sides[c] != 'center' and 'Shoulder' not in H36M17.names[c]
     ] + [(JOINT['LShoulder'], JOINT['Thorax']), (JOINT['RShoulder'], JOINT['Thorax'])]  # fmt: skip
     for asf_path, motions in clips.values():
         bones, unit = cmu.read_asf(asf_path)

@@ -8,23 +8,21 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
-from chainer_pose import skeletons
+from chainer_pose import skeletons, visualizations
 from chainer_pose.datasets import PoseData, keypoints
 from chainer_pose.errors import InputError
-from chainer_pose.inference import motion, predictions
+from chainer_pose.inference import bvh, motion, onnx, predictions
 from chainer_pose.inference import scale as scaling
 from chainer_pose.inference.lifter import Lifted, Lifter, load_lifter
 from chainer_pose.inference.predictions import Predictions
 from chainer_pose.inference.pretrained import DEFAULT, PRETRAINED, pretrained_path
+from chainer_pose.links import LiftingLink
 from chainer_pose.utils import cli, files
-
-if TYPE_CHECKING:
-    from chainer_pose.datasets.keypoints import Keypoints
-    from chainer_pose.utils.cli import Progress
+from chainer_pose.visualizations import animations
 
 
 def _bone_length(text: str) -> tuple[str, str, float]:
@@ -124,16 +122,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         if getattr(options, name) is not None and not options.moves:
             parser.error(f'argument --{name}: expected --gif, --mp4 or --bvh too')
     if options.mp4:
-        from chainer_pose.visualizations import animations
-
         animations.require_ffmpeg()
-
     skeleton = skeletons.get(options.skeleton) if options.skeleton else None
     weights = options.snapshot or pretrained_path(options.weights)
     lifter = load_lifter(weights, skeleton, options.generator == 'last', options.gpu)
     if options.onnx:
-        from chainer_pose.inference import onnx
-
         with files.writing(options.onnx):
             onnx.export(options.onnx, lifter)
         print(f'{options.onnx}: the generator of {lifter.weights}')
@@ -158,10 +151,18 @@ def predict(
             options.zeros_are_coordinates, progress,
         )  # fmt: skip
         pose2d, visible = source.poses(options.min_confidence)
-        poses = lift(lifter, source, pose2d, visible, options.batchsize, progress)
+        parts = []
+        for start in range(0, len(source), options.batchsize):
+            part = slice(start, start + options.batchsize)
+            parts.append(lifter.lift(pose2d[part], visible[part], source.skeleton))
+            progress(start, len(source), 'people lifted')
+    poses = Lifted(*map(np.concatenate, zip(*parts)))
+    checks = keypoints.Checks(source.skeleton)
+    checks.add(pose2d, visible)
     print(f'{path}: {source.format}, joints of {source.skeleton.name}')
     print(''.join(f'{path}: {note}\n' for note in source.notes), end='')
     print(f'weights: {lifter.weights}, joints of {lifter.skeleton.name}')
+    cli.warn(checks.warnings())
     if not poses.lifted.any():
         seen = np.asarray(visible.any(axis=0)).tolist()
         never = [name for name, some in zip(source.skeleton.names, seen) if not some]
@@ -174,28 +175,8 @@ def predict(
         )
     pose3d_mm = None if to_mm is None else poses.pose3d * to_mm(poses.pose3d)[:, None, None]
     found = Predictions(source, lifter.skeleton, lifter.weights, poses, pose3d_mm, scale)
-    checks = keypoints.Checks(source.skeleton)
-    checks.add(pose2d, visible)
-    cli.warn(checks.warnings())
     report(found)
-    write(options, found, lifter)
-
-
-def lift(
-    lifter: Lifter,
-    source: Keypoints,
-    pose2d: np.ndarray,
-    visible: np.ndarray,
-    batchsize: int,
-    progress: Progress,
-) -> Lifted:
-    """Lift in batches."""
-    parts = []
-    for start in range(0, len(pose2d), batchsize):
-        part = slice(start, start + batchsize)
-        parts.append(lifter.lift(pose2d[part], visible[part], source.skeleton, batchsize))
-        progress(min(part.stop, len(pose2d)), len(pose2d), 'people lifted')
-    return Lifted(*map(np.concatenate, zip(*parts)))
+    write(options, found, lifter.generator)
 
 
 def report(found: Predictions) -> None:
@@ -235,7 +216,7 @@ def choose_person(options: PredictionOptions, found: Predictions) -> np.ndarray:
     return persons[options.person or max(persons, key=lambda name: len(persons[name]))]
 
 
-def write(options: PredictionOptions, found: Predictions, lifter: Lifter) -> None:
+def write(options: PredictionOptions, found: Predictions, generator: LiftingLink) -> None:
     """Write everything that was asked for, each file whole or not at all."""
     source = found.source
     folder = Path(options.out or Path('predictions') / Path(source.path).resolve().stem)
@@ -244,7 +225,7 @@ def write(options: PredictionOptions, found: Predictions, lifter: Lifter) -> Non
         chosen = choose_person(options, found)
         timing = motion.keep_time([source.frame[i] for i in chosen], source.frame, fps)
         print(f'motion: {timing.note}\n' if timing.note else '', end='')
-        pose2d, pose3d = (timing.blend(array[chosen]) for array in found.poses[:2])
+        played2d, played3d = (timing.blend(array[chosen]) for array in found.poses[:2])
     written = []
     with contextlib.ExitStack() as stack:
         stack.enter_context(files.writing(folder))
@@ -258,43 +239,26 @@ def write(options: PredictionOptions, found: Predictions, lifter: Lifter) -> Non
             for kind in dict.fromkeys(options.write):
                 predictions.WRITERS[kind](new(f'poses.{kind}'), found, progress)
         if options.figure:
-            draw_figure(lifter, found, options.figure, new('figure.png'))
+            lifted = np.flatnonzero(found.poses.lifted)
+            shown = lifted[visualizations.spread_indices(len(lifted), options.figure)]
+            labels = [f'{source.frame[i]}: {source.person[i]}' for i in shown]
+            columns, names = {'action': np.arange(len(shown))}, {'action': labels}
+            pose2d = found.poses.pose2d[shown]
+            data = PoseData('predictions', found.skeleton, pose2d, columns=columns, names=names)
+            title = 'left is blue, right is red'
+            visualizations.pose_sheet(generator, data, title).savefig(new('figure.png'))
         if options.bvh:
-            from chainer_pose.inference import bvh
-
             mm = found.pose3d_mm
-            motion3d = pose3d if mm is None else timing.blend(mm[chosen])
-            bvh.write(new('motion.bvh'), motion3d, found.skeleton, fps)
-        for kind, wanted in (('gif', options.gif is not None), ('mp4', options.mp4)):
-            if wanted:
-                from chainer_pose.visualizations import animations
-
-                turns = options.gif == 'turn' or (options.gif != 'play' and len(chosen) == 1)
-                film = (
-                    animations.turning(pose2d[0], pose3d[0], found.skeleton)
-                    if turns
-                    else animations.playing(pose2d, pose3d, found.skeleton, fps)
-                )
-                animations.write(new(f'motion.{kind}'), film, kind)
+            played = played3d if mm is None else timing.blend(mm[chosen])
+            bvh.write(new('motion.bvh'), played, found.skeleton, fps)
+        films = {'gif': options.gif is not None, 'mp4': options.mp4}
+        for kind in (kind for kind, wanted in films.items() if wanted):
+            if options.gif == 'turn' or (options.gif != 'play' and len(chosen) == 1):
+                film = animations.turning(played2d[0], played3d[0], found.skeleton)
+            else:
+                film = animations.playing(played2d, played3d, found.skeleton, fps)
+            animations.write(new(f'motion.{kind}'), film, kind)
     print(f'{folder}: {", ".join(written)}')
-
-
-def draw_figure(lifter: Lifter, found: Predictions, count: int, path: str) -> None:
-    """Draw a contact sheet of people, evenly spread over the input."""
-    from chainer_pose import visualizations
-
-    lifted = np.flatnonzero(found.poses.lifted)
-    chosen = lifted[visualizations.spread_indices(len(lifted), count)]
-    labels = [f'{found.source.frame[i]}: {found.source.person[i]}' for i in chosen]
-    data = PoseData(
-        'predictions',
-        found.skeleton,
-        found.poses.pose2d[chosen],
-        columns={'action': list(range(len(chosen)))},
-        names={'action': labels},
-    )
-    figure = visualizations.pose_sheet(lifter.generator, data, 'left is blue, right is red')
-    figure.savefig(path)
 
 
 def run() -> NoReturn:

@@ -1,11 +1,9 @@
 """The generator as an ONNX model, for where there is no Chainer.
 
-Input ``rows``: float32 (batch, 2J), 2D poses normalised as in section 3.3 (x and
-y of the root joint subtracted, then divided by the mean distance of the other
-joints from it), interleaved x1 y1 x2 y2. Output ``depth``: float32 (batch, J), z
-of each joint in the same unit, positive away from the camera; subtract the
-root's, multiply by the size divided by, and z stands beside x and y in pixels.
-The model's metadata name joints, root and normalisation.
+Input ``rows``: float32 (batch, 2J), 2D poses normalized as in section 3.3 (the root joint at the
+origin, the mean distance of the other joints from it 1), interleaved x1 y1 x2 y2. Output
+``depth``: float32 (batch, J), z of each joint in the same unit, away from the camera; minus the
+root's, times the size divided by, it is in pixels. The metadata name joints and root.
 """
 
 from __future__ import annotations
@@ -74,11 +72,10 @@ def export(path: StrPath, lifter: Lifter) -> None:
             opset_version=9,
         )
     model.ir_version = 4  # what opset 9 came with: onnx writes its newest, runtimes lag behind
-    # Weights among the inputs would count as changeable, and not be optimised.
+    # Weights among the inputs would count as changeable, and not be optimized.
     weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in weights]
-    del model.graph.input[:]
-    model.graph.input.extend(inputs)
+    for value in [value for value in model.graph.input if value.name in weights]:
+        model.graph.input.remove(value)
     onnx.helper.set_model_props(
         model,
         {

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import functools
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,9 +54,6 @@ class Predictions:
     pose3d_mm: np.ndarray | None = None
     scale: str = ''
 
-    def __len__(self) -> int:
-        return len(self.source)
-
     def persons(self) -> dict[int | str, np.ndarray]:
         """dict from each person's id to the indices of the lifted poses, in order."""
         found: dict[int | str, list[int]] = {}
@@ -65,34 +63,19 @@ class Predictions:
 
     @functools.cached_property
     def summary(self) -> dict[str, Any]:
-        """Counts, JSON values.
-
-        people, lifted; imputed, a dict from joints to how often they were imputed in those
-        lifted; facing, how many of the lifted have sin b >= 0 (eq. 3), None for a body
-        without the joints.
-        """
+        """Counts, JSON values: people, lifted; imputed, dict from joints to how often, in those
+        lifted; facing, how many have sin b >= 0 (eq. 3), None for a body without the joints."""
         lifted = self.poses.lifted
         imputed = self.poses.imputed[lifted].sum(axis=0).tolist()
         facing = int((self.poses.sin_beta >= 0).sum())
         return {
-            'people': len(self),
+            'people': len(lifted),
             'lifted': int(lifted.sum()),
             'imputed': {name: n for name, n in zip(self.skeleton.names, imputed) if n},
             'facing': None if self.skeleton.angle is None else facing,
         }
 
     @functools.cached_property
-    def origin(self) -> dict[str, str]:
-        """Names of input, its skeleton and the weights, the weights' SHA-256, the scale."""
-        return {
-            'input': os.path.basename(os.path.normpath(self.source.path)),
-            'input_skeleton': self.source.skeleton.name,
-            'weights': Path(self.weights).name,
-            'weights_sha256': files.sha256(self.weights),
-            'scale': self.scale,
-        }
-
-    @property
     def header(self) -> dict[str, Any]:
         """What each file says of its poses, JSON values."""
         units = {'pose2d': 'px', 'pose3d': 'px, of the input', 'pose3d_mm': 'mm'}
@@ -100,7 +83,11 @@ class Predictions:
             'format': FORMAT,
             'version': VERSION,
             'chainer_pose': __version__,
-            **self.origin,
+            'input': os.path.basename(os.path.normpath(self.source.path)),
+            'input_skeleton': self.source.skeleton.name,
+            'weights': Path(self.weights).name,
+            'weights_sha256': files.sha256(self.weights),
+            'scale': self.scale,
             'axes': AXES,
             'root': self.skeleton.names[self.skeleton.root],
             'units': {name: units[name] for name in self.points()},
@@ -133,24 +120,21 @@ def write_json(path: StrPath, predictions: Predictions, progress: Progress = Non
     A pose has frame, person, pose2d (null for a joint not known), pose3d (null where not
     lifted), pose3d_mm where a length is known, imputed (names of joints) and sin_beta.
     """
-    frame, person = predictions.source.frame, predictions.source.person
+    source, poses = predictions.source, predictions.poses
     with open(path, 'w', encoding='utf-8') as file:
         text = json.dumps(predictions.header, indent=1)
         file.write(text[: text.rindex('\n')] + ',\n "poses": [')
-        for part in _parts(len(predictions), progress, 'writing poses.json'):
-            points = {
-                name: significant(array[part]).tolist()
-                for name, array in predictions.points().items()
-            }
-            sin_beta = significant(predictions.poses.sin_beta[part]).tolist()
-            for i, number in enumerate(range(part.start, part.stop)):
-                pose = {'frame': frame[number], 'person': person[number]}
-                for name, values in points.items():
-                    known = [None if x != x else [x, *others] for x, *others in values[i]]
-                    pose[name] = None if name != 'pose2d' and known[0] is None else known
-                pose['imputed'] = predictions.imputed_names(number)
-                pose['sin_beta'] = None if sin_beta[i] != sin_beta[i] else sin_beta[i]
-                file.write((',' if number else '') + '\n  ' + json.dumps(pose))
+        for part in _parts(predictions, progress, 'writing poses.json'):
+            arrays = {**predictions.points(), 'sin_beta': poses.sin_beta}
+            values = {name: significant(a[part]).tolist() for name, a in arrays.items()}
+            for i, *points, angle in zip(part, *values.values()):
+                pose = {'frame': source.frame[i], 'person': source.person[i]}
+                for name, value in zip(values, points):
+                    known = [None if math.isnan(point[0]) else point for point in value]
+                    pose[name] = None if name != 'pose2d' and None in known else known
+                pose['imputed'] = predictions.imputed_names(i)
+                pose['sin_beta'] = None if math.isnan(angle) else angle
+                file.write((',' if i else '') + '\n  ' + json.dumps(pose))
         file.write('\n ]\n}\n')
 
 
@@ -161,29 +145,29 @@ def write_csv(path: StrPath, predictions: Predictions, progress: Progress = None
     JOINT_y_px, JOINT_z_px of pose3d, JOINT_u_px, JOINT_v_px of pose2d and, where a length is
     known, JOINT_x_mm and so on. What is not known stays empty.
     """
+    source, points = predictions.source, predictions.points()
     axes = {'pose3d': 'x_px y_px z_px', 'pose2d': 'u_px v_px', 'pose3d_mm': 'x_mm y_mm z_mm'}
-    points = predictions.points()
-    names = [name for name in axes if name in points]
-    joints, root = predictions.skeleton.names, predictions.skeleton.names[predictions.skeleton.root]
     columns = [
-        f'{joint}_{axis}' for name in names for joint in joints for axis in axes[name].split()
+        f'{joint}_{axis}'
+        for name in axes
+        if name in points
+        for joint in predictions.skeleton.names
+        for axis in axes[name].split()
     ]
+    arrays = [predictions.poses.sin_beta, *(points[name] for name in axes if name in points)]
+    numbers = np.hstack([array.reshape(len(source), -1) for array in arrays])
     with open(path, 'w', encoding='utf-8', newline='') as file:
         file.write(
-            f'# {AXES} ({root}); u v: 2D in the image; px: pixels of the input; weights: '
-            f'{predictions.origin["weights"]}\n'
+            f'# {AXES} ({predictions.header["root"]}); u v: 2D in the image; px: pixels of the '
+            f'input; weights: {predictions.header["weights"]}\n'
         )
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(['frame', 'person', 'sin_beta', 'imputed', *columns])
-        for part in _parts(len(predictions), progress, 'writing poses.csv'):
-            n = part.stop - part.start
-            parts = [predictions.poses.sin_beta[part], *(points[name][part] for name in names)]
-            rows = significant(np.hstack([array.reshape(n, -1) for array in parts])).tolist()
-            for i, row in enumerate(rows, start=part.start):
-                ids = predictions.source.frame[i], predictions.source.person[i]
-                angle, *numbers = ['' if x != x else x for x in row]
+        for part in _parts(predictions, progress, 'writing poses.csv'):
+            for i, row in zip(part, significant(numbers[part]).tolist()):
+                angle, *others = ['' if math.isnan(x) else x for x in row]
                 imputed = ';'.join(predictions.imputed_names(i))
-                writer.writerow([*ids, angle, imputed, *numbers])
+                writer.writerow([source.frame[i], source.person[i], angle, imputed, *others])
 
 
 def write_npz(path: StrPath, predictions: Predictions, progress: Progress = None) -> None:
@@ -226,46 +210,46 @@ def write_h5(path: StrPath, predictions: Predictions, progress: Progress = None)
         source=f'{first.source}; pose3d predicted by chainer_pose from keypoints '
         f'{source.keypoints}',
         units_3d='px',
-        extra={
-            'weights': predictions.origin['weights'],
-            'weights_sha256': predictions.origin['weights_sha256'],
-            'keypoints': source.keypoints,
-        },
+        extra={'keypoints': source.keypoints}
+        | {key: predictions.header[key] for key in ('weights', 'weights_sha256')},
     )
     start = 0
     with pose_file.writing(path, header) as writer:
         for split, data in splits.items():
             kept = np.flatnonzero(poses.lifted[start : start + len(data)])
-            rows = start + kept
-            imputed = poses.imputed[rows]
+            pose2d, pose3d, imputed, _ = (array[start + kept] for array in poses)
             if data.imputed is not None and data.skeleton.names == predictions.skeleton.names:
                 imputed = imputed | data.imputed[kept]
             columns = {name: column[kept] for name, column in data.columns.items()}
-            writer.append(
-                split, ~imputed, imputed, pose2d=poses.pose2d[rows], pose3d=poses.pose3d[rows],
-                **columns,
-            )  # fmt: skip
+            writer.append(split, ~imputed, imputed, pose2d=pose2d, pose3d=pose3d, **columns)
             start += len(data)
 
 
 def _as_data(source: Keypoints) -> PoseData:
-    number = {person: i for i, person in enumerate(dict.fromkeys(source.person))}
-    known = [frame_number(frame) for frame in source.frame]
-    order = {frame: i for i, frame in enumerate(dict.fromkeys(source.frame))}
-    frame = [order[f] for f in source.frame] if None in known else known
-    columns = {'frame': np.array(frame), 'clip': np.array([number[p] for p in source.person])}
+    numbers = [frame_number(frame) for frame in source.frame]
+    frame = _ranks(source.frame) if None in numbers else numbers
     return PoseData(
-        Path(source.path).stem, source.skeleton, source.pose2d, columns=columns, fps=source.fps,
-        source=f'2D keypoints: {source.path}', licence='not stated',
-    )  # fmt: skip
+        Path(source.path).stem,
+        source.skeleton,
+        source.pose2d,
+        columns={'frame': np.array(frame), 'clip': np.array(_ranks(source.person))},
+        fps=source.fps,
+        source=f'2D keypoints: {source.path}',
+        licence='not stated',
+    )
+
+
+def _ranks(ids: list) -> list[int]:
+    order = {each: i for i, each in enumerate(dict.fromkeys(ids))}
+    return [order[each] for each in ids]
 
 
 WRITERS = {'json': write_json, 'csv': write_csv, 'npz': write_npz, 'h5': write_h5}
 
 
-def _parts(n: int, progress: Progress, what: str) -> Iterator[slice]:
+def _parts(predictions: Predictions, progress: Progress, what: str) -> Iterator[range]:
+    n = len(predictions.source)
     for start in range(0, n, _PART):
-        part = slice(start, min(start + _PART, n))
-        yield part
+        yield range(start, min(start + _PART, n))
         if progress is not None:
-            progress(part.stop, n, what)
+            progress(min(start + _PART, n), n, what)

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chainer_pose.datasets.keypoints.people import Table
 from chainer_pose.errors import InputError
 from chainer_pose.utils import files
 
 if TYPE_CHECKING:
     from chainer_pose.utils.files import StrPath
-
-
-class Table(NamedTuple):
-    """What a CSV file holds.
-
-    Attributes:
-        joints: (N, K, 2 or 3) float64, x, y and confidence; NaN where a cell is empty.
-        names: K names of joints; None without a header.
-        frame, person: lists of N ids; None without such a column.
-    """
-
-    joints: np.ndarray
-    names: list[str] | None
-    frame: list[int | str] | None
-    person: list[int | str] | None
 
 
 def read(path: StrPath, counts: Sequence[int]) -> Table:
@@ -40,8 +26,6 @@ def read(path: StrPath, counts: Sequence[int]) -> Table:
     Args:
         path: the file.
         counts: numbers of joints that tell x y from x y c without a header.
-    Returns:
-        `Table`.
     Raises:
         InputError: if it is no such table.
     """
@@ -73,10 +57,8 @@ def read(path: StrPath, counts: Sequence[int]) -> Table:
                 f'{missing[0]}'
             )
         columns = np.array([[at[name] for name in three] for three in wanted])
-    return Table(
-        _numbers(path, rows, columns), names, _ids(rows, at.get('frame')),
-        _ids(rows, at.get('person')),
-    )  # fmt: skip
+    frame, person = _ids(rows, at.get('frame')), _ids(rows, at.get('person'))
+    return Table(_numbers(path, rows, columns), frame, person, names, kind='csv')
 
 
 def values_a_joint(n: int, counts: Sequence[int]) -> int:

@@ -4,12 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 _NEAR = 1.5  # sizes of the person that the joints may have moved by, on average
 _PATIENCE = 30  # frames that somebody may be out of sight
+
+
+class Table(NamedTuple):
+    """What a file of keypoints holds, None for what it has not.
+
+    Attributes:
+        joints: (N, K, 2 or 3) float, x, y and confidence; NaN where missing.
+        frame, person: N ids; a person may be None.
+        names: of the K joints.
+        score: (N,) confidence in each person, NaN where unknown.
+        kind: its format.
+    """
+
+    joints: np.ndarray
+    frame: list | None = None
+    person: list | None = None
+    names: list[str] | None = None
+    score: np.ndarray | None = None
+    kind: str = ''
 
 
 def frame_number(frame: object) -> int | None:

@@ -7,9 +7,9 @@ time, each frame and person once.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from chainer_pose.datasets.keypoints import csv as keypoint_csv
 from chainer_pose.datasets.keypoints import json as keypoint_json
 from chainer_pose.datasets.keypoints import people
 from chainer_pose.datasets.keypoints.checks import tangle
+from chainer_pose.datasets.keypoints.people import Table
 from chainer_pose.errors import InputError
 from chainer_pose.utils import files
 
@@ -39,6 +40,7 @@ _SUFFIXES = {
     '.hdf5': 'pose-file',
 }
 _USUAL = ('coco17', 'openpose18', 'openpose_body25')  # what detectors give
+_OF_PERSON = 'frame', 'person', 'score'
 _TANGLED, _MORE = 1.6, 1.1  # of `tangle`: no body; more than another, for certain
 
 
@@ -88,18 +90,6 @@ class Keypoints:
         return self.skeleton.add_virtual_joints(self.pose2d, visible)
 
 
-class _Raw(NamedTuple):
-    """What a file holds: `joints` (N, K, 2 or 3), ids (None where there are none), a score of
-    each person, names of joints."""
-
-    kind: str
-    joints: np.ndarray
-    frame: Sequence
-    person: Sequence
-    score: np.ndarray
-    names: list[str] | None = None
-
-
 def recognise(path: StrPath) -> str:
     """Return the format of `FORMATS` that a file's suffix means; '' for JSON and folders."""
     return _SUFFIXES.get(Path(path).suffix.lower(), '')
@@ -141,9 +131,9 @@ def read(
         raise InputError(f'{path}: expected a file of the format {kind}, found a folder')
     if kind == 'pose-file':
         return _read_pose_file(path, skeleton, split, keypoints)
-    counts = _counts(skeleton or default) if kind in ('csv', 'numpy') else _counts(skeleton)
+    counts = _counts(skeleton) | (_counts(default) if default else set())
     if kind == 'csv':
-        raw = _read_csv(path, counts)
+        raw = keypoint_csv.read(path, sorted(counts))
     elif kind == 'numpy':
         raw = _read_arrays(path)
     else:
@@ -154,12 +144,15 @@ def read(
 
 
 def _keypoints(
-    path: Path, raw: _Raw, skeleton: Skeleton | None, default: Skeleton | None, zeros: bool
+    path: Path, raw: Table, skeleton: Skeleton | None, default: Skeleton | None, zeros: bool
 ) -> Keypoints:
     """Choose the joints, find those missing, and put people in order."""
     if not len(raw.joints):
         raise InputError(f'{path}: expected people with keypoints, found none')
-    notes, frame, person = [], list(raw.frame), list(raw.person)
+    n, notes = len(raw.joints), []
+    # Rows that name no frame are one of each frame, of one person.
+    frame = raw.frame or list(range(n))
+    person = raw.person or [None if raw.frame else 0] * n
     with np.errstate(over='ignore', invalid='ignore'):
         joints = raw.joints.astype(np.float32)
     pose2d = joints[:, :, :2]
@@ -188,11 +181,12 @@ def _keypoints(
             f'{path}: expected the {len(skeleton.detected)} joints of {skeleton.name}, found '
             f'{pose2d.shape[1]}'
         )
-    score = np.where(np.isnan(raw.score), confidence.mean(axis=1), raw.score)
+    score = np.full(n, np.nan) if raw.score is None else raw.score
+    score = np.where(np.isnan(score), confidence.mean(axis=1), score)
     kept = people.better_of_two(frame, person, score)
-    if len(kept) < len(frame):
+    if len(kept) < n:
         notes.append(
-            f'{len(frame) - len(kept)} poses are of a frame and person given twice: those of the '
+            f'{n - len(kept)} poses are of a frame and person given twice: those of the '
             f'better score are kept'
         )
     order = sorted(kept.tolist(), key=lambda i: people.natural(frame[i]))
@@ -251,7 +245,7 @@ def _by_name(
 
 
 def _by_shape(
-    path: Path, raw: _Raw, pose2d: np.ndarray, visible: np.ndarray, default: Skeleton | None
+    path: Path, raw: Table, pose2d: np.ndarray, visible: np.ndarray, default: Skeleton | None
 ) -> tuple[Skeleton, list[str]]:
     """The skeleton of that number of joints whose bones lie as in a body."""
     n = pose2d.shape[1]
@@ -274,7 +268,7 @@ def _by_shape(
     return found[chosen], notes if not (named and chosen in _USUAL) else []
 
 
-def _read_json(path: Path, counts: set[int], progress: Progress | None) -> _Raw:
+def _read_json(path: Path, counts: set[int], progress: Progress | None) -> Table:
     """A JSON file, or those of a folder."""
     listed = [path]
     if path.is_dir():
@@ -308,29 +302,11 @@ def _read_json(path: Path, counts: set[int], progress: Progress | None) -> _Raw:
                 f'{array.shape[1]} numbers'
             )
         array = array.reshape(len(array), -1, per)
-    return _Raw(
-        first.kind, array, [one.frame for one in everyone], [one.person for one in everyone],
-        np.array([one.score for one in everyone]), first.names,
-    )  # fmt: skip
+    frame, person, score = ([getattr(one, name) for one in everyone] for name in _OF_PERSON)
+    return Table(array, frame, person, first.names, np.array(score), first.kind)
 
 
-def _read_csv(path: Path, counts: set[int]) -> _Raw:
-    table = keypoint_csv.read(path, sorted(counts))
-    return _raw_of_rows('csv', table.joints, table.frame, table.person, table.names)
-
-
-def _raw_of_rows(
-    kind: str, joints: np.ndarray, frame: list | None, person: list | None, names: list | None
-) -> _Raw:
-    """Rows that name no frame are one of each frame, of one person."""
-    n = len(joints)
-    if person is None:
-        person = [0 if frame is None else None] * n
-    frame = list(range(n)) if frame is None else frame
-    return _Raw(kind, joints, frame, person, np.full(n, np.nan), names)
-
-
-def _read_arrays(path: Path) -> _Raw:
+def _read_arrays(path: Path) -> Table:
     if path.suffix.lower() == '.npy':
         with files.reading(path, 'an array of numbers'):
             arrays = {'keypoints': np.load(path, allow_pickle=False)}
@@ -350,10 +326,13 @@ def _read_arrays(path: Path) -> _Raw:
         if 'confidence' in arrays:
             confidence = arrays['confidence'].astype(np.float64, casting='safe')
             joints = np.dstack([joints[:, :, :2], confidence.reshape(n, k)])
-        ids = [arrays[x].reshape(n).tolist() if x in arrays else None for x in ('frame', 'person')]
+        frame, person = (
+            arrays[name].reshape(n).tolist() if name in arrays else None
+            for name in ('frame', 'person')
+        )
         names = arrays.get('joint_names')
         names = None if names is None else [str(name) for name in names.reshape(k)]
-    return _raw_of_rows('numpy', joints, ids[0], ids[1], names)
+    return Table(joints, frame, person, names, kind='numpy')
 
 
 def _read_pose_file(

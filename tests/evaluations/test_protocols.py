@@ -1,8 +1,10 @@
+import dataclasses
+
 import chainer
 import numpy as np
 import pytest
 
-from chainer_pose import geometry, links
+from chainer_pose import links
 from chainer_pose.datasets import PoseData, pose_file
 from chainer_pose.errors import InputError
 from chainer_pose.evaluations import pck, protocols
@@ -80,15 +82,6 @@ def test_the_batch_size_changes_nothing_and_progress_is_reported(small_splits, r
     assert done == [(50, 120), (100, 120), (120, 120)]
 
 
-def test_a_mirrored_target_is_a_bad_lift(small_splits):
-    data = small_splits['test']
-    root = data.skeleton.root
-    pose = geometry.center(data.pose3d, root)
-    inverted = pose * np.array([1, 1, -1], 'f')
-    for protocol in protocols.PROTOCOLS.values():
-        assert protocol(inverted, pose, root).mean() > 50
-
-
 def test_poses_with_missing_joints_are_counted_out(small_splits):
     data = small_splits['test'].select(np.arange(50))
     data.valid = np.ones((50, 17), bool)
@@ -100,13 +93,16 @@ def test_poses_with_missing_joints_are_counted_out(small_splits):
 
 
 def test_data_without_3d_in_mm_or_poses_cannot_be_measured_on(flat_data, trio):
-    with pytest.raises(InputError, match='2D only'):
-        protocols.evaluate(links.ZeroDepth(), flat_data)
-    with pytest.raises(InputError, match='found none among 0'):
-        protocols.evaluate(links.ZeroDepth(), trio.select(np.zeros(0, int)))
-    trio.units_3d = 'px'
-    with pytest.raises(InputError, match=r'expected pose3d in mm .* found px'):
-        protocols.evaluate(links.ZeroDepth(), trio)
+    pixels = dataclasses.replace(trio, units_3d='px')
+    for data, message in (
+        (flat_data, '2D only'), (trio.select(np.zeros(0, int)), 'found none among 0'),
+        (pixels, 'expected pose3d in mm to measure errors against, found px'),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=message):
+            protocols.evaluate(links.ZeroDepth(), data)
+    flat_data.skeleton = MPII16
+    with pytest.raises(InputError, match='protocol pck: expected the 17 joints'):
+        pck.evaluate_pck(links.ZeroDepth(), flat_data)
 
 
 def test_zero_depth_on_the_real_rig(shared_data):
@@ -145,9 +141,3 @@ def test_pck_by_hand(small_splits):
     assert at['joint', 'Spine'].pck14 is None
     assert at['joint', 'Spine'].pck17 == 100
     assert sum(score.by == 'joint' for score in result.scores) == 17
-
-
-def test_pck_needs_the_17_joints(flat_data):
-    flat_data.skeleton = MPII16
-    with pytest.raises(InputError, match='protocol pck: expected the 17 joints'):
-        pck.evaluate_pck(links.ZeroDepth(), flat_data)

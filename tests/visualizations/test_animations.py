@@ -1,7 +1,10 @@
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from chainer_pose import visualizations
 from chainer_pose.errors import InputError
 from chainer_pose.skeletons import H36M17
 from chainer_pose.visualizations import animations
@@ -13,32 +16,22 @@ def walk(synthetic_splits):
     return data.pose2d[:5], data.pose3d[:5] - data.pose3d[:5, :1]
 
 
-def frames(path):
-    return [
-        np.asarray(frame.convert('RGB'), int) for frame in ImageSequence.Iterator(Image.open(path))
-    ]
-
-
 def test_a_sequence_plays(walk, tmp_path):
     animations.write(tmp_path / 'a.gif', animations.playing(*walk, H36M17, fps=10), 'gif')
-    shown = frames(tmp_path / 'a.gif')
+    film = Image.open(tmp_path / 'a.gif')
+    assert film.info['duration'] == 100
+    shown = [np.asarray(frame.convert('RGB')) for frame in ImageSequence.Iterator(film)]
     assert len(shown) == 5
-    assert Image.open(tmp_path / 'a.gif').info['duration'] == 100
-    assert all(frame.shape == shown[0].shape for frame in shown)
     assert (shown[0] != shown[4]).any()
-    for frame in shown:
-        red = (frame[:, :, 0] > 180) & (frame[:, :, 2] < 90)
-        blue = (frame[:, :, 2] > 150) & (frame[:, :, 0] < 90)
-        assert red.sum() > 100
-        assert blue.sum() > 100
+    # Longer ones are thinned to the same duration.
+    _, _, n, fps = animations.playing(*(np.tile(p, (200, 1, 1)) for p in walk), H36M17, fps=50)
+    assert (n, fps) == (200, 10)
 
 
 def test_a_pose_turns_once(walk, tmp_path, monkeypatch):
     monkeypatch.setattr(animations, 'TURN_FRAMES', 4)
     pose2d, pose3d = walk
     drawn = []
-    from chainer_pose import visualizations
-
     monkeypatch.setattr(
         visualizations, 'draw_pose_3d', lambda axes, pose, *_: drawn.append(np.array(pose))
     )
@@ -50,23 +43,11 @@ def test_a_pose_turns_once(walk, tmp_path, monkeypatch):
     assert len(drawn) == 4
 
 
-def test_long_sequences_are_thinned_to_the_same_duration(walk):
-    pose2d, pose3d = (np.tile(pose, (200, 1, 1)) for pose in walk)
-    _, _, n, fps = animations.playing(pose2d, pose3d, H36M17, fps=50)
-    assert n == 200
-    assert fps == 10
-
-
-def test_without_ffmpeg_one_line_says_so(walk, tmp_path, monkeypatch):
+def test_mp4_needs_ffmpeg(walk, tmp_path, monkeypatch):
+    film = animations.playing(*walk, H36M17, 10)
+    if shutil.which('ffmpeg'):
+        animations.write(tmp_path / 'a.mp4', film, 'mp4')
+        assert (tmp_path / 'a.mp4').read_bytes()[4:8] == b'ftyp'
     monkeypatch.setenv('PATH', str(tmp_path))
     with pytest.raises(InputError, match='expected the program ffmpeg, found none'):
-        animations.write(tmp_path / 'a.mp4', animations.playing(*walk, H36M17, 10), 'mp4')
-
-
-def test_mp4_where_ffmpeg_is(walk, tmp_path):
-    try:
-        animations.require_ffmpeg()
-    except InputError:
-        pytest.skip('no ffmpeg')
-    animations.write(tmp_path / 'a.mp4', animations.playing(*walk, H36M17, 10), 'mp4')
-    assert (tmp_path / 'a.mp4').read_bytes()[4:8] == b'ftyp'
+        animations.write(tmp_path / 'a.mp4', film, 'mp4')

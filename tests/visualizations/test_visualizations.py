@@ -22,11 +22,6 @@ def titles(figure):
     return [axes.get_title() for axes in figure.axes if axes.get_title()]
 
 
-def test_spread_indices():
-    for n, expected in ((100, [10, 30, 50, 70, 90]), (2, [0, 1]), (0, [])):
-        assert list(visualizations.spread_indices(n, 5)) == expected
-
-
 def test_pose_sheets_have_a_row_a_pose_and_a_column_a_view(generator, shown, flat_data, rng):
     before = 'matplotlib.pyplot' in sys.modules
     target, prediction = 'ground truth', 'prediction'

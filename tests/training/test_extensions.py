@@ -6,7 +6,7 @@ import pytest
 from chainer_pose import links
 from chainer_pose.evaluations import protocols
 from chainer_pose.training import arrays
-from chainer_pose.training.extensions import LogPlot, PoseEvaluator, PosePlot
+from chainer_pose.training.extensions import LogPlot, PoseEvaluator, PosePlot, PrintLog
 from chainer_pose.training.triggers import EveryAndLast
 
 
@@ -51,6 +51,26 @@ def test_the_log_is_plotted_where_it_has_something_to_plot(tmp_path):
     LogPlot(['c'], 'c.png', 'mm')(trainer_at(2, tmp_path, log))
     assert [path.name for path in tmp_path.iterdir()] == ['ab.png']
     assert (tmp_path / 'ab.png').read_bytes().startswith(b'\x89PNG')
+
+
+@pytest.mark.parametrize('terminal', [False, True])
+def test_the_log_is_printed_and_on_a_terminal_the_time_left(terminal, monkeypatch, capsys):
+    log = [{'iteration': 10, 'a': 1.0}]  # of before a resume
+    now = iter([0.0, 4.0, 4.1])
+    monkeypatch.setattr('time.monotonic', lambda: next(now))
+    monkeypatch.setattr('sys.stdout.isatty', lambda: terminal)
+    printed = PrintLog(['iteration', 'a', 'gen/b'], last=50)
+    printed.initialize(trainer_at(10, log=log))
+    log.append({'iteration': 20, 'a': 0.25})
+    for iteration in (20, 21):
+        printed(trainer_at(iteration, log=log))
+    printed.finalize()
+    out = capsys.readouterr().out.replace('\033[K', '<')
+    header, entry, rest = out.split('\n')
+    assert header.split() == ['iteration', 'a', 'gen/b']
+    assert entry.strip('<').split() == ['20', '0.25']
+    progress = '<iteration 20 of 50, 2.5 a second, 0:00:12 left\r<'
+    assert rest == (progress if terminal else '')
 
 
 @pytest.mark.parametrize(

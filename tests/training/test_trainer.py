@@ -51,13 +51,12 @@ def test_martinez_step_size_falls_by_4_percent_in_100000_iterations(small_splits
 
 
 def test_plus(small_splits):
-    trainer = make(small_splits, '--preset', 'plus')
-    optimizers = trainer.updater.get_all_optimizers()
-    assert optimizers['pitch'].target is trainer.updater.pitch
-    assert (optimizers['pitch'].alpha, optimizers['pitch'].weight_decay) == (1e-3, 0)
-    assert float(trainer.updater.pitch.angle.array) == 0
-    assert trainer.updater.average.average is not optimizers['gen'].target
-    assert not optimizers['gen'].target.l4.W.array[0].any()  # the root's depth
+    updater = make(small_splits, '--preset', 'plus').updater
+    gen, pitch = updater.get_optimizer('gen'), updater.get_optimizer('pitch')
+    assert pitch.target is updater.pitch
+    assert (pitch.alpha, pitch.weight_decay) == (1e-3, 0)
+    assert float(updater.pitch.angle.array) == 0
+    assert not gen.target.l4.W.array[0].any()  # the root's depth
 
 
 def test_a_given_pitch_is_not_learned(small_splits):
@@ -78,24 +77,12 @@ def test_labels_are_those_of_the_share(small_splits):
         np.testing.assert_array_equal(array, expected)
 
 
-def test_old_seeds_keep_their_meaning():
-    assert trainers.STREAMS[:5] == ('gen', 'dis', 'shuffle', 'angles', 'holdout')
-
-
-def test_the_run_measures_the_average(script, small_file, tmp_path):
-    """gen_N.npz is the average that the snapshot holds beside the generator."""
-    run = tmp_path / 'run'
-    finished = script(
-        'train.py', '--dataset', small_file, '--out', run, '--iterations', 6, '--n-unit', 8,
-        '--ema', 0.9, '--snapshot-interval', 3, '--evaluate-interval', 6, '--log-interval', 6,
-    )  # fmt: skip
-    assert finished.returncode == 0, finished.stderr
-    snapshot = weights_file.read_arrays(run / 'snapshot_6.npz')
-    written = weights_file.read_arrays(run / 'gen_6.npz')
-    key = 'updater/model:gen/l2/W'
-    assert (written['l2/W'] != snapshot[key]).any()
-    average = next(k for k in snapshot if k.endswith('average/l2/W'))
-    np.testing.assert_array_equal(written['l2/W'], snapshot[average])
+def test_what_is_written_is_the_average(small_splits, tmp_path):
+    make(small_splits, '--ema', '0.9', '--out', str(tmp_path)).run()
+    snapshot = weights_file.read_arrays(tmp_path / 'snapshot_4.npz')
+    written = weights_file.read_arrays(tmp_path / 'gen_4.npz')['l2/W']
+    np.testing.assert_array_equal(written, snapshot['updater/average/average/l2/W'])
+    assert (written != snapshot['updater/model:gen/l2/W']).any()
 
 
 @pytest.mark.parametrize(

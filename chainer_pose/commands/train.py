@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     n_train = np.count_nonzero(datasets.require_complete(train))
     out = options.out or f'results/{path.stem}-{datetime.datetime.now():%Y%m%d-%H%M%S}'
     if comm is not None:  # clocks may differ
-        out = comm.bcast_obj(out)
+        out = comm.bcast_obj(out if rank == 0 else None)
     options = dataclasses.replace(options, out=out, ranks=size)
     with contextlib.ExitStack() as stack:
         stack.enter_context(devices.using(device))

@@ -69,9 +69,8 @@ def test_two_ranks_are_one_with_twice_the_batch(
         'train.py', '--dataset', small_file, '--out', tmp_path / 'one', '--batchsize', 2 * batch,
         *SHORT, *options,
     )  # fmt: skip
-    assert sorted(p.name for p in (tmp_path / 'two').iterdir()) == sorted(
-        p.name for p in (tmp_path / 'one').iterdir()
-    )
+    names = [{path.name for path in (tmp_path / run).iterdir()} for run in ('one', 'two')]
+    assert names[0] == names[1]
     one, two = (arrays(tmp_path / name / 'snapshot_6.npz') for name in ('one', 'two'))
     assert one.keys() == two.keys()
     assert one
@@ -85,9 +84,8 @@ def test_two_ranks_are_one_with_twice_the_batch(
 
 def test_ranks_resume(mpirun, refusal, tmp_path):
     finished(mpirun(2, '--out', tmp_path / 'whole', '--batchsize', 4, *SHORT))
-    shutil.copytree(tmp_path / 'whole', tmp_path / 'cut')
-    (tmp_path / 'cut' / 'snapshot_6.npz').unlink()
-    (tmp_path / 'cut' / 'gen_6.npz').unlink()
+    later = shutil.ignore_patterns('snapshot_6.npz', 'gen_6.npz')
+    shutil.copytree(tmp_path / 'whole', tmp_path / 'cut', ignore=later)
     line = refusal('train.py', '--resume', tmp_path / 'cut')
     assert 'expected 2 rank(s), as the run began, found 1' in line
     finished(mpirun(2, '--resume', tmp_path / 'cut'))
@@ -97,42 +95,37 @@ def test_ranks_resume(mpirun, refusal, tmp_path):
 
 
 def test_a_rank_that_dies_ends_the_job(mpirun, tmp_path):
-    started = time.monotonic()
     process = mpirun(2, '--out', tmp_path / 'run', '--iterations', 10**6, '--log-interval', 1)
-    log = tmp_path / 'run' / 'log'
+    log, started = tmp_path / 'run' / 'log', time.monotonic()
     while not log.exists() and process.poll() is None:
         assert time.monotonic() - started < 60
         time.sleep(0.1)
-    children = subprocess.run(
-        ['pgrep', '-f', str(tmp_path / 'run')], capture_output=True, text=True
-    ).stdout.split()
-    ranks_of_it = [pid for pid in map(int, children) if _script(pid) == b'train.py']
-    os.kill(max(ranks_of_it), signal.SIGKILL)
+    found = subprocess.run(['pgrep', '-f', tmp_path / 'run'], capture_output=True, text=True)
+    commands = {int(n): Path(f'/proc/{n}/cmdline').read_bytes() for n in found.stdout.split()}
+    ranks = [n for n, command in commands.items() if command.split(b'\0')[1] == b'train.py']
+    os.kill(max(ranks), signal.SIGKILL)
     out, err = process.communicate(timeout=60)
     assert process.returncode != 0
     assert re.search('killed|termination|abort', out + err, re.IGNORECASE)  # by who saw it first
 
 
-def _script(pid):
-    """The script that a Python process runs."""
-    return Path(f'/proc/{pid}/cmdline').read_bytes().split(b'\0')[1]
-
-
-def test_a_rank_that_fails_ends_the_others(mpirun, tmp_path):
-    (tmp_path / 'run').mkdir()
-    (tmp_path / 'run' / 'something').write_text('there')  # only the first rank looks
-    process = mpirun(2, '--out', tmp_path / 'run', *SHORT)
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ([], 'expected a new or empty folder'),  # which the first rank alone looks at
+        (
+            ['--mode', 'supervised', '--model', 'martinez'],
+            'expected the model kudo, found martinez',
+        ),
+    ],
+)
+def test_a_rank_that_fails_ends_the_others(mpirun, tmp_path, options, message):
+    (tmp_path / 'something').write_text('there')
+    process = mpirun(2, '--out', tmp_path, *SHORT, *options)
     _, err = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert 'expected a new or empty folder' in err
+    assert message in err
     assert 'Traceback' not in err
-
-
-def test_martinez_is_for_one(mpirun, tmp_path):
-    process = mpirun(2, '--out', tmp_path / 'run', '--mode', 'supervised', '--model', 'martinez')
-    _, err = process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert 'expected --model kudo, found martinez' in err
 
 
 def test_alone():
@@ -144,6 +137,6 @@ def test_alone():
 
 def test_without_mpi(monkeypatch):
     monkeypatch.setitem(sys.modules, 'mpi4py', None)
-    message = r"--communicator naive: expected mpi4py .*; pip install '\.\[mpi\]'"
+    message = r"communicator naive: expected mpi4py .*; pip install '\.\[mpi\]'"
     with pytest.raises(InputError, match=message):
         comm.connect('naive')

@@ -1,15 +1,15 @@
-"""CMU motion capture: ASF skeletons and AMC motion, as mocap.cs.cmu.edu has them.
+"""CMU motion capture: ASF skeletons and AMC motion, as on mocap.cs.cmu.edu.
 
-World coordinates of the clips have y up and z forward, in the file's own unit;
-they leave this module with z up and x forward, in mm.
+In the files' world y points up and z forward, in a unit of their own; this
+module returns z up and x forward, in mm.
 """
 
 from __future__ import annotations
 
+import csv
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,18 +17,16 @@ from chainer_pose.datasets.pose_data import PoseData
 from chainer_pose.datasets.readers import rig, shared
 from chainer_pose.errors import InputError
 from chainer_pose.skeletons import named
+from chainer_pose.utils.files import StrPath
 
-if TYPE_CHECKING:
-    from chainer_pose.utils.files import StrPath
-
-
+NAME = 'cmu'
 SKELETON = named('cmu17')
 FPS = 120.0
 INCH = 25.4  # mm; "length 0.45" in :units means that 0.45 file units are an inch
-ROOM = 2000.0  # mm; a root further from the middle than this is left out
+ROOM = 2000.0  # mm; frames whose root is further from the middle are left out
 _AXES = 'xyz'
 
-# The end of which bone is which joint; the hip is the root's own position.
+# The bone whose end is a joint; the hip is the root's own position.
 _BONE_OF_JOINT = {
     'RHip': 'rhipjoint', 'RKnee': 'rfemur', 'RFoot': 'rtibia',
     'LHip': 'lhipjoint', 'LKnee': 'lfemur', 'LFoot': 'ltibia',
@@ -45,7 +43,7 @@ class Bone:
     """One bone of an ASF skeleton.
 
     Attributes:
-        parent: name of the bone that it hangs on, 'root' at the top.
+        parent: name of its parent bone, 'root' at the top.
         offset: (3,), from the parent's end to its own in the bind pose, mm.
         axis: (3, 3), the frame in which its angles turn.
         dof: the axes, of 'xyz', about which an AMC file turns it.
@@ -58,7 +56,7 @@ class Bone:
 
 
 def rotation(degrees: np.ndarray) -> np.ndarray:
-    """Rz Ry Rx of angles about x, y and z: (..., 3) degrees to (..., 3, 3)."""
+    """Make Rz Ry Rx of angles about x, y and z: (..., 3) degrees to (..., 3, 3)."""
     x, y, z = np.moveaxis(np.radians(degrees), -1, 0)
     cx, sx, cy, sy, cz, sz = np.cos(x), np.sin(x), np.cos(y), np.sin(y), np.cos(z), np.sin(z)
     rows = [
@@ -80,88 +78,75 @@ def read_asf(path: StrPath) -> tuple[dict[str, Bone], float]:
     Raises:
         InputError: naming the file, what was expected and what was found.
     """
-    sections = _asf_sections(path)
-    for key in ('units', 'bonedata', 'hierarchy'):
-        if key not in sections:
-            raise InputError(f'{path}: expected a section :{key}, found {sorted(sections)}')
-    units = {words[0]: words[1] for words in sections['units'] if len(words) > 1}
-    if units.get('angle', 'deg') != 'deg':
-        raise InputError(f'{path}: expected angles in deg, found {units["angle"]}')
-    length = _numbers(path, 'unit length', [units.get('length', '1')], 1)[0]
-    if not length > 0:
-        raise InputError(f'{path}: expected a unit length above 0, found {length}')
-    unit = INCH / length
-
-    parents = {}
-    for words in sections['hierarchy']:
-        if words[0] not in ('begin', 'end'):
-            parents.update(dict.fromkeys(words[1:], words[0]))
-    data = {}
-    for words in sections['bonedata']:
-        if words[0] == 'begin':
-            fields: dict[str, list[str]] = {}
-        elif words[0] == 'end':
-            if 'name' not in fields:
-                raise InputError(f'{path}: expected a name for every bone, found {sorted(fields)}')
-            data[fields['name'][0]] = fields
-        else:
-            fields[words[0]] = words[1:]
-
-    bones = {}
-    for name in parents:
-        if name not in data or (parents[name] != 'root' and parents[name] not in bones):
-            raise InputError(
-                f'{path}: expected the hierarchy to name known bones, parents first, found {name}'
-            )
-        fields = data[name]
-        numbers = {
-            key: _numbers(path, f'{name} {key}', fields.get(key, [])[:n], n)
-            for key, n in (('direction', 3), ('length', 1), ('axis', 3))
-        }
-        if fields['axis'][3:] not in ([], ['XYZ']):
-            raise InputError(f'{path}: {name} axis: expected order XYZ, found {fields["axis"][3]}')
-        dof = fields.get('dof', [])
-        if not all(len(d) == 2 and d[0] == 'r' and d[1] in _AXES for d in dof):
-            raise InputError(f'{path}: {name} dof: expected some of rx ry rz, found {dof}')
-        bones[name] = Bone(
-            parents[name],
-            numbers['direction'] * numbers['length'] * unit,
-            rotation(numbers['axis']),
-            ''.join(d[1] for d in dof),
-        )
-    wanted = {*_BONE_OF_JOINT.values(), _NOSE_BASE, _NOSE_FRAME}
-    if not wanted <= set(bones):
-        raise InputError(f'{path}: expected the bones of CMU, found none of {wanted - set(bones)}')
-    return bones, unit
-
-
-def _asf_sections(path):
-    sections, current = {}, []
-    for line in _lines(path):
-        words = line.split()
-        if line.startswith(':'):
+    sections: dict[str, list[list[str]]] = {'': []}
+    current = sections['']
+    for words in _lines(path):
+        if words[0].startswith(':'):
             current = sections.setdefault(words[0][1:].lower(), [])
-        elif words:
+        else:
             current.append(words)
-    return sections
+    try:
+        units = {words[0]: words[1] for words in sections['units'] if len(words) > 1}
+        if units.get('angle', 'deg') != 'deg':
+            raise ValueError(f'angles in {units["angle"]}, not in deg')
+        length = _numbers([units.get('length', '1')], 1)[0]
+        if not length > 0:
+            raise ValueError(f'a unit length of {length}')
+        bones = _bones(sections['bonedata'], sections['hierarchy'], INCH / length)
+        missing = {*_BONE_OF_JOINT.values(), _NOSE_BASE, _NOSE_FRAME} - set(bones)
+        if missing:
+            raise ValueError(f'no bone {min(missing)}')
+    except (LookupError, ValueError) as error:
+        found = f'no {error}' if isinstance(error, KeyError) else error
+        raise InputError(f'{path}: expected an ASF skeleton of CMU, found {found}') from error
+    return bones, INCH / length
 
 
-def _lines(path):
+def _lines(path: StrPath) -> list[list[str]]:
+    """Words of the lines of a file, without comments and empty lines."""
     try:
         text = Path(path).read_text(encoding='ascii', errors='replace')
     except OSError as error:
         raise InputError(f'{path}: expected a readable file, found: {error.strerror}') from error
-    return [line for line in text.splitlines() if not line.startswith('#')]
+    return [line.split() for line in text.splitlines() if line.strip() and line[0] != '#']
 
 
-def _numbers(path, where, words, n):
+def _numbers(words: Sequence[str], n: int) -> np.ndarray:
     try:
         numbers = np.array([float(word) for word in words])
     except ValueError:
         numbers = np.empty(0)
     if len(numbers) != n or not np.isfinite(numbers).all():
-        raise InputError(f'{path}: {where}: expected {n} finite numbers, found {words}')
+        raise ValueError(f'{words} where {n} finite number(s) should be')
     return numbers
+
+
+def _bones(bonedata: list[list[str]], hierarchy: list[list[str]], unit: float) -> dict[str, Bone]:
+    data: dict[str, dict[str, list[str]]] = {}
+    fields: dict[str, list[str]] = {}
+    for words in bonedata:
+        if words[0] == 'begin':
+            fields = {}
+        elif words[0] == 'end':
+            data[fields['name'][0]] = fields
+        else:
+            fields[words[0]] = words[1:]
+    bones: dict[str, Bone] = {}
+    for parent, *children in hierarchy:
+        for name in children:
+            if name not in data or (parent != 'root' and parent not in bones):
+                raise ValueError(f'bone {name} in the hierarchy before its parent or its data')
+            fields = data[name]
+            direction, length, axis = (
+                _numbers(fields[key][:n], n)
+                for key, n in (('direction', 3), ('length', 1), ('axis', 3))
+            )
+            dof = fields.get('dof', [])
+            if fields['axis'][3:] not in ([], ['XYZ']) or not set(dof) <= {'rx', 'ry', 'rz'}:
+                raise ValueError(f'bone {name} with axis {fields["axis"]} and dof {dof}')
+            turns = ''.join(word[1] for word in dof)
+            bones[name] = Bone(parent, direction * length * unit, rotation(axis), turns)
+    return bones
 
 
 def read_amc(path: StrPath, bones: Mapping[str, Bone], step: int = 1) -> dict[str, np.ndarray]:
@@ -178,20 +163,18 @@ def read_amc(path: StrPath, bones: Mapping[str, Bone], step: int = 1) -> dict[st
         InputError: naming the file, the frame, what was expected and found.
     """
     width = {'root': 6, **{name: len(bone.dof) for name, bone in bones.items() if bone.dof}}
-    frames: list[dict[str, np.ndarray]] = []
-    for line in _lines(path):
-        words = line.split()
-        if not words or words[0].startswith(':'):
-            if words and words[0].upper() == ':RADIANS':
-                raise InputError(f'{path}: expected :DEGREES, found :RADIANS')
-            continue
+    frames: list[dict[str, list[str]]] = []
+    for words in _lines(path):
         if len(words) == 1 and words[0].isdigit():
             frames.append({})
-        elif not frames or words[0] not in width:
-            raise InputError(
-                f'{path}: frame {len(frames)}: expected a bone that turns, found {words[0]!r:.40}'
-            )
-        else:
+        elif words[0].upper() == ':RADIANS':
+            raise InputError(f'{path}: expected :DEGREES, found :RADIANS')
+        elif not words[0].startswith(':'):
+            if not frames or words[0] not in width:
+                raise InputError(
+                    f'{path}: frame {len(frames)}: expected a bone with angles, found '
+                    f'{words[0]!r:.40}'
+                )
             frames[-1][words[0]] = words[1:]
     kept = frames[::step]
     if not kept:
@@ -200,8 +183,12 @@ def read_amc(path: StrPath, bones: Mapping[str, Bone], step: int = 1) -> dict[st
     for name, n in width.items():
         table = np.empty((len(kept), n))
         for i, frame in enumerate(kept):
-            where = f'frame {i * step + 1}, {name}'
-            table[i] = _numbers(path, where, frame.get(name, []), n)
+            try:
+                table[i] = _numbers(frame.get(name, []), n)
+            except ValueError as error:
+                raise InputError(
+                    f'{path}: frame {i * step + 1}: expected the angles of {name}, found {error}'
+                ) from error
         if name == 'root':
             motion['position'], motion['root'] = table[:, :3], table[:, 3:]
         else:
@@ -213,7 +200,7 @@ def read_amc(path: StrPath, bones: Mapping[str, Bone], step: int = 1) -> dict[st
 def forward_kinematics(
     bones: Mapping[str, Bone], unit: float, motion: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Where every bone ends.
+    """Compute where every bone ends.
 
     A bone turns by L = C M C^-1 relative to its parent, C from its axis and M
     from its angles, and ends at its parent's end plus R L offset.
@@ -237,7 +224,7 @@ def forward_kinematics(
 
 
 def h36m_joints(ends: Mapping[str, np.ndarray], turns: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The 17 Human3.6M joints of a clip.
+    """Take the 17 Human3.6M joints of a clip.
 
     Args:
         ends, turns: from `forward_kinematics`.
@@ -252,10 +239,10 @@ def h36m_joints(ends: Mapping[str, np.ndarray], turns: Mapping[str, np.ndarray])
 
 
 def find_clips(root: StrPath) -> dict[str, tuple[Path, list[Path]]]:
-    """The clips of a folder, as CMU arranges them: NN/NN.asf beside NN/NN_MM.amc.
+    """Find the clips of a folder, arranged as CMU does: NN/NN.asf beside NN/NN_MM.amc.
 
     Args:
-        root: a folder; the subjects may lie some folders down.
+        root: a folder, at any depth of which the subjects may be.
     Returns:
         dict from subject, e.g. '02', to (path of .asf, sorted paths of .amc).
     Raises:
@@ -277,33 +264,47 @@ def find_clips(root: StrPath) -> dict[str, tuple[Path, list[Path]]]:
     return clips
 
 
+def read_actions(path: StrPath) -> dict[str, str]:
+    """Read actions by clip, {'02_01': 'walking', ...}, from CSV lines "02_01,walking".
+
+    Raises:
+        InputError: naming the file, if it cannot be read.
+    """
+    try:
+        with open(path, newline='', encoding='utf-8') as file:
+            return {clip.strip(): action.strip() for clip, action in filter(None, csv.reader(file))}
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f'{path}: expected CSV lines "02_01,walking", found: {error}') from error
+
+
 def convert(
     root: StrPath,
     test_subjects: Sequence[str] | None = None,
     step: int = 12,
-    headings: Sequence[float] | None = None,
+    headings: Sequence[float] = (),
     actions: Mapping[str, str] | None = None,
     seed: int = 0,
-    progress: Callable[[str], None] | None = None,
-) -> dict[str, PoseData]:
-    """Turn CMU clips into poses seen by the four cameras of `rig`.
+    progress: shared.Progress = shared.silent,
+) -> tuple[dict[str, PoseData], dict[str, int]]:
+    """Convert CMU clips to poses in front of the four cameras of `rig`.
 
-    Each clip is moved so that its mean lies in the middle of the room and is
-    turned about the vertical; frames whose root is further from the middle
-    than `ROOM` are left out, since a camera might stand there.
+    Each clip is turned about the vertical and moved so that its mean lies in the
+    middle of the room. Frames whose root is more than `ROOM` from the middle are
+    left out: they may be where a camera is.
 
     Args:
         root: see `find_clips`.
         test_subjects: names of the subjects of the test split; None for the last
             fifth, at least one of two.
         step: keep every step-th frame of the 120 a second.
-        headings: degrees by which to turn each clip, one copy for each; None
+        headings: degrees by which to turn each clip, one copy for each; empty
             for one copy turned at random.
         actions: dict from clip, e.g. '02_01', to its action; None for no actions.
         seed: of the random headings.
-        progress: called with a line of text after each clip.
+        progress: called after each clip.
     Returns:
-        dict from 'train' and/or 'test' to `datasets.PoseData`.
+        (splits, left_out): dict from 'train' and/or 'test' to `PoseData`, and dict
+        from clip to the number of frames left out, where it is not 0.
     Raises:
         InputError: for files or subjects that are missing or damaged.
     """
@@ -314,78 +315,57 @@ def convert(
     if unknown:
         raise InputError(f'expected some of {" ".join(clips)}', test_subjects=' '.join(unknown))
     rng = np.random.default_rng(seed)
-    cameras = rig.four_cameras()
-    action_names = sorted(set(actions.values())) if actions else []
-    parts: dict[str, list] = {'train': [], 'test': []}
-    clip = 0
+    names = {'subject': list(clips)}
+    if actions is not None:
+        names['action'] = sorted(set(actions.values()))
+    takes: dict[str, list[rig.Take]] = {'train': [], 'test': []}
+    left_out: dict[str, int] = {}
+    n_motions, done = sum(len(motions) for _, motions in clips.values()), 0
     for subject, (name, (asf, motions)) in enumerate(clips.items()):
         bones, unit = read_asf(asf)
         for path in motions:
-            if actions is not None and path.stem not in actions:
-                raise InputError(f'expected a row for {path.stem}, found none', actions=None)
+            columns = {'subject': subject}
+            if actions is not None:
+                if path.stem not in actions:
+                    raise InputError(f'expected a row for {path.stem}, found none', actions=None)
+                columns['action'] = names['action'].index(actions[path.stem])
             motion = read_amc(path, bones, step)
             world = h36m_joints(*forward_kinematics(bones, unit, motion))
-            left_out = 0
-            degrees = [rng.uniform(-180, 180)] if headings is None else headings
-            for heading in degrees:
-                placed, frames = _place(world, np.radians(heading), step)
-                left_out += len(world) - len(frames)
-                if len(frames):
-                    action = action_names.index(actions[path.stem]) if actions else None
-                    part = _see_clip(placed, frames, cameras, subject, clip, action)
-                    parts['test' if name in test_subjects else 'train'].append(part)
-                    clip += 1
-            if progress:
-                progress(
-                    f'{path.stem}: {len(world)} frames, {len(degrees)} heading(s), '
-                    f'{left_out} left out as too far from the middle'
-                )
+            for heading in headings or [rng.uniform(-180, 180)]:
+                placed, inside = _place(world, np.radians(heading))
+                if inside.any():
+                    columns['clip'] = sum(map(len, takes.values()))
+                    split = 'test' if name in test_subjects else 'train'
+                    frames = {'frame': np.flatnonzero(inside) * step}
+                    takes[split].append(rig.Take(placed[inside], columns | frames))
+                if not inside.all():
+                    left_out[path.stem] = left_out.get(path.stem, 0) + int((~inside).sum())
+            done += 1
+            progress(done, n_motions, path.stem)
     splits = {
-        split: _join(rows, list(clips), [c.name for c in cameras], action_names, FPS / step)
-        for split, rows in parts.items()
-        if rows
+        split: rig.film(
+            of_split,
+            names=names,
+            cameras=rig.four_cameras(),
+            name=NAME,
+            skeleton=SKELETON,
+            fps=FPS / step,
+            source='CMU Graphics Lab Motion Capture Database, mocap.cs.cmu.edu, seen by the '
+            'cameras of the Human3.6M laboratory',
+            licence='free for research and commercial use; do not resell the data itself; '
+            'please credit mocap.cs.cmu.edu',
+        )
+        for split, of_split in takes.items()
+        if of_split
     }
     if not splits:
         raise InputError('expected frames within the room, found none', root=root)
-    return splits
+    return splits, left_out
 
 
-def _place(world, heading, step):
+def _place(world: np.ndarray, heading: float) -> tuple[np.ndarray, np.ndarray]:
+    """Turn and center a clip; which of its frames are inside the room."""
     cos, sin = np.cos(heading), np.sin(heading)
     turned = world @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
     turned[:, :, :2] -= turned[:, :1, :2].mean(axis=0)
-    inside = np.hypot(*turned[:, 0, :2].T) <= ROOM
-    return turned[inside], np.flatnonzero(inside) * step
-
-
-def _see_clip(world, frames, cameras, subject, clip, action):
-    pose2d, pose3d, camera = rig.see(world, cameras)
-    columns = {'subject': subject, 'clip': clip} | ({} if action is None else {'action': action})
-    return {
-        'pose2d': pose2d,
-        'pose3d': pose3d,
-        'camera': camera,
-        'frame': np.tile(frames, len(cameras)),
-        **{key: np.full(len(camera), value) for key, value in columns.items()},
-    }
-
-
-def _join(parts, subjects, cameras, actions, fps):
-    arrays = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    return PoseData(
-        name='cmu',
-        skeleton=SKELETON,
-        pose2d=arrays.pop('pose2d'),
-        pose3d=arrays.pop('pose3d'),
-        columns={key: array.astype(np.int32) for key, array in arrays.items()},
-        names={
-            'subject': subjects,
-            'camera': cameras,
-            **({'action': actions} if actions else {}),
-        },
-        fps=fps,
-        source='CMU Graphics Lab Motion Capture Database, mocap.cs.cmu.edu, seen by the '
-        'cameras of the Human3.6M laboratory',
-        licence='free for research and commercial use; do not resell the data itself; '
-        'please credit mocap.cs.cmu.edu',
-    )
+    return turned, np.hypot(*turned[:, 0, :2].T) <= ROOM

@@ -1,55 +1,46 @@
-"""MATLAB files as plain Python: structs are dicts, cells and struct arrays lists.
-
-Files of version 7.3 are HDF5 and are read by h5py; older ones need scipy.
-"""
+"""MATLAB files as plain Python: structs are dicts, cells and struct arrays are lists."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
+import scipy.io
 
 from chainer_pose.errors import InputError
 from chainer_pose.utils import hdf5
-
-if TYPE_CHECKING:
-    from chainer_pose.utils.files import StrPath
-
-
-_MAX_DEPTH = 20
+from chainer_pose.utils.files import StrPath
 
 
 def read(path: StrPath, names: Sequence[str]) -> dict[str, Any]:
     """Read some variables of a .mat file.
 
     Args:
-        path: the file, of any version.
+        path: the file, of any version; 7.3 is HDF5.
         names: of the variables.
     Returns:
         dict from name to: dict for a struct, list for a cell or a struct array,
-        str for text, array in MATLAB's own order of axes for numbers; axes of
-        length one are there or not, as the version has it.
+        str for text, array with MATLAB's order of axes for numbers, in which axes
+        of length one may be missing.
     Raises:
         InputError: if the file cannot be read or lacks a variable.
     """
+    expected = f'a .mat file with {", ".join(names)}'
+    if h5py.is_hdf5(path):
+        with hdf5.opened(path, expected) as file:
+            return {name: _plain(file, file[name]) for name in names}
     try:
-        variables = _read_hdf5(path, names) if h5py.is_hdf5(path) else _read_scipy(path, names)
-    except FileNotFoundError as error:
-        raise InputError(f'{path}: expected a .mat file, found no such file') from error
-    except InputError:
-        raise
-    except Exception as error:  # both libraries raise whatever damage leads them to
-        raise InputError(f'{path}: expected a .mat file, found: {error!r:.80}') from error
-    missing = [name for name in names if name not in variables]
-    if missing:
-        raise InputError(f'{path}: expected the variable {missing[0]}, found none')
-    return variables
+        with open(path, 'rb') as stream:  # scipy would append .mat to a name
+            variables = scipy.io.loadmat(stream, variable_names=names, simplify_cells=True)
+        return {name: variables[name] for name in names}
+    except Exception as error:  # scipy raises almost anything for a damaged file
+        raise InputError(f'{path}: expected {expected}, found: {error!r:.80}') from error
 
 
 def as_list(value: Any) -> list:
-    """A struct or cell array as a list, whatever a lone or missing element became."""
+    """Return a struct or cell array as a list, whether of none, one or several elements."""
     if value is None or (isinstance(value, str) and not value):
         return []
     if isinstance(value, np.ndarray):
@@ -58,9 +49,7 @@ def as_list(value: Any) -> list:
 
 
 def number(value: Any) -> float:
-    """A number, however its lone element is wrapped; nan if there is none."""
-    if isinstance(value, str):
-        value = value.strip()
+    """Return a number out of arrays or lists of one element; NaN if there is none."""
     array = np.ravel(np.asarray(value, dtype=object))
     try:
         return float(array[0]) if len(array) == 1 else float('nan')
@@ -68,47 +57,27 @@ def number(value: Any) -> float:
         return float('nan')
 
 
-def _read_scipy(path, names):
-    with open(path, 'rb'):  # scipy would look for the name with .mat appended
-        pass
-    try:
-        import scipy.io
-    except ImportError as error:
-        raise InputError(
-            f'{path}: expected scipy, to read a .mat file older than 7.3, found none; '
-            f"pip install '.[mat]'"
-        ) from error
-    return scipy.io.loadmat(path, variable_names=names, simplify_cells=True)
-
-
-def _read_hdf5(path, names):
-    with hdf5.opened(path, 'a .mat file') as file:
-        return {name: _plain(file, file[name]) for name in names if name in file}
-
-
-def _plain(file, item, depth=0):
-    if depth > _MAX_DEPTH:
-        raise InputError(f'{file.filename}: expected at most {_MAX_DEPTH} levels, found more')
+def _plain(file: h5py.File, item: h5py.Group | h5py.Dataset) -> Any:
     if isinstance(item, h5py.Group):
-        return _struct(file, item, depth)
+        return _struct(file, item)
     kind = item.attrs.get('MATLAB_class', b'')
     if item.attrs.get('MATLAB_empty', 0):
         return '' if kind == b'char' else []
     if item.dtype == h5py.ref_dtype:
-        return [_plain(file, file[ref], depth + 1) for ref in np.ravel(item[()])]
+        return [_plain(file, file[ref]) for ref in np.ravel(item[()])]
     if kind == b'char':
         return ''.join(chr(code) for code in np.ravel(item[()]))
     return item[()].T
 
 
-def _struct(file, group, depth):
+def _struct(file: h5py.File, group: h5py.Group) -> Any:
     fields = {key: group[key] for key in group}
     # In an array of structs each field is a dataset of references to its values.
     is_array = fields and all(
         isinstance(f, h5py.Dataset) and f.dtype == h5py.ref_dtype and 'MATLAB_class' not in f.attrs
         for f in fields.values()
     )
-    values = {key: _plain(file, field, depth + 1) for key, field in fields.items()}
+    values = {key: _plain(file, field) for key, field in fields.items()}
     if not is_array:
         return values
     return [dict(zip(values, element)) for element in zip(*values.values())]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,10 +12,7 @@ from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.readers import matlab, shared
 from chainer_pose.errors import InputError
 from chainer_pose.skeletons import H36M17
-
-if TYPE_CHECKING:
-    from chainer_pose.utils.files import StrPath
-
+from chainer_pose.utils.files import StrPath
 
 NAME = 'mpi_inf_3dhp'
 TRAIN_SUBJECTS = tuple(f'S{i}' for i in range(1, 9))
@@ -28,11 +25,10 @@ ACTIVITIES = (
     'Standing/Walking', 'Exercising', 'Sitting', 'Crouching/Reaching', 'On the Floor', 'Sports',
     'Miscellaneous',
 )  # fmt: skip
-# Where the test sequences were filmed, two by two; they stand as their cameras.
+# Where the test sequences were filmed, two by two; the names of their cameras here.
 SCENES = ('green screen', 'no green screen', 'outdoor')
 PUBLISHED_VALID = dict(zip(TEST_SUBJECTS, (603, 540, 505, 553, 276, 452)))
-# Sequences of the training set whose annotations have left and right swapped:
-# first and last frame.
+# Training sequences with left and right swapped: first and last frame.
 FAULTY = {('S4', 'Seq2'): (3759, 5852)}
 HOW_TO_GET = 'register at vcai.mpi-inf.mpg.de/3dhp-dataset'
 TRUTHS = {
@@ -40,6 +36,7 @@ TRUTHS = {
     'univ_annot3': 'univ_annot3: scaled to the universal skeleton; does not project to pose2d',
 }
 
+_DIMS = {'annot2': 2, 'annot3': 3, 'univ_annot3': 3}
 _TRAIN_JOINTS = (
     'spine3', 'spine4', 'spine2', 'spine', 'pelvis', 'neck', 'head', 'head_top', 'Lclavicle',
     'Lshoulder', 'Lelbow', 'Lwrist', 'Lhand', 'Rclavicle', 'Rshoulder', 'Relbow', 'Rwrist',
@@ -58,18 +55,6 @@ _H36M17_FROM = {
 }  # fmt: skip
 
 
-def to_h36m17(poses: np.ndarray, joints: list[str] | tuple[str, ...]) -> np.ndarray:
-    """Poses of the training set's 28 or the test set's 17 joints as Human3.6M's 17.
-
-    Args:
-        poses: (N, 28 or 17, D) array.
-        joints: their names.
-    Returns:
-        (N, 17, D) array.
-    """
-    return shared.to_h36m17(poses, {name: joints.index(of) for name, of in _H36M17_FROM.items()})
-
-
 class Sequence(NamedTuple):
     """A file of annotations: of subject S1 and sequence Seq1, or of TS1."""
 
@@ -77,13 +62,20 @@ class Sequence(NamedTuple):
     sequence: str
     path: Path
 
+    def __str__(self) -> str:
+        return f'{self.subject} {self.sequence}'.strip()
+
+    @property
+    def split(self) -> str:
+        return 'train' if self.sequence else 'test'
+
 
 def find(root: StrPath, subjects: Iterable[str] = SUBJECTS) -> list[Sequence]:
-    """The annotations of a folder.
+    """Find the annotations of a folder.
 
     Args:
-        root: folder with S1/Seq1/annot.mat, ... and, there or a folder or two
-            down, TS1/annot_data.mat, ...
+        root: folder with S1/Seq1/annot.mat, ... and TS1/annot_data.mat, ..., each in
+            it or up to two folders down.
         subjects: those wanted.
     Returns:
         list of `Sequence`.
@@ -94,30 +86,28 @@ def find(root: StrPath, subjects: Iterable[str] = SUBJECTS) -> list[Sequence]:
     found = []
     for subject in subjects:
         for sequence in SEQUENCES if subject in TRAIN_SUBJECTS else ('',):
-            name = 'annot.mat' if sequence else 'annot_data.mat'
-            inside = Path(subject, sequence, name)
-            places = [
-                path
-                for up in ('', '*', '*/*')
-                for path in sorted(root.glob(f'{up}/{inside}'.strip('/')))
-            ]
+            inside = Path(subject, sequence, 'annot.mat' if sequence else 'annot_data.mat')
+            places = [p for up in ('', '*/', '*/*/') for p in sorted(root.glob(f'{up}{inside}'))]
             if not places:
-                raise InputError(
-                    f'{root / inside}: expected it, found none; {HOW_TO_GET}; --subjects '
-                    f'converts only those that you have'
-                )
+                raise InputError(f'{root / inside}: expected it, found no such file; {HOW_TO_GET}')
             found.append(Sequence(subject, sequence, places[0]))
     return found
 
 
-def _finite(path, name, array):
-    if not np.isfinite(array).all():
-        raise InputError(f'{path}: {name}: expected finite numbers, found others')
-    return array
+def _to_h36m17(where: str, array: np.ndarray, dims: int, joints: tuple[str, ...]) -> np.ndarray:
+    """Poses of the training set's 28 or the test set's 17 joints, rows (N, K D), as (N, 17, D)."""
+    rows = np.atleast_2d(np.asarray(array, np.float64))
+    if rows.ndim != 2 or rows.shape[1] != dims * len(joints) or not np.isfinite(rows).all():
+        raise InputError(
+            f'{where}: expected finite numbers of shape (F, {dims * len(joints)}), '
+            f'found shape {rows.shape}'
+        )
+    index = {name: joints.index(of) for name, of in _H36M17_FROM.items()}
+    return shared.to_h36m17(rows.reshape(-1, len(joints), dims), index)
 
 
 def read_train(path: StrPath, cameras: Iterable[int] = CHEST_HEIGHT) -> Iterator[tuple]:
-    """Annotations of a training sequence, camera by camera.
+    """Read the annotations of a training sequence, camera by camera.
 
     Args:
         path: annot.mat.
@@ -128,35 +118,26 @@ def read_train(path: StrPath, cameras: Iterable[int] = CHEST_HEIGHT) -> Iterator
     Raises:
         InputError: if the file has another layout.
     """
-    names = {'annot2': 2, 'annot3': 3, 'univ_annot3': 3}
-    annotations = matlab.read(path, list(names))
-    cells = {name: matlab.as_list(annotations[name]) for name in names}
-    for name, cell in cells.items():
-        if len(cell) <= max(cameras):
-            raise InputError(f'{path}: {name}: expected {N_CAMERAS} cameras, found {len(cell)}')
+    annotations = matlab.read(path, list(_DIMS))
+    cells = {name: matlab.as_list(cell) for name, cell in annotations.items()}
+    counts = {name: len(cell) for name, cell in cells.items()}
+    if min(counts.values()) <= max(cameras):
+        raise InputError(f'{path}: expected {N_CAMERAS} cameras, found {counts}')
     for camera in cameras:
-        poses = []
-        for name, dims in names.items():
-            width = dims * len(_TRAIN_JOINTS)
-            rows = np.asarray(cells[name][camera], np.float64)
-            if rows.size % width or (rows.ndim == 2 and rows.shape[1] != width):
-                raise InputError(
-                    f'{path}: {name}, camera {camera}: expected shape (F, {width}), '
-                    f'found {rows.shape}'
-                )
-            rows = rows.reshape(-1, len(_TRAIN_JOINTS), dims)
-            poses.append(to_h36m17(_finite(path, name, rows), _TRAIN_JOINTS))
-        n = {len(pose) for pose in poses}
-        if len(n) > 1:
+        poses = [
+            _to_h36m17(f'{path}: {name}, camera {camera}', cells[name][camera], d, _TRAIN_JOINTS)
+            for name, d in _DIMS.items()
+        ]
+        if len({len(pose) for pose in poses}) > 1:
             raise InputError(
-                f'{path}: camera {camera}: expected as many frames of annot2, annot3 and '
-                f'univ_annot3, found {sorted(n)}'
+                f'{path}: camera {camera}: expected as many frames of {", ".join(_DIMS)}, '
+                f'found {[len(pose) for pose in poses]}'
             )
         yield camera, *poses
 
 
 def read_test(path: StrPath) -> tuple[np.ndarray, ...]:
-    """Annotations of the valid frames of a test sequence.
+    """Read the annotations of the valid frames of a test sequence.
 
     Args:
         path: annot_data.mat.
@@ -166,29 +147,24 @@ def read_test(path: StrPath) -> tuple[np.ndarray, ...]:
     Raises:
         InputError: if the file has another layout.
     """
-    dims = {'annot2': 2, 'annot3': 3, 'univ_annot3': 3}
-    data = matlab.read(path, [*dims, 'valid_frame', 'activity_annotation'])
+    data = matlab.read(path, [*_DIMS, 'valid_frame', 'activity_annotation'])
     valid = np.ravel(data['valid_frame']).astype(bool)
     activity = np.ravel(data['activity_annotation']).astype(int) - 1
-    if (
-        len(activity) != len(valid)
-        or activity[valid].min(initial=0) < 0
-        or (activity[valid].max(initial=0) >= len(ACTIVITIES))
-    ):
+    if len(activity) != len(valid) or not set(activity[valid]) <= set(range(len(ACTIVITIES))):
         raise InputError(
             f'{path}: activity_annotation: expected numbers from 1 to {len(ACTIVITIES)} for '
-            f'{len(valid)} frames, found {activity.min() + 1} to {activity.max() + 1} for '
-            f'{len(activity)}'
+            f'{len(valid)} frames, found {set((activity + 1).tolist())} for {len(activity)}'
         )
     poses = []
-    for name, d in dims.items():
+    for name, d in _DIMS.items():
         # MATLAB's axes: coordinate, joint, person, frame.
-        array = np.asarray(data[name], np.float64)
-        wanted = (d, len(_TEST_JOINTS), 1, len(valid))
-        if array.shape not in (wanted, (d, len(_TEST_JOINTS), len(valid))):
-            raise InputError(f'{path}: {name}: expected shape {wanted}, found {array.shape}')
-        rows = array.reshape(d, len(_TEST_JOINTS), len(valid)).transpose(2, 1, 0)[valid]
-        poses.append(to_h36m17(_finite(path, name, rows), _TEST_JOINTS))
+        array = np.asarray(data[name])
+        if array.shape[-1:] != valid.shape or len(array) != d:
+            raise InputError(
+                f'{path}: {name}: expected shape ({d}, 17, 1, {len(valid)}), found {array.shape}'
+            )
+        rows = array.T.reshape(len(valid), -1)[valid]
+        poses.append(_to_h36m17(f'{path}: {name}', rows, d, _TEST_JOINTS))
     return np.flatnonzero(valid), activity[valid], *poses
 
 
@@ -197,7 +173,7 @@ def convert(
     path: StrPath,
     step: int = 5,
     cameras: Iterable[int] = CHEST_HEIGHT,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: shared.Progress = shared.silent,
 ) -> dict[Sequence, tuple[int, int]]:
     """Write a pose file, a sequence at a time.
 
@@ -207,14 +183,14 @@ def convert(
     Args:
         sequences: from `find`.
         path: of the pose file.
-        step: keep every step-th training frame, from the first; test frames are
-            all kept.
+        step: keep every step-th training frame, from the first; all test frames
+            are kept.
         cameras: training cameras to keep.
-        progress: called with (done, total, what).
+        progress: called after each sequence.
     Returns:
         dict from `Sequence` to (poses written, poses left out as faulty).
     Raises:
-        InputError: for files that are damaged; nothing is written.
+        InputError: for damaged files; nothing is written.
     """
     header = pose_file.Header(
         NAME,
@@ -230,50 +206,33 @@ def convert(
     counts = {}
     with pose_file.writing(path, header) as writer:
         for clip, sequence in enumerate(sequences):
-            counts[sequence] = (
-                _append_train(writer, sequence, clip, step, cameras)
-                if sequence.sequence
-                else _append_test(writer, sequence, clip)
-            )
-            if progress:
-                progress(clip + 1, len(sequences), f'{sequence.subject} {sequence.sequence}')
-        for split in {_split(sequence) for sequence in sequences}:
+            subject, written, left_out = SUBJECTS.index(sequence.subject), 0, 0
+            for n_faulty, arrays in _parts(sequence, step, cameras):
+                n = len(arrays['frame'])
+                own: dict[str, Any] = {'subject': np.full(n, subject), 'clip': np.full(n, clip)}
+                writer.append(sequence.split, **arrays | own)
+                written, left_out = written + n, left_out + n_faulty
+            counts[sequence] = written, left_out
+            progress(clip + 1, len(sequences), str(sequence))
+        for split in {sequence.split for sequence in sequences}:
             writer.describe(split, 'pose3d', TRUTHS['annot3'])
             writer.describe(split, 'pose3d_univ', TRUTHS['univ_annot3'])
     return counts
 
 
-def _split(sequence):
-    return 'train' if sequence.sequence else 'test'
-
-
-def _append_train(writer, sequence, clip, step, cameras):
-    written = left_out = 0
+def _parts(
+    sequence: Sequence, step: int, cameras: Iterable[int]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Number of faulty frames left out, and the arrays of the others, camera by camera."""
+    names = ('pose2d', 'pose3d', 'pose3d_univ')
+    if sequence.split == 'test':
+        frames, activity, *poses = read_test(sequence.path)
+        scene = np.full(len(frames), N_CAMERAS + TEST_SUBJECTS.index(sequence.subject) // 2)
+        yield 0, {'frame': frames, 'action': activity, 'camera': scene, **dict(zip(names, poses))}
+        return
     first, last = FAULTY.get((sequence.subject, sequence.sequence), (0, -1))
-    for camera, pose2d, pose3d, universal in read_train(sequence.path, cameras):
-        frames = np.arange(0, len(pose2d), step)
-        faulty = (frames >= first) & (frames <= last)
-        kept = frames[~faulty]
-        _append(writer, sequence, clip, camera, kept, pose2d[kept], pose3d[kept], universal[kept])
-        written, left_out = written + len(kept), left_out + faulty.sum()
-    return written, left_out
-
-
-def _append_test(writer, sequence, clip):
-    frames, activity, *poses = read_test(sequence.path)
-    scene = TEST_SUBJECTS.index(sequence.subject) // 2
-    _append(writer, sequence, clip, N_CAMERAS + scene, frames, *poses, action=activity)
-    return len(frames), 0
-
-
-def _append(writer, sequence, clip, camera, frames, pose2d, pose3d, universal, **columns):
-    numbers = {'subject': SUBJECTS.index(sequence.subject), 'camera': camera, 'clip': clip}
-    columns |= {key: np.full(len(frames), value) for key, value in numbers.items()}
-    writer.append(
-        _split(sequence),
-        pose2d=pose2d,
-        pose3d=pose3d,
-        pose3d_univ=universal,
-        frame=frames,
-        **columns,
-    )
+    for camera, *poses in read_train(sequence.path, cameras):
+        frames = np.arange(0, len(poses[0]), step)
+        kept = frames[(frames < first) | (frames > last)]
+        arrays = {'frame': kept, 'camera': np.full(len(kept), camera)}
+        yield len(frames) - len(kept), arrays | {n: pose[kept] for n, pose in zip(names, poses)}

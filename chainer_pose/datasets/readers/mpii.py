@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,18 +14,14 @@ from chainer_pose.datasets.readers import matlab, shared
 from chainer_pose.errors import InputError
 from chainer_pose.skeletons import MPII16, named
 from chainer_pose.utils import files
-
-if TYPE_CHECKING:
-    from chainer_pose.utils.files import StrPath
-
+from chainer_pose.utils.files import StrPath
 
 NAME = 'mpii'
-SKELETONS = {'mpii16': MPII16, 'h36m17': named('mpii17')}  # --joints
+SKELETONS = {'mpii16': MPII16, 'h36m17': named('mpii17')}
 MAT = 'mpii_human_pose_v1_u12_1.mat'
 JSON_SPLITS = {'train': 'train.json', 'test': 'valid.json'}
 HOW_TO_GET = 'the .mat is at human-pose.mpi-inf.mpg.de, the JSON with human-pose-estimation.pytorch'
-# Which of MPII's joints stands for which of Human3.6M's, as in the Stacked
-# Hourglass's detections; Neck/Nose is filled, see `to_h36m17`.
+# The joints of MPII that stand for Human3.6M's, as in the Stacked Hourglass's detections.
 _H36M17_FROM = {
     'Hip': 'Pelvis', 'RHip': 'RHip', 'RKnee': 'RKnee', 'RFoot': 'RAnkle', 'LHip': 'LHip',
     'LKnee': 'LKnee', 'LFoot': 'LAnkle', 'Spine': 'Thorax', 'Thorax': 'UpperNeck',
@@ -38,7 +35,7 @@ class Person(NamedTuple):
 
     Attributes:
         image: file name; number: index of the image; person: index within it.
-        center: (2,), rough position, px as in the file; NaN if not given.
+        center: (x, y), rough position, px as in the file; NaN if not given.
         joints: (16, 2) px, 0-based, NaN where not labelled.
     """
 
@@ -50,22 +47,21 @@ class Person(NamedTuple):
 
 
 def find(root: StrPath) -> dict[str, Path]:
-    """The files of a folder.
+    """Find the files of a folder.
 
     Args:
         root: the folder, or one above it.
     Returns:
         dict: {'mat': path}, or {'train': path, 'test': path} of JSON files.
     Raises:
-        InputError: if neither is there, or one JSON file is missing.
+        InputError: if there are neither, or one JSON file is missing.
     """
     root = shared.root_folder(root)
-    places = [root, *sorted(p for p in root.glob('*') if p.is_dir())]
-    for place in places:
+    for place in [root, *sorted(p for p in root.glob('*') if p.is_dir())]:
         json_files = {split: place / name for split, name in JSON_SPLITS.items()}
         missing = [path for path in json_files.values() if not path.is_file()]
         if len(missing) == 1:
-            raise InputError(f'{missing[0]}: expected it beside the other, found none')
+            raise InputError(f'{missing[0]}: expected it beside the other, found no such file')
         if not missing:
             return json_files
         if (place / MAT).is_file():
@@ -76,7 +72,7 @@ def find(root: StrPath) -> dict[str, Path]:
 
 
 def read_mat(path: StrPath) -> list[Person]:
-    """The people of the official file whose joints are labelled.
+    """Read the labelled people of the official file.
 
     Returns:
         list of `Person`.
@@ -84,41 +80,36 @@ def read_mat(path: StrPath) -> list[Person]:
         InputError: if the file is not MPII's.
     """
     release = matlab.read(path, ['RELEASE'])['RELEASE']
-    if not isinstance(release, dict) or 'annolist' not in release:
-        raise InputError(f'{path}: RELEASE: expected a struct with annolist, found none')
     people = []
-    for number, entry in enumerate(matlab.as_list(release['annolist'])):
-        image = entry['image'].get('name', '') if isinstance(entry.get('image'), dict) else ''
-        for person, rect in enumerate(matlab.as_list(entry.get('annorect'))):
-            points = rect.get('annopoints') if isinstance(rect, dict) else None
-            joints = _joints_by_id(path, number, points)
+    for number, entry in enumerate(matlab.as_list(_field(release, 'annolist'))):
+        image = _field(entry, 'image', 'name')
+        for person, rect in enumerate(matlab.as_list(_field(entry, 'annorect'))):
+            joints = np.full((len(MPII16), 2), np.nan)
+            for point in matlab.as_list(_field(rect, 'annopoints', 'point')):
+                joint, x, y = (matlab.number(_field(point, key)) for key in ('id', 'x', 'y'))
+                if joint not in range(len(MPII16)):
+                    raise InputError(
+                        f'{path}: annolist({number + 1}): expected joint ids from 0 to 15, '
+                        f'found {joint:g}'
+                    )
+                joints[int(joint)] = (x - 1, y - 1) if np.isfinite(x + y) else np.nan  # from 1
             if np.isfinite(joints).any():
-                position = rect.get('objpos')
-                position = position if isinstance(position, dict) else {}
-                center = tuple(matlab.number(position.get(axis)) for axis in 'xy')
-                people.append(Person(str(image), number, person, center, joints))
+                center = tuple(matlab.number(_field(rect, 'objpos', axis)) for axis in 'xy')
+                people.append(Person(str(image or ''), number, person, center, joints))
     if not people:
-        raise InputError(f'{path}: expected people with annopoints, found none')
+        raise InputError(f'{path}: expected RELEASE.annolist with people labelled, found none')
     return people
 
 
-def _joints_by_id(path, number, annopoints):
-    joints = np.full((len(MPII16), 2), np.nan)
-    points = annopoints.get('point') if isinstance(annopoints, dict) else None
-    for point in matlab.as_list(points):
-        joint = matlab.number(point.get('id'))
-        if joint not in range(len(MPII16)):
-            raise InputError(
-                f'{path}: annolist({number + 1}): expected joint ids from 0 to 15, found {joint:g}'
-            )
-        # MATLAB counts pixels from 1.
-        joints[int(joint)] = matlab.number(point.get('x')) - 1, matlab.number(point.get('y')) - 1
-    joints[~np.isfinite(joints).all(axis=1)] = np.nan
-    return joints
+def _field(value: Any, *names: str) -> Any:
+    """A field of nested structs; None where one is absent or empty."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def read_json(path: StrPath) -> list[Person]:
-    """The people of the JSON form, or of detections in the same layout.
+    """Read the people of the JSON form, or of detections in the same layout.
 
     Returns:
         list of `Person`.
@@ -133,32 +124,27 @@ def read_json(path: StrPath) -> list[Person]:
     people = []
     for i, entry in enumerate(entries):
         try:
-            joints = np.array(entry['joints'], float)
-            labelled = np.array(entry['joints_vis'], float)
+            joints = np.array(entry['joints'], float).reshape(16, 2) - 1  # MATLAB's pixels
+            labelled = np.array(entry['joints_vis'], float).reshape(16) > 0
             image = str(entry['image'])
-            center = tuple(float(x) for x in entry.get('center', (np.nan, np.nan)))
-        except (KeyError, TypeError, ValueError) as error:
+            x, y = (float(value) for value in entry.get('center', (np.nan, np.nan)))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f'{path}: entry {i}: expected image, joints and joints_vis, found: {error!r:.60}'
+                f'{path}: entry {i}: expected image, joints [16][2] and joints_vis [16], '
+                f'found: {error!r:.60}'
             ) from error
-        if joints.shape != (16, 2) or labelled.shape != (16,) or len(center) != 2:
-            raise InputError(
-                f'{path}: entry {i}: expected joints [16][2] and joints_vis [16], found '
-                f'{joints.shape} and {labelled.shape}'
-            )
-        joints -= 1  # still MATLAB's pixels
-        joints[~(labelled > 0) | ~np.isfinite(joints).all(axis=1)] = np.nan
+        joints[~labelled | ~np.isfinite(joints).all(axis=1)] = np.nan
         seen[image] = seen.get(image, -1) + 1
         number = numbers.setdefault(image, len(numbers))
-        people.append(Person(image, number, seen[image], center, joints))
+        people.append(Person(image, number, seen[image], (x, y), joints))
     return people
 
 
 def to_h36m17(joints: np.ndarray) -> np.ndarray:
-    """MPII's 16 joints as Human3.6M's 17.
+    """Rearrange MPII's 16 joints to Human3.6M's 17.
 
     Spine is MPII's thorax, Thorax its upper neck, Head its head top, as in the
-    Stacked Hourglass's detections; Neck/Nose is filled, see `shared.to_h36m17`.
+    Stacked Hourglass's detections; Neck/Nose is imputed, see `shared.to_h36m17`.
 
     Args:
         joints: (N, 16, 2) array, px.
@@ -170,7 +156,7 @@ def to_h36m17(joints: np.ndarray) -> np.ndarray:
 
 
 def split_people(people: Sequence[Person], test_share: float, seed: int) -> dict[str, list[Person]]:
-    """Split by image, so that no image is in both.
+    """Split by image, so that no image is in both parts.
 
     Args:
         people: list of `Person`.
@@ -193,7 +179,7 @@ def convert(
     path: StrPath,
     joints: str = 'mpii16',
     partial: bool = False,
-    detections: Sequence = (),
+    detections: Sequence[Person] = (),
     detector: str = 'sh',
 ) -> dict[str, tuple[int, int]]:
     """Write a pose file.
@@ -201,8 +187,8 @@ def convert(
     Args:
         splits: dict from 'train' and 'test' to lists of `Person`.
         path: of the pose file.
-        joints: 'mpii16' or 'h36m17'.
-        partial: keep people with some of the joints, the others marked in `valid`.
+        joints: a key of `SKELETONS`.
+        partial: keep people with joints missing, which `valid` marks.
         detections: list of `Person`, for pose2d_<detector>; matched by image
             and position.
         detector: its name.
@@ -211,6 +197,8 @@ def convert(
     Raises:
         InputError: if no detection matches a person.
     """
+    if not re.fullmatch(r'(?!gt$)[a-z0-9_]+', detector):
+        raise InputError('expected a name of a-z, 0-9 and _, and not gt', detector=detector)
     skeleton = SKELETONS[joints]
     header = pose_file.Header(
         NAME,
@@ -225,22 +213,19 @@ def convert(
     with pose_file.writing(path, header) as writer:
         for split, people in splits.items():
             kept = [p for p in people if partial or np.isfinite(p.joints).all()]
+            frame, clip = (np.array([p[i] for p in kept], int) for i in (1, 2))
+            _append(writer, split, 'gt', joints, [p.joints for p in kept], frame=frame, clip=clip)
             found = [_match(person, detected.get(person.image, ())) for person in kept]
-            counts[split] = len(kept), sum(np.isfinite(pose).any() for pose in found)
-            frames = {
-                'frame': np.array([p.number for p in kept], int),
-                'clip': np.array([p.person for p in kept], int),
-            }
-            _append(writer, split, 'gt', joints, [p.joints for p in kept], frames)
             if detections:
-                _append(writer, split, detector, joints, found, {})
+                _append(writer, split, detector, joints, found)
+            counts[split] = len(kept), sum(bool(np.isfinite(pose).any()) for pose in found)
         if detections and not any(n for _, n in counts.values()):
-            raise InputError('expected the images of --root, found none of them', detections=None)
+            raise InputError('expected those of the images labelled, found others', detections=None)
     return counts
 
 
-def _match(person, candidates):
-    """The detection nearest to a person, or NaNs: they may be listed in any order."""
+def _match(person: Person, candidates: Sequence[Person]) -> np.ndarray:
+    """The detection nearest to a person, or NaNs: their order may differ."""
     best, pose = np.inf, np.full((len(MPII16), 2), np.nan)
     for candidate in candidates:
         distance = np.hypot(*np.subtract(candidate.center, person.center))
@@ -251,15 +236,22 @@ def _match(person, candidates):
     return pose
 
 
-def _append(writer, split, keypoints, joints, poses, columns):
-    poses = np.array(poses, np.float32).reshape(-1, len(MPII16), 2)
+def _append(
+    writer: pose_file.Writer,
+    split: str,
+    keypoints: str,
+    joints: str,
+    poses: list[np.ndarray],
+    **columns: np.ndarray,
+) -> None:
+    pose2d = np.array(poses, np.float32).reshape(-1, len(MPII16), 2)
     imputed = None
     if joints == 'h36m17':
-        poses = to_h36m17(poses)
-        imputed = np.zeros(poses.shape[:2], bool)
-        imputed[:, shared.NOSE] = np.isfinite(poses[:, shared.NOSE]).all(axis=1)
-    valid = np.isfinite(poses).all(axis=2)
-    if imputed is not None:
-        valid &= ~imputed
-    columns[pose_file.array_name('pose2d', keypoints)] = poses
-    writer.append(split, valid, imputed, keypoints, **columns)
+        pose2d = to_h36m17(pose2d)
+    valid = np.asarray(np.isfinite(pose2d).all(axis=2))
+    if joints == 'h36m17':
+        imputed = np.zeros_like(valid)
+        imputed[:, shared.NOSE] = valid[:, shared.NOSE]
+        valid[:, shared.NOSE] = False
+    arrays = {pose_file.array_name('pose2d', keypoints): pose2d, **columns}
+    writer.append(split, valid, imputed, keypoints, **arrays)

@@ -1,4 +1,4 @@
-"""The four cameras of the Human3.6M laboratory, for poses that come without any."""
+"""The four cameras of the Human3.6M laboratory, to project 3D poses that have none."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from chainer_pose.datasets.pose_data import PoseData
 from chainer_pose.geometry import Camera, camera_rotation
 
-LICENCE = 'MIT, as chainer_pose'  # of what the program makes up itself
+LICENCE = 'MIT, as chainer_pose'  # of made-up data
 
-# Human3.6M, subject S1. Name; focal lengths and centre, px; radial and
-# tangential distortion; position, mm; degrees looking down; degrees of roll.
+# Human3.6M, subject S1. Name; focal lengths and center, px; radial and
+# tangential distortion; position, mm; pitch (down) and roll, degrees.
 _CALIBRATION = (
     ('54138969', (1145.05, 1143.78), (512.54, 515.45), (-0.2071, 0.2478, -0.0031),
      (-0.00142, -0.00098), (1841, 4955, 1563), 10.7, 1.5),
@@ -27,28 +27,26 @@ _CALIBRATION = (
 
 
 def four_cameras(level_at: float | None = None, away: float = 1.0) -> list[Camera]:
-    """The cameras, each turned towards the world's origin.
+    """Make the cameras, each turned towards the world's origin.
 
     Args:
-        level_at: put them at this height, mm, looking level; None for where they
-            stand in the laboratory, looking down by 11 to 16 degrees.
-        away: how many times as far away to stand, with as much longer lenses.
+        level_at: put them at this height, mm, without pitch and roll; None for the
+            laboratory's, which look down by 11 to 16 degrees.
+        away: factor of their distance and of their focal lengths.
     Returns:
         list of `geometry.Camera`; the world's z axis points up, in mm.
     """
     cameras = []
-    for name, f, c, k, p, position, pitch, roll in _CALIBRATION:
-        yaw = np.arctan2(-position[1], -position[0])
-        if level_at is not None:
-            position, pitch, roll = (*position[:2], level_at), 0.0, 0.0  # type: ignore[assignment]
-        rotation = camera_rotation(yaw, np.radians(pitch), np.radians(roll))
-        visible = np.array(position, float) * [away, away, 1]
-        cameras.append(Camera(rotation, visible, (f[0] * away, f[1] * away), c, k, p, name))
+    for name, f, c, k, p, (x, y, z), *turn in _CALIBRATION:
+        height, pitch, roll = (z, *turn) if level_at is None else (level_at, 0.0, 0.0)
+        rotation = camera_rotation(np.arctan2(-y, -x), np.radians(pitch), np.radians(roll))
+        position = np.array([x * away, y * away, height])
+        cameras.append(Camera(rotation, position, (f[0] * away, f[1] * away), c, k, p, name))
     return cameras
 
 
 def see(world: np.ndarray, cameras: Sequence[Camera]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Let each camera see each pose.
+    """Project each pose into each camera.
 
     Args:
         world: float array of shape (N, J, 3), mm, z up.
@@ -62,19 +60,14 @@ def see(world: np.ndarray, cameras: Sequence[Camera]) -> tuple[np.ndarray, np.nd
     pose3d = [camera.world_to_camera(world) for camera in cameras]
     pose2d = [camera.project(pose) for camera, pose in zip(cameras, pose3d)]
     index = np.repeat(np.arange(len(cameras), dtype=np.int32), len(world))
-    return (
-        np.concatenate(pose2d).astype(np.float32),
-        np.concatenate(pose3d).astype(np.float32),
-        index,
-    )
+    return np.concatenate(pose2d).astype('f'), np.concatenate(pose3d).astype('f'), index
 
 
 class Take(NamedTuple):
-    """Motion in the world: (F, J, 3) mm, z up, with indices of action and subject."""
+    """Motion in the world: (F, J, 3) mm, z up, and its index columns, numbers or (F,) arrays."""
 
     world: np.ndarray
-    action: int
-    subject: int
+    columns: Mapping[str, Any]
 
 
 def film(
@@ -83,34 +76,33 @@ def film(
     cameras: Sequence[Camera],
     **described: Any,
 ) -> PoseData:
-    """Let cameras see takes, each of which becomes a clip.
+    """Project takes into cameras.
 
     Args:
         takes: list of `Take`.
-        names: dict of the lists that their indices refer to: 'action', 'subject'.
+        names: lists of the names that their columns index: 'subject', maybe 'action'.
         cameras: list of `geometry.Camera`.
-        described: further fields of `datasets.PoseData`.
+        described: further fields of `PoseData`.
     Returns:
-        `datasets.PoseData`.
+        `PoseData`, take by take and camera by camera, with the columns of the takes,
+        'camera' and 'frame'.
     """
-    seen = [see(take.world, cameras) for take in takes]
-    columns = [
-        {
-            'action': np.full(len(camera), take.action),
-            'subject': np.full(len(camera), take.subject),
-            'camera': camera,
-            'clip': np.full(len(camera), clip),
-            'frame': np.tile(np.arange(len(take.world)), len(cameras)),
+    arrays: dict[str, list[np.ndarray]] = {}
+    for take in takes:
+        pose2d, pose3d, camera = see(take.world, cameras)
+        n = len(take.world)
+        columns = {
+            name: np.tile(np.broadcast_to(column, n), len(cameras)).astype(np.int32)
+            for name, column in {'frame': np.arange(n), **take.columns}.items()
         }
-        for clip, (take, (_, _, camera)) in enumerate(zip(takes, seen))
-    ]
+        columns |= {'pose2d': pose2d, 'pose3d': pose3d, 'camera': camera}
+        for name, array in columns.items():
+            arrays.setdefault(name, []).append(array)
+    joined = {name: np.concatenate(parts) for name, parts in arrays.items()}
     return PoseData(
-        pose2d=np.concatenate([pose2d for pose2d, _, _ in seen]),
-        pose3d=np.concatenate([pose3d for _, pose3d, _ in seen]),
-        columns={
-            key: np.concatenate([column[key] for column in columns]).astype(np.int32)
-            for key in columns[0]
-        },
+        pose2d=joined.pop('pose2d'),
+        pose3d=joined.pop('pose3d'),
+        columns=joined,
         names={**names, 'camera': [camera.name for camera in cameras]},
         **described,
     )

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainer_pose.errors import InputError
 from chainer_pose.skeletons import H36M17
+from chainer_pose.utils.files import StrPath
 
-if TYPE_CHECKING:
-    from chainer_pose.utils.files import StrPath
-
-
+Progress = Callable[[int, int, str], None]  # called with (done, total, what)
 NOSE = H36M17.names.index('Neck/Nose')
 
 
+def silent(done: int, total: int, what: str) -> None:
+    """Report no progress."""
+
+
 def root_folder(root: StrPath) -> Path:
-    """The folder that --root names, as a Path.
+    """Return the folder of a data set as a Path.
 
     Raises:
-        InputError: if it is none.
+        InputError: if it is no folder.
     """
     root = Path(root)
     if not root.is_dir():
@@ -31,13 +32,13 @@ def root_folder(root: StrPath) -> Path:
 
 
 def to_h36m17(poses: np.ndarray, index: Mapping[str, int]) -> np.ndarray:
-    """Bring poses to the 17 joints of Human3.6M.
+    """Rearrange poses to the 17 joints of Human3.6M.
 
     Args:
         poses: (N, K, D) array.
         index: dict from the names of `H36M17` to joints of `poses`. Detectors
-            and MPII have no Neck/Nose: without it, it is filled with the
-            midpoint of Thorax (their upper neck) and Head (their head top).
+            and MPII have no Neck/Nose: without it, the midpoint of Thorax (their
+            upper neck) and Head (their head top) is taken.
     Returns:
         (N, 17, D) array.
     """
@@ -48,7 +49,6 @@ def to_h36m17(poses: np.ndarray, index: Mapping[str, int]) -> np.ndarray:
 
 
 def beside_published(found: int, published: int) -> str:
-    """A count beside the published one, as text."""
-    return f'published {published}: ' + (
-        'equal' if found == published else f'{found - published:+d}'
-    )
+    """Compare a count with the published one, as text."""
+    difference = 'equal' if found == published else f'{found - published:+d}'
+    return f'published {published}: {difference}'

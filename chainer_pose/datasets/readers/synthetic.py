@@ -1,18 +1,20 @@
-"""A kinematic stand-in for motion capture: poses to try the method on at once.
+"""Synthetic poses to try the method on: a kinematic body in made-up postures.
 
-It is no substitute for real motion, and numbers measured on it say nothing
-about the paper's. A body of published proportions takes postures of the
-fifteen Human3.6M actions, within natural joint limits and at every heading,
-and four cameras of the Human3.6M laboratory see it.
+They are no substitute for real motion: errors measured on them do not compare
+with the paper's. A body of published proportions takes postures of the fifteen
+Human3.6M actions, within natural joint limits and at every heading, in front of
+the four cameras of `rig`.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from chainer_pose.datasets.pose_data import PoseData
 from chainer_pose.datasets.readers import rig
 from chainer_pose.skeletons import H36M17
 from chainer_pose.skeletons.proportions import (
@@ -23,10 +25,6 @@ from chainer_pose.skeletons.proportions import (
     UPPER_ARM,
 )
 
-if TYPE_CHECKING:
-    from chainer_pose.datasets.pose_data import PoseData
-
-
 NAME = 'synthetic'
 FPS = 10.0
 FRAMES = 30  # a take
@@ -34,7 +32,7 @@ TAKES = {'train': 8, 'test': 4}  # of each subject in each action
 TRAIN_HEIGHTS = (1580, 1660, 1720, 1790, 1880)  # mm, a subject each
 TEST_HEIGHTS = (1640, 1830)
 
-# Lengths as fractions of body height; half a head's length (.056) is NASA-STD-3000's.
+# Lengths as fractions of body height; half a head's length (.056) after NASA-STD-3000.
 PROPORTIONS = {
     'hip': HIP_BREADTH / 2,
     'thigh': HEIGHT['hip'] - HEIGHT['knee'],
@@ -49,7 +47,7 @@ PROPORTIONS = {
 }
 
 # Degrees, after the normal ranges of the American Academy of Orthopaedic
-# Surgeons (Joint Motion, 1965). "l_" and "r_" stand before those of a limb.
+# Surgeons (Joint Motion, 1965). Angles of a limb get the prefixes "l_" and "r_".
 LIMITS = {
     'lean': (-40, 60), 'sway': (-20, 20),
     'spine_flex': (-25, 75), 'spine_side': (-35, 35), 'spine_twist': (-45, 45),
@@ -60,10 +58,10 @@ LIMITS = {
     'knee': (2, 140),
 }  # fmt: skip
 
-# For each action the postures that it is drawn around: angle to (mean, spread
-# between takes, swing within a take), in degrees; angles not named use
-# _STANDING, those of a limb without "l_" or "r_" hold for both. Means are
-# chosen to look like the action; they were fitted to no data.
+# Each action's postures: angle to (mean, spread between takes, swing within a
+# take), in degrees; angles not named are those of _STANDING, those of a limb
+# without "l_" or "r_" apply to both. The means were chosen to look like the
+# action, not fitted to data.
 _STANDING = {
     'lean': (2, 3, 2), 'sway': (0, 2, 2),
     'spine_flex': (4, 5, 4), 'spine_side': (0, 3, 4), 'spine_twist': (0, 6, 8),
@@ -136,44 +134,42 @@ ACTIONS = tuple(_POSTURES)
 
 
 def make(seed: int = 0) -> dict[str, PoseData]:
-    """Make the data set.
+    """Make the data set: five subjects to train and two to test, in fifteen actions.
 
     Args:
         seed: the same seed gives the same poses.
     Returns:
-        dict from 'train' and 'test' to `datasets.PoseData`: five and two
-        subjects, other ones, in the fifteen actions, seen by four cameras.
+        dict from 'train' and 'test' to `PoseData`.
     """
-    subjects = [f'{height / 10:.0f} cm' for height in TRAIN_HEIGHTS + TEST_HEIGHTS]
     rng = np.random.default_rng(seed)
+    heights = TRAIN_HEIGHTS + TEST_HEIGHTS
+    subjects = [f'{height / 10:.0f} cm' for height in heights]
+    takes: dict[str, list[rig.Take]] = {'train': [], 'test': []}
+    for subject, height in enumerate(heights):
+        split = 'train' if subject < len(TRAIN_HEIGHTS) else 'test'
+        lengths = draw_body(height, rng)
+        for action, name in enumerate(ACTIONS):
+            for _ in range(TAKES[split]):
+                columns = {'action': action, 'subject': subject, 'clip': len(takes[split])}
+                takes[split].append(rig.Take(draw_take(name, lengths, rng), columns))
     return {
-        'train': _split(TRAIN_HEIGHTS, 0, TAKES['train'], subjects, rng),
-        'test': _split(TEST_HEIGHTS, len(TRAIN_HEIGHTS), TAKES['test'], subjects, rng),
+        split: rig.film(
+            of_split,
+            names={'action': list(ACTIONS), 'subject': subjects},
+            cameras=rig.four_cameras(),
+            name=NAME,
+            skeleton=H36M17,
+            fps=FPS,
+            source='synthetic: a kinematic body in made-up postures, a stand-in for real motion; '
+            'numbers measured on it say nothing about real people',
+            licence=rig.LICENCE,
+        )
+        for split, of_split in takes.items()
     }
 
 
-def _split(heights, first_subject, takes, subjects, rng):
-    filmed = []
-    for subject, height in enumerate(heights, start=first_subject):
-        lengths = draw_body(height, rng)
-        for action, name in enumerate(ACTIONS):
-            for _ in range(takes):
-                filmed.append(rig.Take(draw_take(name, lengths, rng), action, subject))
-    return rig.film(
-        filmed,
-        name=NAME,
-        skeleton=H36M17,
-        names={'action': list(ACTIONS), 'subject': subjects},
-        cameras=rig.four_cameras(),
-        fps=FPS,
-        source='synthetic: a kinematic body in made-up postures, a stand-in for real motion; '
-        'numbers measured on it say nothing about real people',
-        licence=rig.LICENCE,
-    )
-
-
 def draw_body(height: float, rng: np.random.Generator) -> dict[str, float]:
-    """Segment lengths of a person, each up to about 5 % off its proportion.
+    """Draw the segment lengths of a person, each within 5 % of its proportion.
 
     Args:
         height: mm.
@@ -188,7 +184,7 @@ def draw_body(height: float, rng: np.random.Generator) -> dict[str, float]:
 
 
 def draw_take(action: str, lengths: Mapping[str, float], rng: np.random.Generator) -> np.ndarray:
-    """One take of one person: a start anywhere in the room, any heading.
+    """Draw one take of one person, anywhere in the room, at any heading.
 
     Args:
         action: one of `ACTIONS`.
@@ -201,7 +197,7 @@ def draw_take(action: str, lengths: Mapping[str, float], rng: np.random.Generato
     heading = rng.uniform(-np.pi, np.pi) + np.radians(_wander(25, rng))
     path = np.zeros((FRAMES, 2))
     if 'gait' in _POSTURES[action]:
-        # Round and round, to stay in the room: a circle of about 1.2 m radius.
+        # In a circle of about 1.2 m radius, to stay in the room.
         circling = rng.choice([-1, 1]) * np.radians(rng.uniform(45, 65)) / FPS
         heading = heading + circling * np.arange(FRAMES)
         speed = rng.uniform(900, 1200) / FPS  # mm a frame
@@ -212,7 +208,7 @@ def draw_take(action: str, lengths: Mapping[str, float], rng: np.random.Generato
 
 
 def draw_angles(action: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Joint angles of one take.
+    """Draw the joint angles of one take.
 
     Args:
         action: one of `ACTIONS`.
@@ -222,7 +218,7 @@ def draw_angles(action: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
         radians within the limits.
     """
     posture = _POSTURES[action]
-    mirrored = rng.random() < 0.5  # half of the people are left-handed here
+    mirrored = rng.random() < 0.5  # half of the takes are left-handed
     swing = _gait(rng) if 'gait' in posture else {}
     angles = {}
     for name, (low, high) in LIMITS.items():
@@ -239,15 +235,15 @@ def draw_angles(action: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
     return angles
 
 
-def _wander(amplitude, rng):
-    """A smooth signal of about that amplitude: three slow sines, (FRAMES,)."""
+def _wander(amplitude: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw a smooth signal of about an amplitude: three slow sines, (FRAMES,)."""
     seconds = np.arange(FRAMES) / FPS
     frequency, phase = rng.uniform(0.05, 0.7, (3, 1)), rng.uniform(0, 2 * np.pi, (3, 1))
     return amplitude * np.sin(2 * np.pi * frequency * seconds + phase).sum(axis=0) / np.sqrt(3)
 
 
-def _gait(rng):
-    """Swings added over a gait cycle, degrees; shapes after Winter 2009, chapter 3.
+def _gait(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Draw the swings of a gait cycle, degrees; shapes after Winter 2009, chapter 3.
 
     The hip is flexed most at heel strike (phase 0), the knee in mid-swing, a
     quarter cycle before; arms swing against the legs.
@@ -266,7 +262,7 @@ def _gait(rng):
 
 
 def turn(axis: int, angle: np.ndarray) -> np.ndarray:
-    """Rotation matrices about x, y or z: (F,) radians to (F, 3, 3)."""
+    """Make rotation matrices about x, y or z: (F,) radians to (F, 3, 3)."""
     cos, sin = np.cos(angle), np.sin(angle)
     i, j = [k for k in range(3) if k != axis]
     if axis == 1:
@@ -281,7 +277,7 @@ def turn(axis: int, angle: np.ndarray) -> np.ndarray:
 def pose_body(
     lengths: Mapping[str, float], angles: Mapping[str, np.ndarray], heading: np.ndarray
 ) -> np.ndarray:
-    """Forward kinematics of the body.
+    """Compute the forward kinematics of the body.
 
     At angles zero the person stands upright with arms hanging, facing the
     world's x at heading zero, left towards y. Positive angles: flexion bends
@@ -298,18 +294,13 @@ def pose_body(
         lowest joint at the ankle's height over the floor.
     """
     pelvis = turn(2, heading) @ turn(1, angles['lean']) @ turn(0, -angles['sway'])
-    bend = [
-        (2, angles['spine_twist']),
-        (0, -angles['spine_side']),
-        (1, angles['spine_flex']),
-    ]
+    bend = [(2, angles['spine_twist']), (0, -angles['spine_side']), (1, angles['spine_flex'])]
+    nod = [(2, angles['head_turn']), (0, -angles['head_tilt']), (1, angles['head_nod'])]
     waist = pelvis @ chain([(axis, angle / 2) for axis, angle in bend])
     chest = pelvis @ chain(bend)
-    head = chest @ chain(
-        [(2, angles['head_turn']), (0, -angles['head_tilt']), (1, angles['head_nod'])]
-    )
+    head = chest @ chain(nod)
 
-    def along(rotation, x, y, z):
+    def along(rotation: np.ndarray, x: float, y: float, z: float) -> np.ndarray:
         return rotation @ np.array([x, y, z], float)
 
     at = {'Hip': np.zeros((len(heading), 3))}
@@ -318,22 +309,20 @@ def pose_body(
     at['Neck/Nose'] = at['Thorax'] + along(head, lengths['nose_forward'], 0, lengths['nose_up'])
     at['Head'] = at['Thorax'] + along(head, 0, 0, lengths['head'])
     for side, key, sign in (('L', 'l_', 1), ('R', 'r_', -1)):
-        upper_arm = chest @ chain(
-            [
-                (1, -angles[key + 'shoulder_flex']),
-                (0, sign * angles[key + 'shoulder_abduct']),
-                (2, -sign * angles[key + 'shoulder_rotate']),
-            ]
-        )
-        forearm = upper_arm @ turn(1, -angles[key + 'elbow'])
-        thigh = pelvis @ chain(
-            [
-                (1, -angles[key + 'hip_flex']),
-                (0, sign * angles[key + 'hip_abduct']),
-                (2, sign * angles[key + 'hip_rotate']),
-            ]
-        )
-        shank = thigh @ turn(1, angles[key + 'knee'])
+        of_side = {name: angles[key + name] for name in LIMITS if key + name in angles}
+        arm = [
+            (1, -of_side['shoulder_flex']),
+            (0, sign * of_side['shoulder_abduct']),
+            (2, -sign * of_side['shoulder_rotate']),
+        ]
+        leg = [
+            (1, -of_side['hip_flex']),
+            (0, sign * of_side['hip_abduct']),
+            (2, sign * of_side['hip_rotate']),
+        ]
+        upper_arm, thigh = chest @ chain(arm), pelvis @ chain(leg)
+        forearm = upper_arm @ turn(1, -of_side['elbow'])
+        shank = thigh @ turn(1, of_side['knee'])
         shoulder = at['Thorax'] + along(chest, 0, sign * lengths['shoulder'], 0)
         elbow = shoulder + along(upper_arm, 0, 0, -lengths['upper_arm'])
         hip = along(pelvis, 0, sign * lengths['hip'], 0)
@@ -348,8 +337,5 @@ def pose_body(
 
 
 def chain(turns: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:
-    """The product of turns, a list of (axis, angle); see `turn`."""
-    matrix = turn(*turns[0])
-    for axis, angle in turns[1:]:
-        matrix = matrix @ turn(axis, angle)
-    return matrix
+    """Multiply turns, a list of (axis, angle); see `turn`."""
+    return functools.reduce(np.matmul, [turn(*each) for each in turns])

@@ -1,0 +1,327 @@
+"""Convert poses of a source to a pose file: a subcommand for each entry of `SOURCES`.
+
+A source is a frozen dataclass of its options whose `prepare(path)` writes the pose file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from chainer_pose import datasets, skeletons
+from chainer_pose.datasets import pose_file
+from chainer_pose.datasets.keypoints import dataset as keypoint_dataset
+from chainer_pose.datasets.keypoints import reader as keypoints
+from chainer_pose.datasets.readers import (
+    centered,
+    cmu,
+    h36m,
+    h36m_layouts,
+    mpi_inf_3dhp,
+    mpii,
+    shared,
+    synthetic,
+)
+from chainer_pose.errors import InputError
+from chainer_pose.utils import cli, files
+
+
+def _root(help: str) -> Any:
+    return cli.option(None, help, metavar='DIR', required=True)
+
+
+def _out(name: str = '') -> Any:
+    if not name:
+        return cli.option(None, 'pose file to write', metavar='FILE.h5', required=True)
+    return cli.option('', f"""pose file to write (default: {name}.h5 in $CHAINER_POSE_DATA, or in
+        data/)""", metavar='FILE.h5')  # fmt: skip
+
+
+# fmt: off
+@dataclasses.dataclass(frozen=True)
+class H36M:
+    """Convert Human3.6M, from any of its public copies.
+
+    Reads 3d-pose-baseline's HDF5 files with cameras.h5, VideoPose3D's npz files, or the
+    official archive's CDF files (needs cdflib). Human3.6M is for academic use; register at
+    vision.imar.ro/human3.6m.
+    """
+
+    root: str = _root('folder of one of the copies; the script prints which')
+    layout: str | None = cli.option(None, """the copy to read, if the folder has several
+        (default: the first of these)""", choices=tuple(h36m_layouts.LAYOUTS))
+    out: str = _out(h36m.NAME)
+    step: int = cli.option(5, """keep every N-th of the 50 frames a second (default: %(default)s,
+        10 Hz as in the authors' code)""", low=1)
+    all_cameras: bool = cli.option(False, """keep S11's Directions by camera 54138969 too, which
+        the authors' code leaves out because its detections are missing (default: no)""")
+    subjects: Sequence[str] = cli.option(h36m.SUBJECTS, """subjects to convert (default: S1 S5 S6
+        S7 S8, which train, and S9 S11, which test)""",
+        nargs='+', choices=h36m.SUBJECTS, metavar='S')
+
+    def prepare(self, path: Path) -> None:
+        layout = h36m_layouts.find(self.root, self.layout, self.subjects)
+        print(f'{layout.root}: {layout.kind}; detections: {", ".join(layout.detections) or "none"}')
+        few = h36m.incomplete(layout.takes, self.subjects)
+        if few:
+            print(f'fewer than the {h36m.TAKES_PER_ACTION} recordings of an action: {few}')
+        with cli.Progress() as progress:
+            counts = h36m.convert(layout, path, self.step, self.all_cameras, progress)
+        print('\n'.join(h36m.summary(counts)))
+
+
+@dataclasses.dataclass(frozen=True)
+class MPII:
+    """Convert MPII Human Pose: people in the wild, 2D only.
+
+    Reads the official mpii_human_pose_v1_u12_1.mat or its JSON form, train.json and
+    valid.json. The annotations are for research.
+    """
+
+    root: str = _root('folder with the .mat or the JSON files')
+    out: str = _out(mpii.NAME)
+    joints: str = cli.option('mpii16', """mpii16: MPII's own 16, as in the paper; h36m17:
+        Human3.6M's 17, Neck/Nose the midpoint of neck and head top (default: %(default)s)""",
+        choices=tuple(mpii.SKELETONS))
+    partial: bool = cli.option(False, """keep people with a joint missing too, marked in valid;
+        training leaves them out (default: no)""")
+    detections: Sequence[str] = cli.option((), """2D poses of a detector, in the layout of
+        train.json""", nargs='+', metavar='FILE.json')
+    detector: str = cli.option('sh', """name of the detector: its poses become pose2d_NAME, for
+        --keypoints NAME (default: %(default)s, Stacked Hourglass)""", metavar='NAME')
+    test_share: float = cli.option(0.1, """share of the .mat's images that test; the JSON files
+        have a split of their own (default: %(default)s)""", low=0, high=0.9)
+    seed: int = cli.option(0, 'seed of that choice (default: %(default)s)', low=0)
+
+    def prepare(self, path: Path) -> None:
+        found = mpii.find(self.root)
+        print('reading ' + ', '.join(map(str, found.values())))
+        if 'mat' in found:
+            people = mpii.read_mat(found['mat'])
+            splits = mpii.split_people(people, self.test_share, self.seed)
+        else:
+            splits = {split: mpii.read_json(file) for split, file in found.items()}
+        detections = [person for file in self.detections for person in mpii.read_json(file)]
+        counts = mpii.convert(splits, path, self.joints, self.partial, detections, self.detector)
+        for split, (written, detected) in counts.items():
+            also = f', {detected} with detections' if detections else ''
+            print(f'{split}: {len(splits[split])} people labelled, {written} written{also}')
+
+
+@dataclasses.dataclass(frozen=True)
+class MPIINF3DHP:
+    """Convert MPI-INF-3DHP: training sequences and test set.
+
+    Reads S1..S8/Seq1,Seq2/annot.mat and TS1..TS6/annot_data.mat. The data are for research;
+    register at vcai.mpi-inf.mpg.de/3dhp-dataset.
+    """
+
+    root: str = _root('folder with S1 to S8 and TS1 to TS6, or subfolders with them')
+    out: str = _out(mpi_inf_3dhp.NAME)
+    step: int = cli.option(5, """keep every N-th training frame; all test frames are kept
+        (default: %(default)s)""", low=1)
+    cameras: Sequence[int] = cli.option(mpi_inf_3dhp.CHEST_HEIGHT, """training cameras, 0 to 13
+        (default: 0 2 4 7 8, those at the height of the chest: the method assumes level
+        cameras)""", nargs='+', low=0, high=mpi_inf_3dhp.N_CAMERAS - 1)
+    subjects: Sequence[str] = cli.option(mpi_inf_3dhp.SUBJECTS, """subjects to convert (default:
+        S1 to S8, which train, and TS1 to TS6, which test)""",
+        nargs='+', choices=mpi_inf_3dhp.SUBJECTS, metavar='S')
+
+    def prepare(self, path: Path) -> None:
+        sequences, cameras = mpi_inf_3dhp.find(self.root, self.subjects), sorted(set(self.cameras))
+        with cli.Progress() as progress:
+            counts = mpi_inf_3dhp.convert(sequences, path, self.step, cameras, progress)
+        for sequence, (written, faulty) in counts.items():
+            line = f'{sequence}: {written} poses'
+            if faulty:
+                line += f'; {faulty} left out, with left and right swapped'
+            published = mpi_inf_3dhp.PUBLISHED_VALID.get(sequence.subject)
+            if published:
+                line += f'; {shared.beside_published(written, published)}'
+            print(line)
+
+
+@dataclasses.dataclass(frozen=True)
+class CMU:
+    """Convert CMU motion capture (ASF/AMC), seen by four cameras.
+
+    The files are at mocap.cs.cmu.edu, free for research and commercial use: real motion to
+    train and evaluate on without a Human3.6M licence.
+    """
+
+    root: str = _root('folder with the subjects, NN/NN.asf beside NN/NN_MM.amc')
+    out: str = _out(cmu.NAME)
+    test_subjects: Sequence[str] | None = cli.option(None, """subjects of the test split, the
+        others train (default: the last fifth, at least one of two)""", nargs='*', metavar='NN')
+    step: int = cli.option(12, """keep every N-th of the 120 frames a second (default: %(default)s,
+        10 Hz as in the authors' code)""", low=1)
+    heading: Sequence[float] = cli.option((), """degrees by which to turn each clip about the
+        vertical, a copy of the clip for each (default: one copy, turned at random)""",
+        nargs='+', metavar='DEG')
+    actions: str | None = cli.option(None, """names of actions: lines "02_01,walking"
+        (default: none)""", metavar='FILE.csv')
+    seed: int = cli.option(0, 'seed of the random headings (default: %(default)s)', low=0)
+
+    def prepare(self, path: Path) -> None:
+        actions = cmu.read_actions(self.actions) if self.actions else None
+        with cli.Progress() as progress:
+            splits, left_out = cmu.convert(
+                self.root, self.test_subjects, self.step, self.heading, actions, self.seed, progress
+            )
+        for clip, n_frames in left_out.items():
+            print(f'{clip}: {n_frames} frames left out, too far from the middle of the room')
+        pose_file.write(path, splits)
+
+
+@dataclasses.dataclass(frozen=True)
+class Synthetic:
+    """Make the synthetic data: a stand-in for real motion, made in seconds."""
+
+    out: str = _out(synthetic.NAME)
+    seed: int = cli.option(0, 'seed of the postures (default: %(default)s)', low=0)
+
+    def prepare(self, path: Path) -> None:
+        pose_file.write(path, synthetic.make(self.seed))
+
+
+@dataclasses.dataclass(frozen=True)
+class Keypoints:
+    """Convert 2D keypoints of detectors or annotators, to learn from them.
+
+    Reads OpenPose, COCO, AlphaPose and MMPose JSON, CSV, npz and npy, of any skeleton;
+    and pose files, to take some of their joints by name, with their 3D.
+    """
+
+    input: Sequence[str] = cli.option((), """file, or folder with a JSON file a frame; each is a
+        clip of its own""", flags=['input'], nargs='+', metavar='INPUT')
+    skeleton: str | None = cli.option(None, """the joints (default: those of the format);
+        python -m chainer_pose.skeletons lists the names""", metavar='NAME|FILE.json')
+    out: str = _out()
+    format: str | None = cli.option(None, """format of the inputs (default: detected, for each)""",
+        choices=keypoints.FORMATS)
+    min_confidence: float = cli.option(0.3, """a joint below is missing (default: %(default)s)""",
+        low=0)
+    impute: bool = cli.option(False, """impute missing joints of people with at least half of
+        them: the most likely place given the others, by mean and covariance of the complete
+        poses; marked in the file. Without it training leaves such poses out (default: no)""")
+    test: Sequence[str] = cli.option((), """inputs that test (default: a share of the frames)""",
+        nargs='+', metavar='INPUT')
+    test_share: float = cli.option(0.1, """share of the frames that test, without --test
+        (default: %(default)s)""", low=0, high=0.9)
+    seed: int = cli.option(0, 'seed of that choice (default: %(default)s)', low=0)
+    licence: str = cli.option('not stated', """who may use the poses, for the record
+        (default: %(default)s)""")
+
+    def prepare(self, path: Path) -> None:
+        skeleton = skeletons.get(self.skeleton) if self.skeleton else None
+        listed = [*self.input, *self.test]
+        if 'pose-file' in [self.format or keypoints.recognise(file) for file in listed]:
+            self._reduce(path, skeleton)
+            return
+        inputs: dict[str, list[keypoints.Input]] = {'train': [], 'test': []}
+        known = skeleton
+        for number, file in enumerate(listed):
+            source = keypoints.open_input(file, self.format, skeleton, known)
+            if known is not None and source.skeleton != known:
+                raise InputError(
+                    f'{file}: expected the joints of {known.name}, as before, found those of '
+                    f'{source.skeleton.name}'
+                )
+            known = source.skeleton
+            inputs['train' if number < len(self.input) else 'test'].append(source)
+            print(f'{file}: {source.format}, joints of {known.name}')
+        share = 0.0 if self.test else self.test_share
+        with cli.Progress() as progress:
+            counts, warnings = keypoint_dataset.convert(
+                path, inputs, path.stem, self.min_confidence, self.impute, share, self.seed,
+                self.licence, progress,
+            )
+        cli.warn(warnings)
+        for split, count in counts.items():
+            print(
+                f'{split}: {count.whole} people with every joint, {count.imputed} with joints '
+                f'imputed, {count.partial} with joints missing, which training leaves out'
+            )
+
+    def _reduce(self, path: Path, skeleton: skeletons.Skeleton | None) -> None:
+        """Write a pose file with the joints of another skeleton."""
+        if len(self.input) > 1 or self.test or self.impute:
+            raise InputError('expected one pose file, and neither test nor impute',
+                input=' '.join(self.input))
+        if skeleton is None:
+            raise InputError('expected the joints to take, found none', skeleton=None)
+        if path.resolve() == Path(self.input[0]).resolve():
+            raise InputError('expected a new file, found the input', out=path)
+        keypoint_dataset.reduce(path, self.input[0], skeleton)
+
+
+@dataclasses.dataclass(frozen=True)
+class Centered:
+    """Turn the cameras of a pose file onto the root joint.
+
+    People at the edge of the image are seen from the side; the method assumes that they are
+    seen along the optical axis. The intrinsics are given, or estimated from the file's own 3D
+    in the camera frames, by camera. Train, evaluate and lift with the new file as with any;
+    its 3D is in the frames of the turned cameras.
+    """
+
+    dataset: str = cli.option(None, 'pose file to read', metavar='NAME|FILE.h5', required=True)
+    out: str = _out()
+    keypoints: str = cli.option('gt', """2D joints to take: gt for pose2d, NAME for pose2d_NAME
+        (default: %(default)s)""", metavar='gt|NAME')
+    focal: Sequence[float] | None = cli.option(None, """focal lengths along x and y of all
+        cameras, px (default: from the 3D)""", nargs=2, type=cli.number(float, above=0),
+        metavar=('X', 'Y'))
+    center: Sequence[float] | None = cli.option(None, """principal point of all cameras, px
+        (default: from the 3D)""", nargs=2, type=cli.number(float), metavar=('X', 'Y'))
+
+    def prepare(self, path: Path) -> None:
+        source = datasets.find(self.dataset)
+        splits = {}
+        for split in pose_file.splits_of(source):
+            data = pose_file.read(source, split, self.keypoints)
+            splits[split] = centered.turn_cameras(data, self.focal, self.center)
+        pose_file.write(path, splits)
+# fmt: on
+
+
+SOURCES: dict[str, Any] = {
+    'h36m': H36M,
+    'mpii': MPII,
+    'mpi-inf-3dhp': MPIINF3DHP,
+    'cmu': CMU,
+    'synthetic': Synthetic,
+    'keypoints': Keypoints,
+    'centered': Centered,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command: a source's name, then its options.
+
+    Args:
+        argv: the arguments; None for those of the process.
+    """
+    program = os.path.basename(sys.argv[0])
+    parser = cli.Parser(prog=program, description='Convert the poses of a source to a pose file.')
+    commands = parser.add_subparsers(dest='source', required=True, metavar='SOURCE')
+    for name, source in SOURCES.items():
+        text = inspect.getdoc(source) or ''
+        # A script of one source, data/prepare_h36m.py say, adds the source's name itself.
+        prog = program if program.startswith('prepare_') else f'{program} {name}'
+        added = commands.add_parser(name, prog=prog, help=text.split('\n')[0], description=text)
+        added.add_options(source)
+    typed = vars(parser.parse_args(argv))
+    name = typed.pop('source')
+    options = SOURCES[name](**typed)
+    path = Path(options.out or datasets.DATA_DIRECTORY / f'{name.replace("-", "_")}.h5')
+    with files.writing(path):
+        if not options.out:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        options.prepare(path)
+    print(pose_file.describe(path))

@@ -1,10 +1,7 @@
 #!/usr/bin/env python
 """Turn the cameras of a pose file onto the root joint."""
 
-import sys
-
-from chainer_pose.commands import prepare
-from chainer_pose.utils import cli
+from chainer_pose.commands.prepare import run
 
 if __name__ == '__main__':
-    cli.run(lambda: prepare.main(['centered', *sys.argv[1:]]))
+    run('centered')

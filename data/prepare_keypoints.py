@@ -1,10 +1,7 @@
 #!/usr/bin/env python
 """Convert 2D keypoints of detectors or annotators, to learn from them."""
 
-import sys
-
-from chainer_pose.commands import prepare
-from chainer_pose.utils import cli
+from chainer_pose.commands.prepare import run
 
 if __name__ == '__main__':
-    cli.run(lambda: prepare.main(['keypoints', *sys.argv[1:]]))
+    run('keypoints')

@@ -6,20 +6,14 @@ hidden, and have a low score, as detectors give them.
 """
 
 import json
-import sys
 from pathlib import Path
 
+import numpy as np
+
+from chainer_pose.datasets.readers import rig, synthetic
+from chainer_pose.skeletons import H36M17, named
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-
-import numpy as np  # noqa: E402
-
-from chainer_pose.datasets.readers import (  # noqa: E402
-    rig,
-    synthetic,
-)
-from chainer_pose.skeletons import H36M17, named  # noqa: E402
-
 COCO = named('coco17')
 PEOPLE = (('Walking', 11, (-700, -400)), ('Greeting', 11, (500, 500)))  # action, seed, place in mm
 
@@ -58,12 +52,12 @@ def main():
         seen = camera.project(camera.world_to_camera(keypoints(world) + [x, y, 0]))
         seen += rng.normal(0, 1.5, seen.shape)  # px, as a detector's
         scores = rng.uniform(0.75, 0.98, seen.shape[:2])
-        # What the head hides: eyes and nose of who looks away, the far ear of who does not.
+        # The head hides eyes and nose of a person who looks away, else the far ear.
         depth = camera.world_to_camera(keypoints(world) + [x, y, 0])[:, :, 2]
         for name in ('Nose', 'LEye', 'REye', 'LEar', 'REar'):
             behind = depth[:, COCO.index(name)] > depth[:, :5].mean(axis=1) + 75
             scores[behind, COCO.index(name)] = 0.1
-        if action == 'Walking':  # something stands in front of a foot for a while
+        if action == 'Walking':  # something hides a foot for a while
             scores[10:15, COCO.index('LAnkle')] = 0.15
         for frame, (pose, score) in enumerate(zip(seen, scores)):
             instances[frame].append(

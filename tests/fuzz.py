@@ -30,7 +30,14 @@ from chainer_pose import (  # noqa: E402
     skeletons,
 )
 from chainer_pose.datasets import keypoints, pose_file  # noqa: E402
-from chainer_pose.datasets.readers import cmu, h36m_layouts, mpi_inf_3dhp, mpii  # noqa: E402
+from chainer_pose.datasets.readers import (  # noqa: E402
+    cameras,
+    cmu,
+    h36m,
+    h36m_layouts,
+    mpi_inf_3dhp,
+    mpii,
+)
 from chainer_pose.errors import InputError  # noqa: E402
 from chainer_pose.inference import weights as weights_file  # noqa: E402
 from chainer_pose.training import run_directory  # noqa: E402
@@ -148,7 +155,9 @@ READERS = {
         lambda path: trees.write_3dhp_train(path, 2, v73=True, n_cameras=9),
         lambda path: list(mpi_inf_3dhp.read_train(path, cameras=(0, 8))),
     ),
-    'cameras.h5': ('cameras.h5', _cameras, lambda path: h36m_layouts.read_cameras(path, 'S1')),
+    'cameras.h5': (
+        'cameras.h5', _cameras, lambda path: cameras.read(path, 'S1', h36m.CAMERAS),
+    ),
     'CDF': (
         'pose.cdf',
         lambda path: trees.write_cdf(path, np.arange(2 * 96.0).reshape(2, 32, 3)),

@@ -12,7 +12,7 @@ import pytest
 from chainer_pose import skeletons
 from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.keypoints import reader as keypoints
-from chainer_pose.datasets.readers import h36m_layouts, matlab
+from chainer_pose.datasets.readers import cameras, h36m, h36m_layouts, matlab
 from chainer_pose.errors import InputError
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.training import run_directory
@@ -92,7 +92,7 @@ def test_links_in_circles(poses):
     'read',
     [
         lambda path: matlab.read(path, ['RELEASE']),
-        lambda path: h36m_layouts.read_cameras(path, 'S1'),
+        lambda path: cameras.read(path, 'S1', h36m.CAMERAS),
         lambda path: h36m_layouts._read_h5(path, 'RELEASE'),
     ],
 )

@@ -9,6 +9,7 @@ import json
 
 import h5py
 import numpy as np
+import scipy.io
 
 from chainer_pose.datasets.readers import h36m, rig, synthetic
 
@@ -267,66 +268,60 @@ def write_mpii_mat(path, images, v73=False):
     """The official file, as MATLAB's version 5 or, by h5py, 7.3."""
     release = _mpii_release(images, np.random.default_rng(5))
     if v73:
-        with h5py.File(path, 'w', userblock_size=512) as file:
-            _write_v73(file, file, 'RELEASE', release)
-        return
-    import scipy.io
-
-    scipy.io.savemat(path, {'RELEASE': _structs(release)})
+        write_v73(path, {'RELEASE': release})
+    else:
+        scipy.io.savemat(path, {'RELEASE': structs(release)})
 
 
-def _structs(value):
+def structs(value):
     """Lists of dicts as the struct arrays that savemat writes."""
     if isinstance(value, dict):
-        return {key: _structs(item) for key, item in value.items()}
+        return {key: structs(item) for key, item in value.items()}
     if isinstance(value, list) and value and isinstance(value[0], dict):
         keys = sorted({key for item in value for key in item})
         array = np.empty((1, len(value)), dtype=[(key, object) for key in keys])
         for i, item in enumerate(value):
             for key in keys:
-                array[0, i][key] = _structs(item.get(key, []))
+                array[0, i][key] = structs(item.get(key, []))
         return array
     return np.zeros((0, 0)) if isinstance(value, list) and not value else value
 
 
-def _write_v73(file, group, name, value):
-    if isinstance(value, dict):
-        struct = group.create_group(name)
-        struct.attrs['MATLAB_class'] = np.bytes_('struct')
-        for key, item in value.items():
-            _write_v73(file, struct, key, item)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        struct = group.create_group(name)
-        struct.attrs['MATLAB_class'] = np.bytes_('struct')
-        for key in sorted({key for item in value for key in item}):
-            refs = []
-            for item in value:
-                where = f'#refs#/{len(file.require_group("#refs#"))}'
-                _write_v73(file, file, where, item.get(key, []))
-                refs.append(file[where].ref)
-            struct.create_dataset(key, data=np.array([refs], h5py.ref_dtype).T)
-    elif isinstance(value, list) and value == []:
-        _set(group, name, np.zeros(2, np.uint64), 'double', MATLAB_empty=1)
-    elif isinstance(value, str):
-        if value:
-            _set(group, name, np.array([[ord(c)] for c in value], np.uint16), 'char')
+def write_v73(path, variables):
+    """A MATLAB file of version 7.3: HDF5 whose structs and cells hold references."""
+
+    def put(group, name, value):
+        if isinstance(value, dict):
+            struct = group.create_group(name)
+            for key, item in value.items():
+                put(struct, key, item)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            struct = group.create_group(name)
+            for key in sorted({key for item in value for key in item}):
+                struct[key] = references([item.get(key, []) for item in value])
+        elif isinstance(value, tuple):  # a cell
+            group[name] = references(value)
+            group[name].attrs['MATLAB_class'] = np.bytes_('cell')
         else:
-            _set(group, name, np.zeros(2, np.uint64), 'char', MATLAB_empty=1)
-    elif isinstance(value, tuple):  # a cell
+            is_text, is_empty = isinstance(value, str), isinstance(value, (str, list)) and not value
+            codes = [ord(c) for c in value] if is_text else value
+            empty, kind = np.zeros(2, np.uint64), np.uint16 if is_text else float
+            group[name] = empty if is_empty else np.atleast_2d(np.asarray(codes, kind)).T
+            group[name].attrs['MATLAB_class'] = np.bytes_('char' if is_text else 'double')
+            if is_empty:
+                group[name].attrs['MATLAB_empty'] = 1
+
+    def references(values):
         refs = []
-        for item in value:
-            where = f'#refs#/{len(file.require_group("#refs#"))}'
-            _write_v73(file, file, where, item)
-            refs.append(file[where].ref)
-        _set(group, name, np.array([refs], h5py.ref_dtype), 'cell')
-    else:
-        _set(group, name, np.atleast_2d(np.asarray(value, float)).T, 'double')
+        for value in values:
+            name = str(len(file.require_group('#refs#')))
+            put(file['#refs#'], name, value)
+            refs.append(file['#refs#'][name].ref)
+        return np.array([refs], h5py.ref_dtype).T
 
-
-def _set(group, name, data, matlab_class, **attributes):
-    dataset = group.create_dataset(name, data=data)
-    dataset.attrs['MATLAB_class'] = np.bytes_(matlab_class)
-    dataset.attrs.update(attributes)
+    with h5py.File(path, 'w', userblock_size=512) as file:
+        for name, value in variables.items():
+            put(file, name, value)
 
 
 # notes: the 28 joints' and the test set's order to Human3.6M's 17
@@ -346,12 +341,9 @@ def write_3dhp_train(path, n, v73=False, seed=0, n_cameras=14):
         ]
     path.parent.mkdir(parents=True, exist_ok=True)
     if v73:
-        with h5py.File(path, 'w', userblock_size=512) as file:
-            for name, cell in arrays.items():
-                _write_v73(file, file, name, tuple(a.reshape(n, -1) for a in cell))
+        cells = {name: tuple(a.reshape(n, -1) for a in cell) for name, cell in arrays.items()}
+        write_v73(path, cells)
     else:
-        import scipy.io
-
         cells = {}
         for name, cell in arrays.items():
             cells[name] = np.empty((n_cameras, 1), object)

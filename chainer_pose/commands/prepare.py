@@ -11,12 +11,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from chainer_pose import datasets, skeletons
-from chainer_pose.datasets import pose_file
+from chainer_pose.datasets import keypoints, pose_file
 from chainer_pose.datasets.keypoints import dataset as keypoint_dataset
-from chainer_pose.datasets.keypoints import reader as keypoints
 from chainer_pose.datasets.readers import (
     centered,
     cmu,
@@ -206,6 +205,8 @@ class Keypoints:
         choices=keypoints.FORMATS)
     min_confidence: float = cli.option(0.3, """a joint below is missing (default: %(default)s)""",
         low=0)
+    zeros_are_coordinates: bool = cli.option(False, """a joint at exactly 0, 0 is there (default:
+        it is missing)""")
     impute: bool = cli.option(False, """impute missing joints of people with at least half of
         them: the most likely place given the others, by mean and covariance of the complete
         poses; marked in the file. Without it training leaves such poses out (default: no)""")
@@ -223,10 +224,13 @@ class Keypoints:
         if 'pose-file' in [self.format or keypoints.recognise(file) for file in listed]:
             self._reduce(path, skeleton)
             return
-        inputs: dict[str, list[keypoints.Input]] = {'train': [], 'test': []}
+        inputs: dict[str, list[keypoints.Keypoints]] = {'train': [], 'test': []}
         known = skeleton
         for number, file in enumerate(listed):
-            source = keypoints.open_input(file, self.format, skeleton, known)
+            source = keypoints.read(
+                file, self.format, skeleton, known,
+                zeros_are_coordinates=self.zeros_are_coordinates,
+            )
             if known is not None and source.skeleton != known:
                 raise InputError(
                     f'{file}: expected the joints of {known.name}, as before, found those of '
@@ -235,12 +239,11 @@ class Keypoints:
             known = source.skeleton
             inputs['train' if number < len(self.input) else 'test'].append(source)
             print(f'{file}: {source.format}, joints of {known.name}')
-        share = 0.0 if self.test else self.test_share
-        with cli.Progress() as progress:
-            counts, warnings = keypoint_dataset.convert(
-                path, inputs, path.stem, self.min_confidence, self.impute, share, self.seed,
-                self.licence, progress,
-            )
+            print(''.join(f'{file}: {note}\n' for note in source.notes), end='')
+        counts, warnings = keypoint_dataset.convert(
+            path, inputs, path.stem, self.min_confidence, self.impute,
+            0.0 if self.test else self.test_share, self.seed, self.licence,
+        )
         cli.warn(warnings)
         for split, count in counts.items():
             print(
@@ -319,9 +322,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     typed = vars(parser.parse_args(argv))
     name = typed.pop('source')
     options = SOURCES[name](**typed)
-    path = Path(options.out or datasets.DATA_DIRECTORY / f'{name.replace("-", "_")}.h5')
+    path = Path(options.out or datasets.data_directory() / f'{name.replace("-", "_")}.h5')
     with files.writing(path):
         if not options.out:
             path.parent.mkdir(parents=True, exist_ok=True)
         options.prepare(path)
     print(pose_file.describe(path))
+
+
+def run(*arguments: str) -> NoReturn:
+    """Run the command and end the process; `arguments` precede those of the process."""
+    cli.run(lambda: main([*arguments, *sys.argv[1:]]))

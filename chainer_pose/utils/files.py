@@ -38,6 +38,8 @@ def reading(path: StrPath, expected: str) -> Iterator[None]:
         raise InputError(f'{path}: expected {expected}, found no such file') from error
     except Exception as error:  # a damaged file makes libraries raise anything
         found = ' '.join(str(error).split()) or type(error).__name__
+        if isinstance(error, KeyError) and ' ' not in found:  # its text is the key alone
+            found = f'no {found}'
         raise InputError(f'{path}: expected {expected}, found: {found:.100}') from error
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import runpy
 import shutil
 import sys
 
@@ -12,6 +11,7 @@ import pytest
 
 from chainer_pose import datasets, load_lifter, skeletons
 from chainer_pose.commands import predict
+from chainer_pose.commands import prepare as prepare_command
 from chainer_pose.datasets import keypoints, pose_file
 from chainer_pose.errors import InputError
 from chainer_pose.inference.pretrained import DEFAULT, pretrained_path
@@ -178,12 +178,7 @@ def test_what_cannot_be_done_ends_in_one_line(tmp_path, refusal, arguments, mess
 
 
 def prepare(*arguments):
-    before = list(sys.path)
-    try:
-        main = runpy.run_path(str(ROOT / 'data' / 'prepare_keypoints.py'))['main']
-    finally:
-        sys.path[:] = before
-    main([*map(str, arguments)])
+    prepare_command.main(['keypoints', *map(str, arguments)])
 
 
 def test_a_run_on_coco_keeps_the_face(script, refusal, tmp_path):

@@ -157,17 +157,16 @@ def test_a_killed_conversion_leaves_no_half_file(copies, tmp_path, how):
     out = tmp_path / 'h36m.h5'
     out.write_text('what was there')
     slow = (
-        'import signal, sys, time; sys.argv = ["prepare_h36m.py", *sys.argv[1:]]\n'
+        'import signal, sys, time\n'
         # Shells let what they start in the background, tests say, ignore Ctrl-C.
         'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
-        'sys.path[:0] = ["data", "."]\n'
-        'import prepare_h36m; from chainer_pose.datasets import pose_file\n'
-        'from chainer_pose.utils import cli\n'
+        'from chainer_pose.commands import prepare\n'
+        'from chainer_pose.datasets import pose_file\n'
         'append = pose_file.Writer.append\n'
         'def slowly(*args, **kwargs):\n'
         '    append(*args, **kwargs); print("appended", flush=True); time.sleep(0.2)\n'
         'pose_file.Writer.append = slowly\n'
-        'cli.run(prepare_h36m.main)'
+        'prepare.run("h36m")'
     )
     arguments = ['--root', str(copies / 'baseline'), '--out', str(out)]
     process = subprocess.Popen(

@@ -17,6 +17,7 @@ from chainer_pose.datasets.pose_data import PoseData
 from chainer_pose.datasets.readers import rig, shared
 from chainer_pose.errors import InputError
 from chainer_pose.skeletons import named
+from chainer_pose.utils import files
 from chainer_pose.utils.files import StrPath
 
 NAME = 'cmu'
@@ -85,7 +86,7 @@ def read_asf(path: StrPath) -> tuple[dict[str, Bone], float]:
             current = sections.setdefault(words[0][1:].lower(), [])
         else:
             current.append(words)
-    try:
+    with files.reading(path, 'an ASF skeleton of CMU'):
         units = {words[0]: words[1] for words in sections['units'] if len(words) > 1}
         if units.get('angle', 'deg') != 'deg':
             raise ValueError(f'angles in {units["angle"]}, not in deg')
@@ -96,18 +97,13 @@ def read_asf(path: StrPath) -> tuple[dict[str, Bone], float]:
         missing = {*_BONE_OF_JOINT.values(), _NOSE_BASE, _NOSE_FRAME} - set(bones)
         if missing:
             raise ValueError(f'no bone {min(missing)}')
-    except (LookupError, ValueError) as error:
-        found = f'no {error}' if isinstance(error, KeyError) else error
-        raise InputError(f'{path}: expected an ASF skeleton of CMU, found {found}') from error
     return bones, INCH / length
 
 
 def _lines(path: StrPath) -> list[list[str]]:
     """Words of the lines of a file, without comments and empty lines."""
-    try:
+    with files.reading(path, 'a text file'):
         text = Path(path).read_text(encoding='ascii', errors='replace')
-    except OSError as error:
-        raise InputError(f'{path}: expected a readable file, found: {error.strerror}') from error
     return [line.split() for line in text.splitlines() if line.strip() and line[0] != '#']
 
 
@@ -270,11 +266,9 @@ def read_actions(path: StrPath) -> dict[str, str]:
     Raises:
         InputError: naming the file, if it cannot be read.
     """
-    try:
-        with open(path, newline='', encoding='utf-8') as file:
-            return {clip.strip(): action.strip() for clip, action in filter(None, csv.reader(file))}
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f'{path}: expected CSV lines "02_01,walking", found: {error}') from error
+    expected = 'CSV lines "02_01,walking"'
+    with files.reading(path, expected), open(path, newline='', encoding='utf-8') as file:
+        return {clip.strip(): action.strip() for clip, action in filter(None, csv.reader(file))}
 
 
 def convert(

@@ -13,7 +13,7 @@ from chainer_pose.datasets.readers import cameras, h36m, resection, shared
 from chainer_pose.datasets.readers.h36m import Take
 from chainer_pose.errors import InputError
 from chainer_pose.geometry import Camera
-from chainer_pose.utils import hdf5, unpickle
+from chainer_pose.utils import files, hdf5, unpickle
 from chainer_pose.utils.files import StrPath
 
 _MAX_DIFFERENCE = 0.5  # px, between a copy's own projection and ours
@@ -220,9 +220,9 @@ class Baseline(Layout):
         self.kind = self.name
         for subject in subjects:
             folder = root / subject / 'MyPoses' / '3D_positions'
-            files = _glob_takes(folder, subject, '.h5')
-            self._require(files, folder, f'the recordings of {subject}')
-            self._world |= files
+            found = _glob_takes(folder, subject, '.h5')
+            self._require(found, folder, f'the recordings of {subject}')
+            self._world |= found
         self.takes = h36m.ordered(self._world)
         for subject in subjects:
             path = self._cameras_file or root / 'cameras.h5'
@@ -342,12 +342,12 @@ class Archive(Layout):
             features = root / subject / 'MyPoseFeatures'
             self._world |= _glob_takes(features / 'D3_Positions', subject, '.cdf')
             for camera in h36m.CAMERAS:
-                for files, folder in (
+                for paths, folder in (
                     (self._mono, 'D3_Positions_mono'),
                     (self._pixels, 'D2_Positions'),
                 ):
                     found = _glob_takes(features / folder, subject, f'.{camera}.cdf')
-                    files |= {(take, camera): path for take, path in found.items()}
+                    paths |= {(take, camera): path for take, path in found.items()}
         self.takes = h36m.ordered({*self._world, *(take for take, _ in self._mono)})
         for subject in subjects:
             has_takes = any(take.subject == subject for take in self.takes)
@@ -394,10 +394,8 @@ def _import_cdflib() -> Any:
 def _read_cdf(path: Path) -> np.ndarray:
     """Read the rows of a CDF file's variable Pose: (F, 96) or (F, 64)."""
     cdflib = _import_cdflib()
-    try:
+    with files.reading(path, 'CDF with Pose'):
         pose = np.asarray(cdflib.CDF(str(path)).varget('Pose'))
-    except Exception as error:  # cdflib raises almost anything for a damaged file
-        raise InputError(f'{path}: expected CDF with Pose, found: {error!r:.80}') from error
     return pose[0] if pose.ndim == 3 and len(pose) == 1 else pose
 
 

@@ -9,8 +9,7 @@ import h5py
 import numpy as np
 import scipy.io
 
-from chainer_pose.errors import InputError
-from chainer_pose.utils import hdf5
+from chainer_pose.utils import files, hdf5
 from chainer_pose.utils.files import StrPath
 
 
@@ -29,14 +28,12 @@ def read(path: StrPath, names: Sequence[str]) -> dict[str, Any]:
     """
     expected = f'a .mat file with {", ".join(names)}'
     if h5py.is_hdf5(path):
-        with hdf5.opened(path, expected) as file:
-            return {name: _plain(file, file[name]) for name in names}
-    try:
-        with open(path, 'rb') as stream:  # scipy would append .mat to a name
-            variables = scipy.io.loadmat(stream, variable_names=names, simplify_cells=True)
+        with hdf5.opened(path, expected) as h5:
+            return {name: _plain(h5, h5[name]) for name in names}
+    # As a file: scipy would append .mat to a name.
+    with files.reading(path, expected), open(path, 'rb') as file:
+        variables = scipy.io.loadmat(file, variable_names=names, simplify_cells=True)
         return {name: variables[name] for name in names}
-    except Exception as error:  # scipy raises almost anything for a damaged file
-        raise InputError(f'{path}: expected {expected}, found: {error!r:.80}') from error
 
 
 def as_list(value: Any) -> list:

@@ -31,7 +31,7 @@ PUBLISHED_VALID = dict(zip(TEST_SUBJECTS, (603, 540, 505, 553, 276, 452)))
 # Training sequences with left and right swapped: first and last frame.
 FAULTY = {('S4', 'Seq2'): (3759, 5852)}
 HOW_TO_GET = 'register at vcai.mpi-inf.mpg.de/3dhp-dataset'
-TRUTHS = {
+TARGETS = {
     'annot3': 'annot3: real scale, as pose2d sees it',
     'univ_annot3': 'univ_annot3: scaled to the universal skeleton; does not project to pose2d',
 }
@@ -215,8 +215,8 @@ def convert(
             counts[sequence] = written, left_out
             progress(clip + 1, len(sequences), str(sequence))
         for split in {sequence.split for sequence in sequences}:
-            writer.describe(split, 'pose3d', TRUTHS['annot3'])
-            writer.describe(split, 'pose3d_univ', TRUTHS['univ_annot3'])
+            writer.describe(split, 'pose3d', TARGETS['annot3'])
+            writer.describe(split, 'pose3d_univ', TARGETS['univ_annot3'])
     return counts
 
 

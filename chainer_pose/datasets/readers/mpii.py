@@ -123,16 +123,12 @@ def read_json(path: StrPath) -> list[Person]:
     seen: dict[str, int] = {}
     people = []
     for i, entry in enumerate(entries):
-        try:
+        expected = 'people with image, joints [16][2] and joints_vis [16]'
+        with files.reading(f'{path}: entry {i}', expected):
             joints = np.array(entry['joints'], float).reshape(16, 2) - 1  # MATLAB's pixels
             labelled = np.array(entry['joints_vis'], float).reshape(16) > 0
             image = str(entry['image'])
             x, y = (float(value) for value in entry.get('center', (np.nan, np.nan)))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f'{path}: entry {i}: expected image, joints [16][2] and joints_vis [16], '
-                f'found: {error!r:.60}'
-            ) from error
         joints[~labelled | ~np.isfinite(joints).all(axis=1)] = np.nan
         seen[image] = seen.get(image, -1) + 1
         number = numbers.setdefault(image, len(numbers))

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from chainer_pose import geometry
+from chainer_pose.commands import prepare
 from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.readers import centered
 from chainer_pose.errors import InputError
+from chainer_pose.evaluations import metrics, protocols
 from chainer_pose.skeletons import H36M17
 
 CAMERAS = [
@@ -66,7 +68,7 @@ def test_given_intrinsics_need_no_3d(data):
     assert given.pose3d is None
 
 
-def test_joints_that_are_not_there_say_nothing(data):
+def test_missing_joints_do_not_count(data):
     valid = np.ones((40, 17), bool)
     valid[:, 5] = False
     missing = dataclasses.replace(data, pose2d=data.pose2d.copy(), valid=valid)
@@ -76,11 +78,11 @@ def test_joints_that_are_not_there_say_nothing(data):
     assert not turned.pose2d[:, 5].any()
 
 
-def test_what_leaves_the_intrinsics_open_is_refused(data):
-    with pytest.raises(InputError, match='people: expected --focal and --centre, or pose3d in mm'):
+def test_data_without_intrinsics(data):
+    with pytest.raises(InputError, match='people: expected focal and center, or pose3d in mm'):
         centered.turn_cameras(dataclasses.replace(data, pose3d=None))
     relative = dataclasses.replace(data, pose3d=geometry.center(data.pose3d, 0))
-    with pytest.raises(InputError, match='root-relative poses say nothing of the camera'):
+    with pytest.raises(InputError, match='root-relative poses cannot be used'):
         centered.turn_cameras(relative)
     with pytest.raises(InputError, match='within 90 degrees of the root'):
         centered.turn_cameras(data, (1.0, 1.0), (500.0, 500.0))
@@ -89,23 +91,21 @@ def test_what_leaves_the_intrinsics_open_is_refused(data):
         centered.turn_cameras(dataclasses.replace(data, pose2d=noisy))
 
 
-def test_the_script(data, script, refusal, tmp_path):
+def test_the_command(data, refusal, tmp_path, capsys):
     pose_file.write(tmp_path / 'people.h5', {'train': data, 'test': data})
-    arguments = ('--dataset', tmp_path / 'people.h5', '--out', tmp_path / 'centred.h5')
-    finished = script('data/prepare_centered.py', *arguments)
-    assert finished.returncode == 0, finished.stderr
-    assert '40 train, 40 test poses of 17 joints' in finished.stdout
-    turned = pose_file.read(tmp_path / 'centred.h5', 'test')
+    out = tmp_path / 'centered.h5'
+    arguments = ['--dataset', str(tmp_path / 'people.h5'), '--out', str(out)]
+    prepare.main(['centered', *arguments])
+    assert '40 train, 40 test poses of 17 joints' in capsys.readouterr().out
+    turned = pose_file.read(out, 'test')
     np.testing.assert_allclose(turned.pose2d, centered.turn_cameras(data).pose2d, atol=0.01)
     assert 'turned onto the root' in turned.source
     line = refusal('data/prepare_centered.py', *arguments, '--focal', 1000, 1000)
-    assert '--focal and --centre: expected both or neither' in line
+    assert line.startswith('prepare_centered.py: --focal [1000.0, 1000.0]: expected both or')
 
 
 def test_the_real_rig(shared_data):
     """The floor under the paper's protocol, with the true depth: 18.7 mm as it is."""
-    from chainer_pose.evaluations import metrics, protocols
-
     data = pose_file.read(shared_data / 'cmu_rig.h5', 'test')
     floors = []
     for seen in (data, centered.turn_cameras(data)):

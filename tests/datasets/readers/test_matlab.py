@@ -1,8 +1,7 @@
-import sys
-
 import h5py
 import numpy as np
 import pytest
+import scipy.io
 import trees
 
 from chainer_pose.datasets.readers import matlab
@@ -21,16 +20,13 @@ CONTENT = {
 def path(request, tmp_path):
     path = tmp_path / 'data.mat'
     if request.param == '7.3':
-        with h5py.File(path, 'w', userblock_size=512) as file:
-            trees._write_v73(file, file, 'S', CONTENT)
+        trees.write_v73(path, {'S': CONTENT})
     else:
-        import scipy.io
-
-        scipy.io.savemat(path, {'S': trees._structs(CONTENT)})
+        scipy.io.savemat(path, {'S': trees.structs(CONTENT)})
     return path
 
 
-def test_both_versions_read_alike(path):
+def test_both_versions_give_the_same(path):
     found = matlab.read(path, ['S'])['S']
     assert found['name'] == 'a text'
     assert matlab.number(found['number']) == 2.5
@@ -40,11 +36,8 @@ def test_both_versions_read_alike(path):
     people = matlab.as_list(found['people'])
     assert [matlab.number(person['id']) for person in people] == [1, 2]
     assert people[0]['tag'] == 'one'
-    assert np.size(people[1]['tag']) == 0 or people[1]['tag'] == ''
-
-
-def test_a_missing_variable_is_named(path):
-    with pytest.raises(InputError, match=r'data\.mat: expected the variable T'):
+    assert matlab.as_list(people[1]['tag']) == []
+    with pytest.raises(InputError, match=r'data\.mat: expected a \.mat file with S, T, found'):
         matlab.read(path, ['S', 'T'])
 
 
@@ -53,33 +46,15 @@ def test_as_list_and_number():
     assert matlab.as_list(None) == matlab.as_list(np.zeros((0, 0))) == matlab.as_list('') == []
     assert matlab.as_list([1, 2]) == [1, 2]
     assert matlab.number(np.array([[3.0]])) == 3
-    assert matlab.number('4 ') == 4
     for value in ('', [], np.zeros(2), 'x', None, {}):
         assert np.isnan(matlab.number(value))
 
 
 def test_what_is_no_mat_file(tmp_path):
     (tmp_path / 'text.mat').write_text('not MATLAB')
-    with pytest.raises(InputError, match=r'text\.mat: expected a \.mat file, found'):
-        matlab.read(tmp_path / 'text.mat', ['S'])
-    with pytest.raises(InputError, match='found no such file'):
-        matlab.read(tmp_path / 'absent.mat', ['S'])
-
-
-def test_scipy_is_asked_for_by_name(tmp_path, monkeypatch):
-    (tmp_path / 'old.mat').write_bytes(b'MATLAB 5.0')
-    for name in [n for n in sys.modules if n == 'scipy' or n.startswith('scipy.')]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, 'scipy', None)
-    with pytest.raises(InputError, match=r"expected scipy.*pip install '\.\[mat\]'"):
-        matlab.read(tmp_path / 'old.mat', ['S'])
-
-
-def test_references_in_a_circle_are_refused(tmp_path):
-    path = tmp_path / 'circle.mat'
-    with h5py.File(path, 'w') as file:
+    with h5py.File(tmp_path / 'circle.mat', 'w') as file:  # a cell that refers to itself
         file.create_dataset('S', (1, 1), h5py.ref_dtype)
-        file['S'].attrs['MATLAB_class'] = np.bytes_('cell')
         file['S'][0, 0] = file['S'].ref
-    with pytest.raises(InputError, match='at most 20 levels'):
-        matlab.read(path, ['S'])
+    for name in ('text.mat', 'circle.mat', 'absent.mat'):
+        with pytest.raises(InputError, match=rf'{name}: expected a \.mat file with S, found'):
+            matlab.read(tmp_path / name, ['S'])

@@ -99,16 +99,16 @@ def test_detections_find_their_people_in_any_order(roots, tmp_path):
     detections = mpii.read_json(tmp_path / 'det.json')
     people = people_of(roots / 'mat')
     _, counts = convert(people, tmp_path, detections=detections, detector='hrnet')
-    truth = pose_file.read(tmp_path / 'mpii.h5', 'train')
+    target = pose_file.read(tmp_path / 'mpii.h5', 'train')
     data = pose_file.read(tmp_path / 'mpii.h5', 'train', 'hrnet')
     found = data.valid.all(axis=1)
-    np.testing.assert_allclose(data.pose2d[found], truth.pose2d[found] + 3, atol=1e-3)
+    np.testing.assert_allclose(data.pose2d[found], target.pose2d[found] + 3, atol=1e-3)
     assert counts['train'] == (len(WHOLE), found.sum())
     assert found.sum() < len(WHOLE)
     assert np.isnan(data.pose2d[~found]).all()
     strangers = [person._replace(image='other') for person in detections]
     (tmp_path / 'mpii.h5').unlink()
-    with pytest.raises(InputError, match='detections: expected the images'):
+    with pytest.raises(InputError, match='detections: expected those of the images'):
         convert(people, tmp_path, detections=strangers)
     assert not (tmp_path / 'mpii.h5').exists()
 
@@ -148,8 +148,11 @@ def test_what_is_missing_or_wrong_is_named(roots, tmp_path):
     for text, message in (
         ('{', 'expected JSON'),
         ('{}', 'expected a list of people, found a dict'),
-        ('[{"image": "a"}]', r'entry 0: expected image, joints and joints_vis'),
-        ('[{"image": "a", "joints": [[1, 2]], "joints_vis": [1]}]', r'joints \[16\]\[2\]'),
+        ('[{"image": "a"}]', r"entry 0: expected people with image.*found: no 'joints'"),
+        (
+            '[{"image": "a", "joints": [[1, 2]], "joints_vis": [1]}]',
+            r'entry 0: .*joints \[16\]\[2\].* cannot reshape',
+        ),
         ('[' * 100_000, 'expected JSON'),
     ):
         bad.write_text(text)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-import sys
 
 import h5py
 import numpy as np

@@ -323,7 +323,8 @@ DAMAGE = {
         r'S7/MyPoses.*recordings of S7, found none',
     ),
     'cameras': (
-        lambda root: (root / 'cameras.h5').unlink(), r'cameras\.h5: expected subject1/camera1 .* no such file',
+        lambda root: (root / 'cameras.h5').unlink(),
+        r'cameras\.h5: expected subject1/camera1 .* no such file',
     ),
     'camera': (
         lambda root: h5py.File(root / 'cameras.h5', 'a').__delitem__('subject6/camera2'),

@@ -20,7 +20,7 @@ H36M_FILE ?= data/h36m.h5
 3DHP_FILE ?= data/mpi_inf_3dhp.h5
 TRAIN_OPTIONS ?= --epoch 50
 
-.PHONY: install demo table1 table2 pck test test-slow coverage tox lint format clean
+.PHONY: install demo table1 table2 pck test test-slow fuzz coverage tox lint format clean
 
 install: $(VENV)/.installed
 
@@ -75,6 +75,10 @@ test: install
 # What starts scripts, several processes or trains.
 test-slow: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+
+# Damaged files of every format that is read.
+fuzz: install
+	FUZZ_INPUTS=2000 $(BIN)/python -m pytest -n 2 tests/test_fuzz.py
 
 # Which lines of chainer_pose the tests run, those in other processes included.
 coverage: install

@@ -1,0 +1,68 @@
+import zipfile
+
+import h5py
+import pytest
+
+from chainer_pose.errors import InputError
+from chainer_pose.utils import files, hdf5
+
+
+def link(file):
+    file['x'] = h5py.ExternalLink('secret.h5', '/x')
+
+
+def store_elsewhere(file):
+    file.create_dataset('x', (9,), 'f4', external=[('secret', 0, h5py.h5f.UNLIMITED)])
+
+
+def map_another_file(file):
+    layout = h5py.VirtualLayout((9,), 'f4')
+    layout[:] = h5py.VirtualSource('secret.h5', 'x', (9,))
+    file.create_virtual_dataset('x', layout)
+
+
+def declare_more_than_there_is(file):
+    file.create_dataset('x', (10**10,), 'f4', chunks=(100,))
+
+
+@pytest.mark.parametrize(
+    'write', [link, store_elsewhere, map_another_file, declare_more_than_there_is]
+)
+def test_hdf5_data_come_from_the_file_itself(write, tmp_path):
+    with h5py.File(tmp_path / 'a.h5', 'w') as file:
+        group = file.create_group('group')
+        group['circle'] = file['/']
+        write(group)
+    with pytest.raises(InputError, match=r'a\.h5: /.*group/x: expected data in this file, found'):
+        hdf5.opened(tmp_path / 'a.h5', 'numbers').__enter__()
+
+
+def header(shape, dtype='<f4'):
+    text = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape}}}".ljust(117) + '\n'
+    return b'\x93NUMPY\x01\x00' + len(text).to_bytes(2, 'little') + text.encode()
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        header((2**25,)) + bytes(2**27),  # 128 MB in 128 kB
+        header((10**12,)) + bytes(8),
+        header((-1, -4)) + bytes(8),
+        header((1,), '|O') + b'cos\nabort\n(tR.',
+    ],
+)
+def test_npz_files_hold_plain_arrays_of_their_size(content, tmp_path):
+    with zipfile.ZipFile(tmp_path / 'a.npz', 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('x.npy', content)
+    with pytest.raises(InputError, match=r'a\.npz: expected an npz file of plain arrays, found'):
+        files.read_npz(tmp_path / 'a.npz')
+
+
+@pytest.mark.parametrize('text', [None, '{', '[' * 100_000])
+def test_json(text, tmp_path):
+    path = tmp_path / 'a.json'
+    if text:
+        path.write_text(text)
+    with pytest.raises(InputError, match=r'a\.json: expected JSON, found') as caught:
+        files.read_json(path)
+    assert len(str(caught.value)) < 300

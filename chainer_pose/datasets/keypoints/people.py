@@ -69,31 +69,39 @@ def follow(frame: Sequence, pose2d: np.ndarray, visible: np.ndarray) -> list[int
     Returns:
         list of N numbers, from 0.
     """
-    pose = np.where(visible[:, :, None], pose2d, np.nan).astype(np.float64)
+    pose = np.where(visible[:, :, None], pose2d, 0).astype(np.float64)
     starts = [i for i in range(len(frame)) if i == 0 or frame[i] != frame[i - 1]]
     numbers = [frame_number(frame[i]) for i in starts]
-    times = [i if None in numbers else number or 0 for i, number in enumerate(numbers)]
+    times = range(len(starts)) if None in numbers else [number or 0 for number in numbers]
     found = [0] * len(frame)
     last: list[tuple[int, int]] = []  # of each person the last time seen, and the pose
+    known: list[int] = []
     for start, end, time in zip(starts, [*starts[1:], len(frame)], times):
-        known = [i for i, (seen, _) in enumerate(last) if time - seen <= _PATIENCE]
-        now = range(start, end)
-        cost = np.array([[_distance(pose[i], pose[last[k][1]]) for k in known] for i in now])
-        chosen = linear_sum_assignment(cost) if known else ((), ())
-        same = {now[a]: known[b] for a, b in zip(*chosen) if cost[a, b] < _NEAR}
-        for i in now:
+        known = [k for k in known if time - last[k][0] <= _PATIENCE]
+        same = {}
+        if known:
+            before = [last[k][1] for k in known]
+            cost = _distance(
+                pose[start:end, None], visible[start:end, None], pose[before], visible[before]
+            )
+            chosen = zip(*linear_sum_assignment(cost))
+            same = {start + a: known[b] for a, b in chosen if cost[a, b] < _NEAR}
+        for i in range(start, end):
             if i not in same:
-                last.append((0, 0))
-            found[i] = same.get(i, len(last) - 1)
+                same[i] = len(last)
+                known.append(len(last))
+                last.append((time, i))
+            found[i] = same[i]
             last[found[i]] = time, i
     return found
 
 
-def _distance(a: np.ndarray, b: np.ndarray) -> float:
+def _distance(a: np.ndarray, seen_a: np.ndarray, b: np.ndarray, seen_b: np.ndarray) -> np.ndarray:
     """Mean movement of the joints that both have, in sizes of b; large if there are none."""
-    both = np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1)
-    if not both.any():
-        return 1e3
-    a, b = a[both], b[both]
-    size = np.linalg.norm(b - b.mean(axis=0), axis=1).mean()
-    return float(min(np.linalg.norm(a - b, axis=1).mean() / max(size, 1e-6), 1e3))
+    both = seen_a & seen_b
+    count = np.maximum(both.sum(axis=-1), 1)
+    moved = (np.sqrt(((a - b) ** 2).sum(axis=-1)) * both).sum(axis=-1) / count
+    middle = (b * both[..., None]).sum(axis=-2) / count[..., None]
+    spread = np.sqrt(((b - middle[..., None, :]) ** 2).sum(axis=-1))
+    size = np.maximum((spread * both).sum(axis=-1) / count, 1e-6)
+    return np.where(both.any(axis=-1), np.minimum(moved / size, 1e3), 1e3)

@@ -1,4 +1,4 @@
-"""What the tests share: small data, real data where it is present, the scripts."""
+"""What the tests share: small data, real data, the scripts."""
 
 import os
 import runpy
@@ -32,7 +32,7 @@ def synthetic_splits():
 
 @pytest.fixture(scope='session')
 def small_splits(synthetic_splits):
-    """Some hundred of the synthetic poses, every action among them."""
+    """Some hundred of the synthetic poses, of every action."""
     return {
         split: data.select(np.arange(0, len(data), 120)) for split, data in synthetic_splits.items()
     }
@@ -53,46 +53,40 @@ def flat_data(rng):
 
 @pytest.fixture
 def shared_data():
-    """The folder of real data; skips where it is absent."""
+    """The folder of real data; skips without it."""
     if not SHARED.is_dir():
-        pytest.skip(f'real data absent: {SHARED} (set CHAINER_POSE_SHARED to the folder over it)')
+        pytest.skip(f'no real data: {SHARED} (set CHAINER_POSE_SHARED to the folder above)')
     return SHARED
 
 
 @pytest.fixture(scope='session')
 def script():
-    """Run a script as a user does; returns the finished process."""
+    """Run a script in a process of its own; returns the finished process."""
 
     def run(name, *arguments, **environment):
         return subprocess.run(
-            [sys.executable, str(ROOT / name), *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, **environment},
-        )
+            [sys.executable, str(ROOT / name), *map(str, arguments)], capture_output=True,
+            text=True, timeout=300, env={**os.environ, **environment},
+        )  # fmt: skip
 
     return run
 
 
 @pytest.fixture
 def refusal(monkeypatch, capsys):
-    """Run a script, in this process, that must refuse: status 2, one line on standard error."""
+    """Run a script that must end with status 2; returns its one line on standard error."""
 
     def run(name, *arguments, **environment):
+        handler = signal.getsignal(signal.SIGTERM)
         with monkeypatch.context() as patch:
             patch.setattr(sys, 'argv', [name, *map(str, arguments)])
             for key, value in environment.items():
                 patch.setenv(key, value)
-            handler = signal.getsignal(signal.SIGTERM)
-            try:
-                with pytest.raises(SystemExit) as ended:
-                    runpy.run_path(str(ROOT / name), run_name='__main__')
-            finally:
-                signal.signal(signal.SIGTERM, handler)
+            with pytest.raises(SystemExit) as ended:
+                runpy.run_path(str(ROOT / name), run_name='__main__')
+        signal.signal(signal.SIGTERM, handler)
         line = capsys.readouterr().err
-        assert ended.value.code == 2, line
-        assert line.count('\n') == 1, line
+        assert (ended.value.code, line.count('\n')) == (2, 1), line
         return line
 
     return run

@@ -131,14 +131,15 @@ def test_labels_need_3d(flat_data, read):
 
 
 @pytest.mark.parametrize('fraction', [0.001, 0.1, 0.5, 1.0])
-def test_labelled_poses_come_clip_after_clip(small_splits, flat_data, rng, fraction):
+def test_labelled_poses_come_clip_after_clip(small_splits, flat_data, fraction):
     data = small_splits['train']
-    chosen = datasets.choose_labelled(data, fraction, rng)
+    chosen, again = (
+        datasets.choose_labelled(data, fraction, np.random.default_rng(7)) for _ in range(2)
+    )
     assert len(chosen) == max(1, round(fraction * len(data)))
     clips, counts = np.unique(chosen.columns['clip'], return_counts=True)
     of_all = dict(zip(*np.unique(data.columns['clip'], return_counts=True)))
     assert sum(count < of_all[clip] for clip, count in zip(clips, counts)) <= 1
-    again = datasets.choose_labelled(data, fraction, np.random.default_rng(7))
     np.testing.assert_array_equal(again.pose2d, chosen.pose2d)
-    # Without clips every pose is one.
-    assert len(datasets.choose_labelled(flat_data, fraction, rng)) == max(1, round(12 * fraction))
+    flat = datasets.choose_labelled(flat_data, fraction, np.random.default_rng(7))
+    assert len(flat) == max(1, round(12 * fraction))  # without clips

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+from chainer_pose.datasets import pose_file
+
 SMALL = ['--iterations', 40, '--n-unit', 16]
 
 
@@ -45,7 +47,11 @@ def test_a_wheel_trains_evaluates_and_predicts(command):
     command('train', '--out', 'run', *SMALL)
     assert (command.folder / 'data' / 'synthetic.h5').is_file()
     assert not list(command.site.rglob('*.h5'))
-    table = command('evaluate', '--snapshot', 'run', '--table', '1')
+    data = pose_file.read(command.folder / 'data' / 'synthetic.h5', 'test')
+    data.name, data.names['action'] = 'h36m', ['Walking']
+    data.columns['action'][:] = 0
+    pose_file.write(command.folder / 'data' / 'h36m.h5', {'test': data})
+    table = command('evaluate', '--snapshot', 'run', '--dataset', 'h36m', '--table', '1')
     assert 'Martinez et al. [15]' in table  # a published row
     command('predict', '--input', ROOT / 'examples' / 'keypoints.json', '--out', 'lifted')
     with np.load(command.folder / 'lifted' / 'poses.npz') as file:

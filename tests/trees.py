@@ -112,49 +112,36 @@ def write_baseline(root, world, detections=('StackedHourglass',), missing=True, 
     write_cameras(root / 'cameras.h5', {take.subject for take in world})
 
 
-def write_videopose3d(root, world, detections=('sh_pt_mpii',), longer=3, truth=True):
+def write_videopose3d(root, world, detections=('sh_pt_mpii',), longer=3):
     """VideoPose3D's npz files; the detections run `longer` frames on."""
     root.mkdir(parents=True, exist_ok=True)
-
-    def nested(make):
-        out = {}
-        for take, pose in world.items():
-            out.setdefault(take.subject, {})[take_name(take)] = make(take, pose)
-        return out
-
-    np.savez_compressed(
-        root / 'data_3d_h36m.npz',
-        positions_3d=nested(lambda _, pose: (spread_to_32(pose) / 1000).astype(np.float32)),
-    )
-
-    def views(make):
-        return nested(
-            lambda take, pose: [
-                make(camera, pose, i) for i, camera in enumerate(subject_cameras(take.subject))
-            ]
-        )
-
     metadata = {'num_joints': 17, 'keypoints_symmetry': [[4, 5, 6, 11, 12, 13], [1, 2, 3, 14]]}
-    if truth:
-        np.savez_compressed(
-            root / 'data_2d_h36m_gt.npz',
-            positions_2d=views(lambda c, pose, _: project_videopose3d(c, pose).astype('f4')),
-            metadata=metadata,
-        )
 
-    def run_on(pose):
-        return np.concatenate([pose, np.repeat(pose[-1:], longer, axis=0)])
+    def write(name, key, make, **more):
+        nested = {}
+        for take, pose in world.items():
+            nested.setdefault(take.subject, {})[take_name(take)] = make(take, pose)
+        np.savez_compressed(root / f'{name}.npz', **{key: nested}, **more)
 
-    def hourglass(camera, pose, i):
-        return to_hourglass(run_on(detect(camera, pose, seed=i)))
+    def views(project):
+        def make(take, pose):
+            return [project(c, pose, i) for i, c in enumerate(subject_cameras(take.subject))]
 
-    def seventeen(camera, pose, i):
-        return run_on(detect(camera, pose, seed=i))
+        return make
 
+    def run_on(camera, pose, i):
+        seen = detect(camera, pose, seed=i)
+        return np.concatenate([seen, np.repeat(seen[-1:], longer, axis=0)])
+
+    def hourglass(*seen):
+        return to_hourglass(run_on(*seen))
+
+    write('data_3d_h36m', 'positions_3d', lambda _, p: (spread_to_32(p) / 1000).astype('f4'))
+    exact = views(lambda camera, pose, _: project_videopose3d(camera, pose).astype('f4'))
+    write('data_2d_h36m_gt', 'positions_2d', exact, metadata=metadata)
     for name in detections:
-        positions = views(hourglass if name.startswith('sh') else seventeen)
-        path = root / f'data_2d_h36m_{name}.npz'
-        np.savez_compressed(path, positions_2d=positions, metadata=metadata)
+        detected = views(hourglass if name.startswith('sh') else run_on)
+        write(f'data_2d_h36m_{name}', 'positions_2d', detected, metadata=metadata)
 
 
 def project_videopose3d(camera, world):
@@ -207,17 +194,13 @@ def mpii_people(n_images=6, seed=4):
     counted from 1; every fourth lacks some joints.
     """
     rng = np.random.default_rng(seed)
-    images = []
-    for i in range(n_images):
-        people = []
+    images = [[] for _ in range(n_images)]
+    for i, people in enumerate(images):
         for j in range(1 + i % 3):
             joints = rng.uniform(50, 900, (16, 2)).round(2)
             ids = range(16) if (i + j) % 4 else range(3, 12)
-            people.append(
-                {'center': tuple(rng.uniform(200, 800, 2).round(1)),
-                 'joints': {k: tuple(joints[k]) for k in ids}}
-            )  # fmt: skip
-        images.append(people)
+            center = tuple(rng.uniform(200, 800, 2).round(1))
+            people.append({'center': center, 'joints': {k: tuple(joints[k]) for k in ids}})
     return images
 
 
@@ -246,17 +229,13 @@ def _mpii_release(images, rng):
         rects = []
         for j, person in enumerate(people):
             points = [
-                {'x': x, 'y': y, 'id': float(k), 'is_visible': '1' if k % 2 else ''}
+                {'x': x, 'y': y, 'id': float(k)}
+                | ({} if (i + j) % 2 else {'is_visible': '1' if k % 2 else ''})
                 for k, (x, y) in person['joints'].items()
             ]
             rng.shuffle(points)
-            if (i + j) % 2:
-                for point in points:
-                    del point['is_visible']
-            x, y = person['center']
-            rects.append(
-                {'scale': 3.1, 'objpos': {'x': x, 'y': y}, 'annopoints': {'point': points}}
-            )
+            place = dict(zip('xy', person['center']))
+            rects.append({'scale': 3.1, 'objpos': place, 'annopoints': {'point': points}})
         rects.append({'scale': 1.0, 'objpos': {'x': 1.0, 'y': 1.0}, 'annopoints': []})
         annolist.append({'image': {'name': f'{i:09d}.jpg'}, 'annorect': rects})
     annolist.append({'image': {'name': 'test.jpg'}, 'annorect': []})
@@ -333,23 +312,23 @@ TEST_COUNTS = {'TS1': 7, 'TS2': 6, 'TS3': 5, 'TS4': 5, 'TS5': 4, 'TS6': 6}
 def write_3dhp_train(path, n, v73=False, seed=0, n_cameras=14):
     """annot.mat; returns {name: list of (n, 28, D) by camera}."""
     rng = np.random.default_rng(seed)
-    arrays = {}
-    for name, dims in (('annot2', 2), ('annot3', 3), ('univ_annot3', 3)):
-        arrays[name] = [
+    arrays = {
+        name: [
             rng.uniform(100, 1900, (n, 28, dims)).round(1) + (3000 if dims == 3 else 0)
             for _ in range(n_cameras)
         ]
+        for name, dims in (('annot2', 2), ('annot3', 3), ('univ_annot3', 3))
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
+    cells = {name: tuple(a.reshape(n, -1) for a in cell) for name, cell in arrays.items()}
     if v73:
-        cells = {name: tuple(a.reshape(n, -1) for a in cell) for name, cell in arrays.items()}
         write_v73(path, cells)
-    else:
-        cells = {}
-        for name, cell in arrays.items():
-            cells[name] = np.empty((n_cameras, 1), object)
-            for i, array in enumerate(cell):
-                cells[name][i, 0] = array.reshape(n, -1)
-        scipy.io.savemat(path, cells)
+        return arrays
+    objects = {name: np.empty((n_cameras, 1), object) for name in cells}
+    for name, cell in cells.items():
+        for i, array in enumerate(cell):
+            objects[name][i, 0] = array
+    scipy.io.savemat(path, objects)
     return arrays
 
 

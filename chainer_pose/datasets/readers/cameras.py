@@ -1,4 +1,4 @@
-"""The cameras of a subject of Human3.6M: from cameras.h5, or found again from poses."""
+"""The cameras of a subject of Human3.6M: from cameras.h5."""
 
 from __future__ import annotations
 

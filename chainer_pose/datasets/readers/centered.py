@@ -29,7 +29,6 @@ def turn_cameras(
     """Turn the camera of each pose by yaw and pitch onto the root joint.
 
     Args:
-        data: `PoseData`.
         focal: (fx, fy), px, of every camera; None to estimate focal lengths and
             center of each camera from `data`'s own 3D in camera frames.
         center: (cx, cy), px, with `focal`.

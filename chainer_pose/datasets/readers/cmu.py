@@ -41,19 +41,12 @@ _NOSE_BASE, _NOSE_FRAME, _NOSE_OFFSET = 'upperneck', 'head', (0.0, 50.0, 100.0) 
 
 @dataclasses.dataclass(frozen=True)
 class Bone:
-    """One bone of an ASF skeleton.
+    """One bone of an ASF skeleton."""
 
-    Attributes:
-        parent: name of its parent bone, 'root' at the top.
-        offset: (3,), from the parent's end to its own in the bind pose, mm.
-        axis: (3, 3), the frame in which its angles turn.
-        dof: the axes, of 'xyz', about which an AMC file turns it.
-    """
-
-    parent: str
-    offset: np.ndarray
-    axis: np.ndarray
-    dof: str
+    parent: str  # name of its parent bone, 'root' at the top
+    offset: np.ndarray  # (3,), from the parent's end to its own in the bind pose, mm
+    axis: np.ndarray  # (3, 3), the frame in which its angles turn
+    dof: str  # the axes, of 'xyz', about which an AMC file turns it
 
 
 def rotation(degrees: np.ndarray) -> np.ndarray:
@@ -220,13 +213,7 @@ def forward_kinematics(
 
 
 def h36m_joints(ends: Mapping[str, np.ndarray], turns: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Take the 17 Human3.6M joints of a clip.
-
-    Args:
-        ends, turns: from `forward_kinematics`.
-    Returns:
-        (F, 17, 3) array, mm, z up, x forward.
-    """
+    """Take the 17 Human3.6M joints, (F, 17, 3), mm, z up, x forward; see `forward_kinematics`."""
     at = {joint: ends[bone] for joint, bone in _BONE_OF_JOINT.items()}
     at['Hip'] = ends['root']
     at['Neck/Nose'] = ends[_NOSE_BASE] + turns[_NOSE_FRAME] @ np.array(_NOSE_OFFSET)
@@ -235,10 +222,8 @@ def h36m_joints(ends: Mapping[str, np.ndarray], turns: Mapping[str, np.ndarray])
 
 
 def find_clips(root: StrPath) -> dict[str, tuple[Path, list[Path]]]:
-    """Find the clips of a folder, arranged as CMU does: NN/NN.asf beside NN/NN_MM.amc.
+    """Find the clips in a folder, at any depth: NN/NN.asf beside NN/NN_MM.amc, as at CMU.
 
-    Args:
-        root: a folder, at any depth of which the subjects may be.
     Returns:
         dict from subject, e.g. '02', to (path of .asf, sorted paths of .amc).
     Raises:
@@ -300,7 +285,7 @@ def convert(
         (splits, left_out): dict from 'train' and/or 'test' to `PoseData`, and dict
         from clip to the number of frames left out, where it is not 0.
     Raises:
-        InputError: for files or subjects that are missing or damaged.
+        InputError: for missing or damaged files or subjects.
     """
     clips = find_clips(root)
     if test_subjects is None:

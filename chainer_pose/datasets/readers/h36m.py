@@ -1,7 +1,4 @@
-"""Human3.6M: its subjects, actions and cameras, and its conversion to a pose file.
-
-`h36m_layouts` reads the public copies.
-"""
+"""Human3.6M: its names, and its conversion to a pose file; `h36m_layouts` reads the copies."""
 
 from __future__ import annotations
 
@@ -64,11 +61,7 @@ Counts = dict[tuple[str, str], dict[tuple[str, str], tuple[int, int]]]
 
 
 def parse_take(subject: str, name: str) -> Take | None:
-    """Parse the name of a file or key: 'Discussion 2', 'TakingPhoto', 'Photo_1'.
-
-    Returns:
-        `Take`, or None if it is no action's name.
-    """
+    """Parse a name such as 'Discussion 2', 'TakingPhoto', 'Photo_1'; None if it is no take's."""
     match = re.fullmatch(r'([A-Za-z]+)(?:[ _](\d+))?', name)
     if match is None:
         return None
@@ -194,8 +187,6 @@ def _count(counts: Counts, clip: _Clip, keypoints: str, step: int) -> None:
 def summary(counts: Mapping) -> list[str]:
     """Compare what was converted with what was published.
 
-    Args:
-        counts: from `convert`.
     Returns:
         lines: poses by action and subject, and for each split and keypoints the
         frames at 50 Hz beside the published number.

@@ -17,7 +17,7 @@ from chainer_pose.utils import files, hdf5, unpickle
 from chainer_pose.utils.files import StrPath
 
 _MAX_DIFFERENCE = 0.5  # px, between a copy's own projection and ours
-_TAKES_TO_CALIBRATE = 8  # takes of a subject from which its cameras are found again
+_TAKES_TO_CALIBRATE = 8  # takes of a subject from which its cameras are estimated
 # The names of detections in the copies, and in the pose file.
 _DETECTION_FOLDERS = {'sh': 'StackedHourglass', 'sh_ft': 'StackedHourglassFineTuned240'}
 _DETECTION_FILES = {'sh_pt_mpii': 'sh', 'sh_ft_h36m': 'sh_ft', 'cpn_ft_h36m_dbb': 'cpn_ft'}
@@ -51,13 +51,11 @@ class Layout:
 
     A subclass reads `world` poses, and maybe the `images` and poses `in_cameras` that
     the copy itself holds. The rest is computed by the cameras of cameras.h5; without
-    it they are found again from the images.
+    it they are estimated from the images.
 
     Attributes:
-        root: the folder.
-        kind: text on what was found.
-        takes: list of `h36m.Take`, sorted.
-        detections: names of the detections.
+        root, kind: the folder, and text on what was found in it.
+        takes, detections: the sorted takes, and names of the detections.
     """
 
     name = ''
@@ -70,7 +68,7 @@ class Layout:
         self.detections: list[str] = []
         places = (root / 'cameras.h5', root.parent / 'cameras.h5')
         self._cameras_file = next((place for place in places if place.is_file()), None)
-        found = 'cameras.h5' if self._cameras_file else 'found again from its 2D'
+        found = 'cameras.h5' if self._cameras_file else 'estimated from its 2D'
         self.kind = f'{self.name}, cameras {found}'
         self._world: dict[Take, Any] = {}  # files or arrays
         self._cameras: dict[str, dict[str, Camera]] = {}
@@ -399,6 +397,4 @@ def _read_cdf(path: Path) -> np.ndarray:
     return pose[0] if pose.ndim == 3 and len(pose) == 1 else pose
 
 
-LAYOUTS: dict[str, type[Any]] = {
-    'baseline': Baseline, 'videopose3d': VideoPose3D, 'archive': Archive,
-}  # fmt: skip
+LAYOUTS: dict[str, Any] = {'baseline': Baseline, 'videopose3d': VideoPose3D, 'archive': Archive}

@@ -77,8 +77,6 @@ def find(root: StrPath, subjects: Iterable[str] = SUBJECTS) -> list[Sequence]:
         root: folder with S1/Seq1/annot.mat, ... and TS1/annot_data.mat, ..., each in
             it or up to two folders down.
         subjects: those wanted.
-    Returns:
-        list of `Sequence`.
     Raises:
         InputError: naming the first file that is missing.
     """

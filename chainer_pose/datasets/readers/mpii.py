@@ -31,30 +31,20 @@ _H36M17_FROM = {
 
 
 class Person(NamedTuple):
-    """One annotated person.
+    """One annotated person."""
 
-    Attributes:
-        image: file name; number: index of the image; person: index within it.
-        center: (x, y), rough position, px as in the file; NaN if not given.
-        joints: (16, 2) px, 0-based, NaN where not labelled.
-    """
-
-    image: str
-    number: int
-    person: int
-    center: tuple
-    joints: np.ndarray
+    image: str  # file name
+    number: int  # index of the image
+    person: int  # index within the image
+    center: tuple  # (x, y), rough position, px as in the file; NaN if not given
+    joints: np.ndarray  # (16, 2) px, 0-based, NaN where not labelled
 
 
 def find(root: StrPath) -> dict[str, Path]:
-    """Find the files of a folder.
+    """Find the files of a folder, or of one below: {'mat': path}, or {'train': ..., 'test': ...}.
 
-    Args:
-        root: the folder, or one above it.
-    Returns:
-        dict: {'mat': path}, or {'train': path, 'test': path} of JSON files.
     Raises:
-        InputError: if there are neither, or one JSON file is missing.
+        InputError: if there are neither, or one of the JSON files is missing.
     """
     root = shared.root_folder(root)
     for place in [root, *sorted(p for p in root.glob('*') if p.is_dir())]:
@@ -74,8 +64,6 @@ def find(root: StrPath) -> dict[str, Path]:
 def read_mat(path: StrPath) -> list[Person]:
     """Read the labelled people of the official file.
 
-    Returns:
-        list of `Person`.
     Raises:
         InputError: if the file is not MPII's.
     """
@@ -111,8 +99,6 @@ def _field(value: Any, *names: str) -> Any:
 def read_json(path: StrPath) -> list[Person]:
     """Read the people of the JSON form, or of detections in the same layout.
 
-    Returns:
-        list of `Person`.
     Raises:
         InputError: naming the file, the entry, what was expected and found.
     """
@@ -137,30 +123,17 @@ def read_json(path: StrPath) -> list[Person]:
 
 
 def to_h36m17(joints: np.ndarray) -> np.ndarray:
-    """Rearrange MPII's 16 joints to Human3.6M's 17.
+    """Rearrange MPII's 16 joints, (N, 16, 2), to Human3.6M's, (N, 17, 2).
 
     Spine is MPII's thorax, Thorax its upper neck, Head its head top, as in the
     Stacked Hourglass's detections; Neck/Nose is imputed, see `shared.to_h36m17`.
-
-    Args:
-        joints: (N, 16, 2) array, px.
-    Returns:
-        (N, 17, 2) array, px.
     """
     index = {name: MPII16.names.index(of) for name, of in _H36M17_FROM.items()}
     return shared.to_h36m17(joints, index)
 
 
 def split_people(people: Sequence[Person], test_share: float, seed: int) -> dict[str, list[Person]]:
-    """Split by image, so that no image is in both parts.
-
-    Args:
-        people: list of `Person`.
-        test_share: share of the images that test, 0 to 1.
-        seed: of the choice.
-    Returns:
-        dict from 'train' and 'test' to lists of `Person`.
-    """
+    """Split into 'train' and 'test' by image: a share of the images, 0 to 1, tests."""
     images = sorted({person.image for person in people})
     order = np.random.default_rng(seed).permutation(len(images))
     test = {images[i] for i in order[: round(test_share * len(images))]}

@@ -1,4 +1,4 @@
-"""Find a camera again from points and their images.
+"""Estimate a camera from points and their images.
 
 VideoPose3D's files and the official archive's world poses come without their
 cameras, but with the exact projection of every pose. Thousands of points and
@@ -23,7 +23,7 @@ _SCALES = np.array([1e-3] * 3 + [1.0] * 3 + [1.0] * 4 + [1e-3] * 5)
 
 
 def resect(points: np.ndarray, pixels: np.ndarray, name: str = '') -> Camera:
-    """Find the camera of the Human3.6M model that sees points at given pixels.
+    """Estimate the camera of the Human3.6M model that sees points at given pixels.
 
     A linear solution without distortion (direct linear transform; Hartley and
     Zisserman 2004, 7.1) is refined by Levenberg-Marquardt over all fifteen
@@ -51,15 +51,9 @@ def resect(points: np.ndarray, pixels: np.ndarray, name: str = '') -> Camera:
 
     def camera_at(change: np.ndarray) -> Camera:
         turn, shift, f, c, k, p = np.split(change, [3, 6, 8, 10, 13])
-        return Camera(
-            R=Rotation.from_rotvec(turn).as_matrix() @ rotation,
-            T=position + shift,
-            f=np.diag(intrinsic)[:2] + f,
-            c=intrinsic[:2, 2] + c,
-            k=k,
-            p=p,
-            name=name,
-        )
+        f, c = f + np.diag(intrinsic)[:2], c + intrinsic[:2, 2]
+        turned = Rotation.from_rotvec(turn).as_matrix() @ rotation
+        return Camera(turned, position + shift, f, c, k, p, name)
 
     def errors(change: np.ndarray) -> np.ndarray:
         camera = camera_at(change)

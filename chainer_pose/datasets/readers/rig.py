@@ -50,7 +50,7 @@ def see(world: np.ndarray, cameras: Sequence[Camera]) -> tuple[np.ndarray, np.nd
 
     Args:
         world: float array of shape (N, J, 3), mm, z up.
-        cameras: list of C `geometry.Camera`.
+        cameras: C of them.
     Returns:
         (pose2d, pose3d, camera): (C N, J, 2) px and (C N, J, 3) mm in each
         camera's frame, float32, and (C N,) int32 indices, camera by camera.
@@ -79,13 +79,9 @@ def film(
     """Project takes into cameras.
 
     Args:
-        takes: list of `Take`.
-        names: lists of the names that their columns index: 'subject', maybe 'action'.
-        cameras: list of `geometry.Camera`.
+        takes, cameras: the order of the poses is by take, then by camera.
+        names: lists of the names that the takes' columns index: 'subject', maybe 'action'.
         described: further fields of `PoseData`.
-    Returns:
-        `PoseData`, take by take and camera by camera, with the columns of the takes,
-        'camera' and 'frame'.
     """
     arrays: dict[str, list[np.ndarray]] = {}
     for take in takes:

@@ -169,13 +169,10 @@ def make(seed: int = 0) -> dict[str, PoseData]:
 
 
 def draw_body(height: float, rng: np.random.Generator) -> dict[str, float]:
-    """Draw the segment lengths of a person, each within 5 % of its proportion.
+    """Draw the segment lengths of a person of a height, each within 5 % of its proportion.
 
-    Args:
-        height: mm.
-        rng: numpy.random.Generator.
     Returns:
-        dict from the keys of `PROPORTIONS` to mm.
+        dict from the keys of `PROPORTIONS`, and 'ankle', to mm.
     """
     return {
         name: fraction * height * (1 + 0.025 * np.clip(rng.standard_normal(), -2, 2))
@@ -188,8 +185,8 @@ def draw_take(action: str, lengths: Mapping[str, float], rng: np.random.Generato
 
     Args:
         action: one of `ACTIONS`.
-        lengths: see `draw_body`.
-        rng: numpy.random.Generator.
+        lengths: from `draw_body`.
+        rng: of the draw.
     Returns:
         (FRAMES, 17, 3) float64 array, world mm, z up, the floor at 0.
     """
@@ -208,11 +205,8 @@ def draw_take(action: str, lengths: Mapping[str, float], rng: np.random.Generato
 
 
 def draw_angles(action: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Draw the joint angles of one take.
+    """Draw the joint angles of one take of an action.
 
-    Args:
-        action: one of `ACTIONS`.
-        rng: numpy.random.Generator.
     Returns:
         dict from the keys of `LIMITS`, limbs with "l_" and "r_", to (FRAMES,)
         radians within the limits.
@@ -309,20 +303,10 @@ def pose_body(
     at['Neck/Nose'] = at['Thorax'] + along(head, lengths['nose_forward'], 0, lengths['nose_up'])
     at['Head'] = at['Thorax'] + along(head, 0, 0, lengths['head'])
     for side, key, sign in (('L', 'l_', 1), ('R', 'r_', -1)):
-        of_side = {name: angles[key + name] for name in LIMITS if key + name in angles}
-        arm = [
-            (1, -of_side['shoulder_flex']),
-            (0, sign * of_side['shoulder_abduct']),
-            (2, -sign * of_side['shoulder_rotate']),
-        ]
-        leg = [
-            (1, -of_side['hip_flex']),
-            (0, sign * of_side['hip_abduct']),
-            (2, sign * of_side['hip_rotate']),
-        ]
-        upper_arm, thigh = chest @ chain(arm), pelvis @ chain(leg)
-        forearm = upper_arm @ turn(1, -of_side['elbow'])
-        shank = thigh @ turn(1, of_side['knee'])
+        upper_arm = chest @ _ball(angles, key + 'shoulder', sign, -sign)
+        thigh = pelvis @ _ball(angles, key + 'hip', sign, sign)
+        forearm = upper_arm @ turn(1, -angles[key + 'elbow'])
+        shank = thigh @ turn(1, angles[key + 'knee'])
         shoulder = at['Thorax'] + along(chest, 0, sign * lengths['shoulder'], 0)
         elbow = shoulder + along(upper_arm, 0, 0, -lengths['upper_arm'])
         hip = along(pelvis, 0, sign * lengths['hip'], 0)
@@ -334,6 +318,14 @@ def pose_body(
     world = np.stack([at[name] for name in H36M17.names], axis=1)
     world[:, :, 2] += lengths['ankle'] - world[:, :, 2].min(axis=1, keepdims=True)
     return world
+
+
+def _ball(
+    angles: Mapping[str, np.ndarray], joint: str, abducting: int, rotating: int
+) -> np.ndarray:
+    """Rotation in a shoulder or hip, whose signs depend on the side."""
+    flex, abduct, rotate = (angles[f'{joint}_{way}'] for way in ('flex', 'abduct', 'rotate'))
+    return chain([(1, -flex), (0, abducting * abduct), (2, rotating * rotate)])
 
 
 def chain(turns: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:

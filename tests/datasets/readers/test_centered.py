@@ -52,7 +52,7 @@ def test_turned_poses_are_the_same_poses_seen_along_the_axis(data):
         )
         np.testing.assert_allclose(np.linalg.norm(after[0]), np.linalg.norm(before[0]), rtol=1e-5)
     np.testing.assert_allclose(turned.pose3d[:, 0, :2], 0, atol=0.02)
-    # And the 2D are its projection, by a camera of the same centre and square pixels.
+    # And the 2D are its projection, by a camera of the same center and square pixels.
     for index, camera in enumerate(CAMERAS):
         of_camera = data.columns['camera'] == index
         pose3d = turned.pose3d[of_camera]

@@ -13,27 +13,14 @@ from chainer.backend import get_array_module
 
 
 def center(pose: np.ndarray, root: int) -> np.ndarray:
-    """Move the root joint to the origin (section 3.3).
-
-    Args:
-        pose: float array of shape (N, J, 2) or (N, J, 3).
-        root: index of the root joint.
-    Returns:
-        float array of the same shape.
-    """
+    """Move the root joint of poses, (N, J, D), to the origin (section 3.3)."""
     return pose - pose[:, root : root + 1]
 
 
 def scale(pose: np.ndarray, root: int) -> np.ndarray:
-    """Compute the mean distance of the other J - 1 joints from the root joint.
+    """Compute the mean distance of the other J - 1 joints from the root: (N, J, D) to (N,).
 
     Section 3.3 says "of all joints"; the authors' code leaves out the root.
-
-    Args:
-        pose: float array of shape (N, J, D).
-        root: index of the root joint.
-    Returns:
-        float array of shape (N,), in the pose's unit.
     """
     xp = get_array_module(pose)
     distance = xp.sqrt((center(pose, root) ** 2).sum(axis=2))
@@ -41,11 +28,8 @@ def scale(pose: np.ndarray, root: int) -> np.ndarray:
 
 
 def normalize(pose: np.ndarray, root: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Move the root joint to the origin and scale the mean distance to 1 (section 3.3).
+    """Move the root joint of poses, (N, J, D), to the origin and scale them to 1 (section 3.3).
 
-    Args:
-        pose: float array of shape (N, J, D).
-        root: index of the root joint.
     Returns:
         (normalized, origin, size) of shapes (N, J, D), (N, 1, D) and (N, 1, 1),
         for `denormalize`. A degenerate pose, whose joints all coincide,
@@ -63,13 +47,9 @@ def denormalize(normalized: np.ndarray, origin: np.ndarray, size: np.ndarray) ->
 
 
 def rotate_about_vertical(pose: np.ndarray, angle: float | np.ndarray) -> np.ndarray:
-    """Rotate about the vertical image axis, eq. (1): x' = x cos t + z sin t.
+    """Rotate poses, (N, J, 3), about the vertical image axis, eq. (1): x' = x cos t + z sin t.
 
-    Args:
-        pose: float array of shape (N, J, 3).
-        angle: a number or float array of shape (N,), radians.
-    Returns:
-        float array of shape (N, J, 3).
+    The angle is a number or an array of shape (N,), in radians.
     """
     xp = get_array_module(pose)
     pose = xp.asarray(pose)
@@ -107,13 +87,9 @@ class Camera:
     def project(self, points: np.ndarray) -> np.ndarray:
         """Project camera-frame points onto the image, with distortion.
 
-        As the Human3.6M release: radial factors k1, k2, k3 and a tangential
-        term without Brown's factor of two.
+        From (..., 3) mm to (..., 2) px, as the Human3.6M release: radial factors k1, k2, k3 and
+        a tangential term without Brown's factor of two.
 
-        Args:
-            points: float array of shape (..., 3), mm; z must be positive.
-        Returns:
-            float array of shape (..., 2), px.
         Raises:
             ValueError: if a point is not in front of the camera.
         """
@@ -131,14 +107,12 @@ class Camera:
 
 
 def camera_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
-    """Make the rotation of a camera in a world whose z axis points up.
+    """Make the rotation R, (3, 3), of a `Camera` in a world whose z axis points up.
 
     Args:
         yaw: direction in which the camera looks, from the world's x towards y, radians.
         pitch: angle by which it looks down, radians.
         roll: rotation of the image content, clockwise, radians.
-    Returns:
-        float array of shape (3, 3), as R of `Camera`.
     """
     right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
     forward = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), -np.sin(pitch)])
@@ -148,12 +122,9 @@ def camera_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
 
 
 def look_at(ray: np.ndarray) -> np.ndarray:
-    """Make the rotation, by yaw and then pitch, that puts a ray on the optical axis.
+    """Make the rotations, by yaw and then pitch, that put rays on the optical axis.
 
-    Args:
-        ray: float array of shape (N, 3) in the camera frame, z positive.
-    Returns:
-        float array of shape (N, 3, 3), for column vectors.
+    From rays (N, 3) in the camera frame, z positive, to (N, 3, 3), for column vectors.
     """
     yaw = np.arctan2(ray[:, 0], ray[:, 2])
     pitch = np.arctan2(ray[:, 1], np.hypot(ray[:, 0], ray[:, 2]))

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from chainer_pose import geometry
+from chainer_pose.datasets import PoseData
 from chainer_pose.errors import InputError
 from chainer_pose.evaluations import metrics
-from chainer_pose.evaluations.protocols import lift_batches, measurable
-
-if TYPE_CHECKING:
-    from chainer_pose.datasets import PoseData
-    from chainer_pose.evaluations.protocols import Progress
-    from chainer_pose.links import LiftingLink
+from chainer_pose.evaluations.protocols import Progress, lift_batches, measurable
+from chainer_pose.links import LiftingLink
 
 # Left out of the usual 14 joints of MPI-INF-3DHP: pelvis, spine and head.
 NOT_AMONG_14 = ('Hip', 'Spine', 'Neck/Nose')

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainer_pose import datasets, geometry
+from chainer_pose.datasets import PoseData
 from chainer_pose.errors import InputError
 from chainer_pose.evaluations import metrics
+from chainer_pose.links import LiftingLink
 
-if TYPE_CHECKING:
-    from chainer_pose.datasets import PoseData
-    from chainer_pose.links import LiftingLink
-
-    Progress = Callable[[int, int, str], object]  # poses done, poses in all, what they are
+Progress = Callable[[int, int, str], object]  # poses done, poses in all, what they are
 
 
 def rescale(pose: np.ndarray, root: int, size: np.ndarray | float = 1) -> np.ndarray:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainer
 import numpy as np
+from chainer import Variable
+from chainer.types import NdArray
 
 from chainer_pose.functions.node import ArrayNode
 from chainer_pose.utils.devices import is_on_device
 from chainer_pose.utils.kernels import Elementwise, Reduction
-
-if TYPE_CHECKING:
-    from chainer import Variable
-    from chainer.types import NdArray
 
 
 def _softplus(y: str) -> str:
@@ -76,10 +74,7 @@ class _DiscriminatorLoss(ArrayNode):
 def generator_loss(y_fake: Variable | NdArray) -> Variable:
     """The generator's side of eq. (2), non-saturating: mean of -log D(fake).
 
-    Args:
-        y_fake: (B, 1), the discriminator's logits of generated poses.
-    Returns:
-        Variable of shape ().
+    Of the discriminator's logits of generated poses, (B, 1); a Variable of shape ().
     """
     return _GeneratorLoss().apply((y_fake,))[0]
 
@@ -87,10 +82,7 @@ def generator_loss(y_fake: Variable | NdArray) -> Variable:
 def discriminator_loss(y_real: Variable | NdArray, y_fake: Variable | NdArray) -> Variable:
     """The discriminator's side of eq. (2): mean of -log D(real) - log(1 - D(fake)).
 
-    Args:
-        y_real, y_fake: (B, 1), its logits.
-    Returns:
-        Variable of shape ().
+    Of its logits, (B, 1) each; a Variable of shape ().
     """
     return _DiscriminatorLoss().apply((y_real, y_fake))[0]
 

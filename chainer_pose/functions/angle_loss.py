@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainer
 import numpy as np
+from chainer import Variable
+from chainer.types import NdArray
 
 from chainer_pose.functions.node import TINY, ArrayNode
+from chainer_pose.skeletons import FaceJoints
 from chainer_pose.utils.devices import is_on_device
 from chainer_pose.utils.kernels import Elementwise, Reduction
-
-if TYPE_CHECKING:
-    from chainer import Variable
-    from chainer.types import NdArray
-
-    from chainer_pose.skeletons import FaceJoints
-
 
 _loss = Reduction(
     'T nose_x, T neck_x, T left_x, T right_x, T nose_z, T neck_z, T left_z, T right_z, T tiny, '
@@ -92,32 +88,20 @@ class _AngleLoss(ArrayNode):
 
 
 def sin_beta(pose: np.ndarray, depth: np.ndarray, joints: FaceJoints) -> np.ndarray:
-    """Sine of the angle from the shoulder line to the face on the zx-plane.
+    """Sine of the angle from the shoulder line to the face on the zx-plane, (B,).
 
     Section 3.4 with the sign that its figure shows: v = nose - neck,
     w = left shoulder - right shoulder, sin b = (v_x w_z - v_z w_x) / |v||w|,
     which is positive for a person and negative for its copy with z inverted.
-    If v or w has no length on the plane, it is 0.
-
-    Args:
-        pose: (B, J, 2), 2D poses.
-        depth: (B, J), depths.
-        joints: `skeletons.FaceJoints`.
-    Returns:
-        array of shape (B,).
+    If v or w has no length on the plane, it is 0. Poses are (B, J, 2), depths (B, J).
     """
     return _face(pose, depth, joints)[-1]
 
 
 def angle_loss(real: NdArray, depth: Variable | NdArray, joints: FaceJoints | None) -> Variable:
-    """The heuristic loss of eq. (3): mean of max(0, -sin b); see `sin_beta`.
+    """The heuristic loss of eq. (3): mean of max(0, -sin b), a Variable of shape ().
 
-    Args:
-        real: (B, J, 2) array, 2D poses.
-        depth: (B, J), depths.
-        joints: `skeletons.FaceJoints`; None for a skeleton without them, whose loss is 0.
-    Returns:
-        Variable of shape ().
+    Arguments as of `sin_beta`; joints are None for a skeleton without them, whose loss is 0.
     """
     if joints is None:
         return chainer.Variable(chainer.backend.get_array_module(real).zeros_like(real[0, 0, 0]))

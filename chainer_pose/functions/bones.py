@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from chainer import Variable
+from chainer.types import NdArray
 
 from chainer_pose.functions.node import TINY, ArrayNode
 from chainer_pose.utils.devices import is_on_device
 from chainer_pose.utils.kernels import Elementwise
-
-if TYPE_CHECKING:
-    from chainer import Variable
-    from chainer.types import NdArray
-
 
 _BONE = """
         const long long c = o + child[k], e = o + parent[k];
@@ -99,11 +96,7 @@ def bone_ratios(
 
     Yu et al. 2021 and Wandt et al. 2022 take people's proportions to be similar.
 
-    Args:
-        real: (B, J, 2) array, 2D poses.
-        depth: (B, J), depths.
-        children, parents: int64 arrays of shape (number of bones,), joints at a bone's ends.
-    Returns:
-        Variable of shape (B, number of bones).
+    Poses (B, J, 2) and depths (B, J) to a Variable (B, n); `children` and `parents` are int64
+    arrays (n,) of the joints at the ends of n bones.
     """
     return _BoneRatios(real, children, parents).apply((depth,))[0]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import chainer.functions as F
-
-if TYPE_CHECKING:
-    from chainer import Variable
-    from chainer.types import NdArray
+from chainer import Variable
+from chainer.types import NdArray
 
 
 def mean_squared_error(x: Variable | NdArray, target: Variable | NdArray) -> Variable:

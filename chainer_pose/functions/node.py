@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainer
-
-if TYPE_CHECKING:
-    from chainer import Variable
-    from chainer.types import NdArray
+from chainer import Variable
+from chainer.types import NdArray
 
 TINY = 1e-8  # keeps a root and its gradient finite; squared lengths are about 1e-2 to 1
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainer
 import chainer.functions as F
 import numpy as np
+from chainer import Variable
+from chainer.types import NdArray
 
 from chainer_pose.functions.node import TINY, ArrayNode
 from chainer_pose.utils.devices import is_on_device
 from chainer_pose.utils.kernels import Elementwise
-
-if TYPE_CHECKING:
-    from chainer import Variable
-    from chainer.types import NdArray
 
 # The axis is (0, cos p, sin p); q is a joint's depth behind it. For a pitch of 0, q is z and h is
 # s x + (1 - c) z, so x' = c x + s z, y' = y as in eq. (1), and z' = c z - s x.
@@ -125,23 +123,16 @@ def rotate_and_project(
 ) -> Variable:
     """Turn the lifted pose about the vertical axis and drop its depth, eq. (1).
 
-    Args:
-        real: (B, J, 2), 2D poses, root at the origin.
-        depth: (B, J), the generator's z for each joint.
-        angle, pitch: as in `rotate`.
-    Returns:
-        Variable of shape (B, J, 2): x cos t + z sin t beside y.
+    Arguments as of `rotate`; without a pitch the Variable, (B, J, 2), is x cos t + z sin t
+    beside y.
     """
     return rotate(real, depth, angle, pitch)[0]
 
 
 def size(pose: Variable | NdArray) -> Variable:
-    """Mean distance of the other joints from the origin, as in section 3.3.
+    """Mean distance of the other joints from the origin, as in section 3.3: (B, 1, 1).
 
-    Args:
-        pose: (B, J, 2), root at the origin or near it.
-    Returns:
-        Variable of shape (B, 1, 1).
+    Of poses (B, J, 2) whose root is at the origin, or near it.
     """
     distance = F.sqrt(F.sum(pose**2, axis=2, keepdims=True) + TINY)
     return F.sum(distance, axis=1, keepdims=True) / (pose.shape[1] - 1)

@@ -1,11 +1,10 @@
 """Networks of 2D poses, (B, J, 2)."""
 
 from chainer_pose.links.camera_pitch import CameraPitch
-from chainer_pose.links.lifting import LiftingLink
+from chainer_pose.links.lifting import LiftingLink, ZeroDepth
 from chainer_pose.links.linear import Linear, Weight
 from chainer_pose.links.martinez import Martinez
 from chainer_pose.links.pose_mlp import Discriminator, Generator, PoseMLP
-from chainer_pose.links.zero_depth import ZeroDepth
 
 __all__ = [
     'CameraPitch', 'Discriminator', 'Generator', 'LiftingLink', 'Linear', 'Martinez', 'PoseMLP',

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import chainer
 import numpy as np
+from chainer import Variable
+from chainer.types import NdArray
 
 from chainer_pose import geometry
 from chainer_pose.utils.devices import to_host
-
-if TYPE_CHECKING:
-    from chainer import Variable
-    from chainer.types import NdArray
 
 
 class LiftingLink(chainer.Link):
@@ -26,12 +24,8 @@ class LiftingLink(chainer.Link):
     in_mm: ClassVar[bool] = False
 
     def lift(self, pose2d: np.ndarray, root: int, batchsize: int = 4096) -> np.ndarray:
-        """Lift poses in batches, on the network's device.
+        """Lift poses, (N, J, 2) px, `batchsize` at a time on the network's device.
 
-        Args:
-            pose2d: (N, J, 2), px.
-            root: index of the root joint.
-            batchsize: poses lifted at a time.
         Returns:
             (N, J, 3) float32: x and y relative to the root, and the predicted depth of every
             joint, the root too; in the pixels of the input, or in mm (`in_mm`).
@@ -53,3 +47,10 @@ class LiftingLink(chainer.Link):
                 for i in range(0, len(pose), batchsize)
             ]
         return np.concatenate(found) if found else np.empty(0, np.float32)
+
+
+class ZeroDepth(LiftingLink):
+    """The baseline: (B, J, 2) poses to depths of zero, (B, J), which need no learning."""
+
+    def forward(self, pose: NdArray) -> Variable:
+        return Variable(self.device.xp.zeros_like(pose[:, :, 0]))

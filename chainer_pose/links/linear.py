@@ -8,18 +8,16 @@ reads a block of the product, and a gradient that nobody reads is never computed
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainer
 import chainer.functions as F
+from chainer import Variable
+from chainer.types import NdArray
 
 from chainer_pose.functions.leaky_relu import leaky_relu, leaky_relu_grad
 from chainer_pose.utils import cublas
 from chainer_pose.utils.devices import is_on_device
-
-if TYPE_CHECKING:
-    from chainer import Variable
-    from chainer.types import NdArray
 
 
 class Weight(chainer.Parameter):

@@ -7,21 +7,16 @@ to standardized 3D in millimetres.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import chainer
 import chainer.functions as F
 import chainer.links as L
 import numpy as np
+from chainer import Variable
+from chainer.types import NdArray
 
 from chainer_pose.functions import mean_squared_error
 from chainer_pose.links.lifting import LiftingLink
 from chainer_pose.links.linear import Linear
-
-if TYPE_CHECKING:
-    from chainer import Variable
-    from chainer.types import NdArray
-
 
 DROPOUT = 0.5
 DECAY = 0.96**1e-5  # of the step size, each iteration: 4 % in 100,000 (their code)
@@ -31,11 +26,7 @@ class MaxNormLinear(Linear):
     """Linear layer that uses its weight matrix scaled to a norm of at most 1 (section 3.3).
 
     The stored weights keep their length: scaled down in place, they would be as small as one
-    step of Adam, which would scramble them.
-
-    Args:
-        n_in, n_out: numbers of inputs and outputs.
-        rng: numpy.random.Generator that draws the weights; None for NumPy's global one.
+    step of Adam, which would scramble them. Arguments as of `Martinez`.
     """
 
     def __init__(self, n_in: int, n_out: int, rng: np.random.Generator | None = None) -> None:
@@ -134,15 +125,9 @@ def _standard(pose: NdArray, mean: NdArray, std: NdArray) -> NdArray:
 
 
 def loss(network: Martinez, pose2d: NdArray, pose3d: NdArray, rng: np.random.Generator) -> Variable:
-    """Mean squared error of the standardized 3D (section 3.2).
+    """Mean squared error of the standardized 3D (section 3.2), a Variable of shape ().
 
-    Args:
-        network: `Martinez`.
-        pose2d: (B, J, 2), px.
-        pose3d: (B, J, 3), mm from the root.
-        rng: numpy.random.Generator that drops units.
-    Returns:
-        Variable of shape ().
+    Of poses (B, J, 2) in px against (B, J, 3) in mm from the root; `rng` drops units.
     """
     target = _standard(pose3d, network.out_mean, network.out_std)
     return mean_squared_error(network(pose2d, rng), target)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainer
+from chainer import Variable
+from chainer.types import NdArray
 
 from chainer_pose.functions.node import ArrayNode
-
-if TYPE_CHECKING:
-    from chainer import Variable
-    from chainer.types import NdArray
-
-    from chainer_pose.links.linear import Weight
+from chainer_pose.links.linear import Weight
 
 
 class PerPose(ArrayNode):

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
 
 import chainer
 import chainer.functions as F
 import numpy as np
+from chainer import Variable
+from chainer.types import NdArray
 
 from chainer_pose.functions.leaky_relu import SLOPE
 from chainer_pose.links.lifting import LiftingLink
 from chainer_pose.links.linear import Linear
 from chainer_pose.links.per_pose import PerPose
 from chainer_pose.utils.devices import is_on_device
-
-if TYPE_CHECKING:
-    from chainer import Variable
-    from chainer.types import NdArray
 
 
 class PoseMLP(chainer.Chain):

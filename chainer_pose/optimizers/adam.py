@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import chainer
 import numpy as np
 from chainer.optimizers.adam import AdamRule
+from chainer.types import NdArray
 
 from chainer_pose.links.linear import Weight
 from chainer_pose.utils.devices import is_on_device, scalar_like
@@ -16,8 +17,6 @@ from chainer_pose.utils.kernels import Elementwise
 
 if TYPE_CHECKING:
     import chainermn
-    from chainer.types import NdArray
-
 
 BLOCK = 131072  # numbers, half a megabyte; with gradient and moments they fill a core's cache
 _SLIM = 128  # largest batch for which multiplying block by block is faster

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import chainer
 
-if TYPE_CHECKING:
-    import chainer
-
-    from chainer_pose.links import Generator
+from chainer_pose.links import Generator
 
 
 class ZeroRoot:
-    """Optimizer hook that keeps the generator's depth of the root at 0.
+    """Optimizer hook that keeps the generator's depth of the root joint at 0.
 
     `apply` sets the root's row of the last layer to zero, the hook its gradient at each step; the
     weights stay an ordinary generator's.
-
-    Args:
-        root: index of the root joint.
     """
 
     name = 'ZeroRoot'

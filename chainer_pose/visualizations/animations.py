@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainer_pose import geometry, visualizations
 from chainer_pose.errors import InputError
+from chainer_pose.skeletons import Skeleton
+from chainer_pose.utils.files import StrPath
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from mpl_toolkits.mplot3d import Axes3D
-
-    from chainer_pose.skeletons import Skeleton
-    from chainer_pose.utils.files import StrPath
 
     Film = tuple[Figure, Callable[[int], object], int, float]  # figure, draw, frames, fps
 

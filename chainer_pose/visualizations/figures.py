@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chainer_pose.skeletons import Skeleton
 from chainer_pose.visualizations.poses import COLORS, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from chainer_pose.skeletons import Skeleton
 
 _BAR_COLORS = ('#9ecae1', '#2171b5', '#bbbbbb')
 

@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainer_pose import datasets, geometry
+from chainer_pose.datasets import PoseData
 from chainer_pose.errors import InputError
 from chainer_pose.evaluations import rescale
+from chainer_pose.links import LiftingLink
+from chainer_pose.skeletons import Skeleton
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from mpl_toolkits.mplot3d import Axes3D
 
-    from chainer_pose.datasets import PoseData
-    from chainer_pose.links import LiftingLink
-    from chainer_pose.skeletons import Skeleton
-
-    Frame = tuple[np.ndarray, float]  # middle and half the side of a square or cube
+Frame = tuple[np.ndarray, float]  # middle and half the side of a square or cube
 
 COLORS = {'left': '#1f77b4', 'right': '#d62728', 'center': '#555555'}
 

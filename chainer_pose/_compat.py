@@ -11,24 +11,18 @@ from typing import Any
 
 import numpy as np
 
+# Chainer asks it at import which BLAS it could link; {} means "none known". Python 3.12 has no such
+# module, and older ones may fail to import it beside today's setuptools.
+if 'numpy.distutils' not in sys.modules:
+    _distutils: Any = types.ModuleType('numpy.distutils')
+    _distutils.__path__ = []
+    _distutils.system_info = types.ModuleType('numpy.distutils.system_info')
+    _distutils.system_info.get_info = lambda *args, **kwargs: {}
+    sys.modules['numpy.distutils'] = _distutils
+    sys.modules['numpy.distutils.system_info'] = _distutils.system_info
 
-def _fill_numpy_distutils() -> None:
-    # Chainer asks it at import which BLAS it could link; {} means "none known". Python 3.12 has
-    # no such module, and older ones may fail to import it beside today's setuptools.
-    if 'numpy.distutils' in sys.modules:
-        return
-    package: Any = types.ModuleType('numpy.distutils')
-    package.__path__ = []
-    package.system_info = types.ModuleType('numpy.distutils.system_info')
-    package.system_info.get_info = lambda *args, **kwargs: {}
-    sys.modules['numpy.distutils'] = package
-    sys.modules['numpy.distutils.system_info'] = package.system_info
-
-
-def _fill_numpy_sctypes() -> None:
-    # chainer.types reads the scalar types from it; NumPy 2 has it no more.
-    if hasattr(np, 'sctypes'):
-        return
+# chainer.types reads the scalar types from it; NumPy 2 has it no more.
+if not hasattr(np, 'sctypes'):
     np.sctypes = {  # type: ignore[attr-defined]  # noqa: NPY201
         'int': [np.int8, np.int16, np.int32, np.int64],
         'uint': [np.uint8, np.uint16, np.uint32, np.uint64],
@@ -36,6 +30,14 @@ def _fill_numpy_sctypes() -> None:
         'complex': [np.complex64, np.complex128],
         'others': [bool, object, bytes, str, np.void],
     }
+
+# Chainer uses pkg_resources, CuPy 14 has no cuDNN to install, and one GPU needs no NCCL.
+for _message in (
+    'pkg_resources is deprecated',
+    r'\s*cuDNN is not enabled',
+    r'\s*nccl library could not be loaded',
+):
+    warnings.filterwarnings('ignore', message=_message)
 
 
 def fill_onnx_mapping() -> None:
@@ -54,18 +56,3 @@ def fill_onnx_mapping() -> None:
     mapping.TENSOR_TYPE_TO_STORAGE_TENSOR_TYPE = {}  # imported, but not used for our models
     mapping.STORAGE_TENSOR_TYPE_TO_FIELD = {}
     sys.modules['onnx.mapping'] = onnx.mapping = mapping
-
-
-def _silence_warnings() -> None:
-    # Chainer uses pkg_resources, CuPy 14 has no cuDNN to install, and one GPU needs no NCCL.
-    for message in (
-        'pkg_resources is deprecated',
-        r'\s*cuDNN is not enabled',
-        r'\s*nccl library could not be loaded',
-    ):
-        warnings.filterwarnings('ignore', message=message)
-
-
-_fill_numpy_distutils()
-_fill_numpy_sctypes()
-_silence_warnings()

@@ -31,19 +31,14 @@ def normalize(pose: np.ndarray, root: int) -> tuple[np.ndarray, np.ndarray, np.n
     """Move the root joint of poses, (N, J, D), to the origin and scale them to 1 (section 3.3).
 
     Returns:
-        (normalized, origin, size) of shapes (N, J, D), (N, 1, D) and (N, 1, 1),
-        for `denormalize`. A degenerate pose, whose joints all coincide,
-        becomes zeros, with size 0.
+        (normalized, origin, size) of shapes (N, J, D), (N, 1, D) and (N, 1, 1); the pose is
+        normalized * size + origin. A degenerate one, whose joints all coincide, becomes zeros,
+        with size 0.
     """
     xp = get_array_module(pose)
     origin = pose[:, root : root + 1]
     size = scale(pose, root)[:, None, None]
     return (pose - origin) / xp.where(size > 0, size, 1), origin, size
-
-
-def denormalize(normalized: np.ndarray, origin: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Invert `normalize`: float array of shape (N, J, D)."""
-    return normalized * size + origin
 
 
 def rotate_about_vertical(pose: np.ndarray, angle: float | np.ndarray) -> np.ndarray:

@@ -14,13 +14,7 @@ from chainer_pose import datasets, visualizations
 from chainer_pose.datasets import PoseData, pose_file
 from chainer_pose.datasets.readers import h36m
 from chainer_pose.errors import InputError
-from chainer_pose.evaluations import (
-    PROTOCOL_NOTES,
-    PROTOCOLS,
-    evaluate,
-    evaluate_pck,
-    reports,
-)
+from chainer_pose.evaluations import PROTOCOL_NOTES, PROTOCOLS, evaluate, evaluate_pck, reports
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.links import LiftingLink, ZeroDepth
 from chainer_pose.training import methods, run_directory

@@ -15,17 +15,6 @@ from chainer_pose.evaluations.protocols import (
 )
 
 __all__ = [
-    'PROTOCOLS',
-    'PROTOCOL_NOTES',
-    'PCKResult',
-    'PCKScore',
-    'Result',
-    'Score',
-    'by_action',
-    'evaluate',
-    'evaluate_pck',
-    'lift',
-    'measurable',
-    'normalized',
-    'rescale',
-]
+    'PROTOCOLS', 'PROTOCOL_NOTES', 'PCKResult', 'PCKScore', 'Result', 'Score', 'by_action',
+    'evaluate', 'evaluate_pck', 'lift', 'measurable', 'normalized', 'rescale',
+]  # fmt: skip

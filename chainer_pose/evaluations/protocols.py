@@ -56,10 +56,9 @@ def lift_batches(
 
 
 def normalized(data: PoseData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return normalized 2D poses, the size that makes them mm, and the target (section 4.1).
+    """Return normalized 2D poses, their size in mm, and the root-relative target (section 4.1).
 
-    Of shapes (N, J, 2), (N, 1, 1) and (N, J, 3); the size is the target's on the camera's
-    xy-plane, and the target is root-relative.
+    Of shapes (N, J, 2), (N, 1, 1) and (N, J, 3); the size is the target's on the xy-plane.
     """
     root, pose3d = data.skeleton.root, _pose3d(data)
     size = geometry.scale(pose3d[:, :, :2], root)[:, None, None]
@@ -133,12 +132,10 @@ def evaluate(
     batchsize: int = 4096,
     progress: Progress | None = None,
 ) -> Result:
-    """Measure a network on data with ground truth.
+    """Measure a network on data with ground truth by some of `PROTOCOLS`.
 
-    Args:
-        protocols: names from `PROTOCOLS`.
-        batchsize: poses lifted and measured at a time; the errors do not depend on it.
-        progress: called with (poses done, poses in all, text) after each batch.
+    The errors do not depend on `batchsize`; `progress` is called after each batch.
+
     Raises:
         InputError: if the data have no 3D in mm, or no pose that can be lifted.
     """

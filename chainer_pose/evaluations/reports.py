@@ -171,21 +171,22 @@ def paper_table(number: int, context: Context, result: Result, zero_depth: Resul
     theirs = _beside(number, context, score.actions)
     actions = list(theirs[0]['actions'] if theirs else score.actions)
     is_whole = len(score.actions) == len(actions) and result.n_poses > 0.95 * context.n_whole
-    title = (
-        f'Table {number} of the paper'
-        if theirs
-        else f"Not the paper's Table {number}: {context.dataset} is not Human3.6M, so the "
-        f'published rows are left out'
-    )
-    notes += _published_notes(number, theirs) if theirs else []
-    if theirs and not is_whole:
-        notes.append(
-            f'measured on a part only, {len(score.actions)} of the {len(actions)} actions and '
-            f'{result.n_poses} poses of about {context.n_whole:.0f}: the average is not '
-            f"comparable with the paper's"
+    title = f'Table {number} of the paper'
+    if not theirs:
+        title = (
+            f"Not the paper's Table {number}: {context.dataset} is not Human3.6M, so the "
+            f'published rows are left out'
         )
-    if theirs and protocol != 'kudo':
-        notes.append(f"the paper's rows are by the protocol kudo, ours by {protocol}")
+    else:
+        notes += _published_notes(number, theirs)
+        if not is_whole:
+            notes.append(
+                f'measured on a part only, {len(score.actions)} of the {len(actions)} actions and '
+                f'{result.n_poses} poses of about {context.n_whole:.0f}: the average is not '
+                f"comparable with the paper's"
+            )
+        if protocol != 'kudo':
+            notes.append(f"the paper's rows are by the protocol kudo, ours by {protocol}")
     rows = [
         Row(row['method'], (*row['actions'].values(), row['average']), row['supervision'])
         for row in theirs

@@ -18,57 +18,40 @@ def _softplus(y: str) -> str:
     return f'(max({y}, (T)0) + log1p(exp(-fabs({y}))))'
 
 
-_generator_loss = Reduction(
-    'T fake, int64 batch', 'T loss', f'{_softplus("-fake")} / batch', 'loss = a', 'generator_loss'
-)
-_generator_grad = Elementwise(
-    'T fake, T g, int64 batch',
-    'T g_fake',
-    'g_fake = -g / (batch * (1 + exp(fake)))',
-    'generator_grad',
-)
-_discriminator_loss = Reduction(
+_loss = Reduction(
     'T real, T fake, int64 batch',
     'T loss',
     f'({_softplus("-real")} + {_softplus("fake")}) / batch',
     'loss = a',
-    'discriminator_loss',
+    'adversarial_loss',
 )
-_discriminator_grad = Elementwise(
+_loss_grad = Elementwise(
     'T real, T fake, T g, int64 batch',
     'T g_real, T g_fake',
     'g_real = -g / (batch * (1 + exp(real))); g_fake = g / (batch * (1 + exp(-fake)))',
-    'discriminator_grad',
+    'adversarial_loss_grad',
 )
+_NO_FAKES = (-np.inf,)  # a logit that adds nothing to the loss
 
 
 def _sigmoid(y: np.ndarray) -> np.ndarray:
     return np.exp(-np.logaddexp(0, -y))
 
 
-class _GeneratorLoss(ArrayNode):
-    def compute(self, fake: NdArray) -> tuple[NdArray, ...]:
-        if is_on_device(fake):
-            return (_generator_loss(fake, fake.size),)
-        return (np.asarray(np.logaddexp(0, -fake).mean()),)
+class _AdversarialLoss(ArrayNode):
+    """Mean of -log D(real) [- log(1 - D(fake))], of logits."""
 
-    def gradients(self, gys: list[Any], fake: NdArray) -> tuple[NdArray, ...]:
-        if is_on_device(fake):
-            return (_generator_grad(fake, gys[0], fake.size),)
-        return (_sigmoid(-fake) * (-gys[0] / fake.dtype.type(fake.size)),)
+    def compute(self, real: NdArray, *fake: NdArray) -> tuple[NdArray, ...]:
+        if is_on_device(real):
+            return (_loss(real, *(fake or _NO_FAKES), real.size),)
+        parts = [np.logaddexp(0, y).mean() for y in (-real, *fake)]
+        return (np.asarray(sum(parts[1:], parts[0])),)
 
-
-class _DiscriminatorLoss(ArrayNode):
-    def compute(self, real: NdArray, fake: NdArray) -> tuple[NdArray, ...]:
-        if is_on_device(fake):
-            return (_discriminator_loss(real, fake, fake.size),)
-        return (np.asarray(np.logaddexp(0, -real).mean() + np.logaddexp(0, fake).mean()),)
-
-    def gradients(self, gys: list[Any], real: NdArray, fake: NdArray) -> tuple[NdArray, ...]:
-        if is_on_device(fake):
-            return _discriminator_grad(real, fake, gys[0], fake.size)
-        share = gys[0] / fake.dtype.type(fake.size)
-        return -share * _sigmoid(-real), share * _sigmoid(fake)
+    def gradients(self, gys: list[Any], real: NdArray, *fake: NdArray) -> tuple[NdArray, ...]:
+        if is_on_device(real):
+            return _loss_grad(real, *(fake or _NO_FAKES), gys[0], real.size)
+        share = gys[0] / real.dtype.type(real.size)
+        return -share * _sigmoid(-real), *(share * _sigmoid(y) for y in fake)
 
 
 def generator_loss(y_fake: Variable | NdArray) -> Variable:
@@ -76,7 +59,7 @@ def generator_loss(y_fake: Variable | NdArray) -> Variable:
 
     Of the discriminator's logits of generated poses, (B, 1); a Variable of shape ().
     """
-    return _GeneratorLoss().apply((y_fake,))[0]
+    return _AdversarialLoss().apply((y_fake,))[0]
 
 
 def discriminator_loss(y_real: Variable | NdArray, y_fake: Variable | NdArray) -> Variable:
@@ -84,7 +67,7 @@ def discriminator_loss(y_real: Variable | NdArray, y_fake: Variable | NdArray) -
 
     Of its logits, (B, 1) each; a Variable of shape ().
     """
-    return _DiscriminatorLoss().apply((y_real, y_fake))[0]
+    return _AdversarialLoss().apply((y_real, y_fake))[0]
 
 
 _count_above_0 = Reduction(

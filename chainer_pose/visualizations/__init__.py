@@ -14,15 +14,6 @@ from chainer_pose.visualizations.poses import (
 )
 
 __all__ = [
-    'COLORS',
-    'action_bars',
-    'choose',
-    'draw_pose_2d',
-    'draw_pose_3d',
-    'frame_of',
-    'new_figure',
-    'pose_sheet',
-    'skeleton_sheet',
-    'spread_indices',
-    'turned_sheet',
-]
+    'COLORS', 'action_bars', 'choose', 'draw_pose_2d', 'draw_pose_3d', 'frame_of', 'new_figure',
+    'pose_sheet', 'skeleton_sheet', 'spread_indices', 'turned_sheet',
+]  # fmt: skip

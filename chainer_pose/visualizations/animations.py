@@ -25,11 +25,7 @@ MAX_FRAMES = 240  # of a film; longer sequences are thinned out
 
 
 def turning(pose2d: np.ndarray, pose3d: np.ndarray, skeleton: Skeleton) -> Film:
-    """Show one input, (J, 2) px, and its pose, (J, 3), turned once about the vertical axis.
-
-    Returns:
-        (figure, draw, frames, fps), for `write`.
-    """
+    """Show one input, (J, 2) px, and its pose, (J, 3), turned once about the vertical axis."""
     angles = np.linspace(0, 2 * np.pi, TURN_FRAMES, endpoint=False)
     frame = visualizations.frame_of(pose3d, turning=True)
     figure, axes_2d, (axes,) = _axes(1)
@@ -47,9 +43,7 @@ def turning(pose2d: np.ndarray, pose3d: np.ndarray, skeleton: Skeleton) -> Film:
 def playing(pose2d: np.ndarray, pose3d: np.ndarray, skeleton: Skeleton, fps: float) -> Film:
     """Show a sequence: the input, (F, J, 2) px, and the poses, (F, J, 3), also from the side.
 
-    Returns:
-        (figure, draw, frames, fps), for `write`; with more than
-        `MAX_FRAMES` frames only every k-th is drawn, at fps / k.
+    With more than `MAX_FRAMES` frames only every k-th is drawn, at fps / k.
     """
     step = -(-len(pose3d) // MAX_FRAMES)
     pose2d, pose3d = pose2d[::step], pose3d[::step]

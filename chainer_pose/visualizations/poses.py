@@ -40,11 +40,9 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def frame_of(poses: np.ndarray, turning: bool = False) -> Frame:
-    """Return (middle, half the side) of a square or cube that holds poses.
+    """Return (middle, half the side) of a square or cube that holds poses, (..., 2 or 3).
 
-    Args:
-        poses: (..., 2) or (..., 3) array.
-        turning: whether it holds 3D poses turned about the vertical axis by any angle, too.
+    With `turning` it holds them turned about the vertical axis by any angle.
     """
     points = poses.reshape(-1, poses.shape[-1])
     if turning:
@@ -62,12 +60,10 @@ def draw_pose_2d(
     depth: np.ndarray | None = None,
     frame: Frame | None = None,
 ) -> None:
-    """Draw one 2D pose as its image shows it.
+    """Draw one 2D pose, (J, 2) with y pointing down, as its image shows it.
 
-    Args:
-        pose: (J, 2) array, y pointing down.
-        depth: (J,) array; nearer bones are drawn over those farther away.
-        frame: square to show, see `frame_of`; None for one that fits.
+    With depths, (J,), nearer bones are drawn over those farther away. The frame is that of
+    `frame_of`; None for one that fits.
     """
     bones = list(skeleton.bones)
     if depth is not None:
@@ -86,12 +82,9 @@ def draw_pose_2d(
 def draw_pose_3d(
     axes: Axes3D, pose: np.ndarray, skeleton: Skeleton, frame: Frame | None = None
 ) -> None:
-    """Draw one 3D pose, seen from the camera's side, a little from above.
+    """Draw one 3D pose, (J, 3) in the camera frame, seen from the camera a little from above.
 
-    Args:
-        axes: matplotlib axes with projection='3d'.
-        pose: (J, 3) array in the camera frame.
-        frame: cube to show, see `frame_of`; None for one that fits.
+    The frame is that of `frame_of`; None for one that fits.
     """
     # Matplotlib's third axis points up, its second away from the viewer.
     order, sign = [0, 2, 1], np.array([1, 1, -1])
@@ -171,8 +164,8 @@ def pose_sheet(
     paper and, for data without ground truth, those of Fig. 6.
 
     Args:
-        generator: `links.LiftingLink`, or a dict of several from the titles of their columns.
-        data: `datasets.PoseData`, from `choose`; without pose3d there is no ground truth.
+        generator: a network, or a dict of several from the titles of their columns.
+        data: from `choose`; without pose3d there is no ground truth.
         turned: whether to draw the poses turned, too.
     """
     columns = _normalized_3d(generator, data)

@@ -157,12 +157,10 @@ def predict(
             parts.append(lifter.lift(pose2d[part], visible[part], source.skeleton))
             progress(start, len(source), 'people lifted')
     poses = Lifted(*map(np.concatenate, zip(*parts)))
-    checks = keypoints.Checks(source.skeleton)
-    checks.add(pose2d, visible)
     print(f'{path}: {source.format}, joints of {source.skeleton.name}')
     print(''.join(f'{path}: {note}\n' for note in source.notes), end='')
     print(f'weights: {lifter.weights}, joints of {lifter.skeleton.name}')
-    cli.warn(checks.warnings())
+    cli.warn(keypoints.find_faults(source.skeleton, pose2d, visible))
     if not poses.lifted.any():
         seen = np.asarray(visible.any(axis=0)).tolist()
         never = [name for name, some in zip(source.skeleton.names, seen) if not some]

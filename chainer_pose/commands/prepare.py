@@ -260,7 +260,12 @@ class Keypoints:
             raise InputError('expected the joints to take, found none', skeleton=None)
         if path.resolve() == Path(self.input[0]).resolve():
             raise InputError('expected a new file, found the input', out=path)
-        keypoint_dataset.reduce(path, self.input[0], skeleton)
+        old = self.input[0]
+        splits = {
+            split: datasets.select_joints(pose_file.read(old, split), skeleton)
+            for split in pose_file.splits_of(old)
+        }
+        pose_file.write(path, splits)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chainer_pose.datasets.keypoints import frame_number
+from chainer_pose.datasets.keypoints import frame_numbers
 
 _MOST = 20  # times as many frames as poses
 
@@ -44,10 +44,9 @@ def keep_time(frame: Sequence, every: Sequence, fps: float) -> Timing:
         fps: frames a second.
     """
     one_by_one = Timing(np.arange(len(frame)), np.arange(len(frame)), np.zeros(len(frame)))
-    numbers = [frame_number(each) for each in (*frame, *every)]
-    known = np.array([number for number in numbers if number is not None])
+    known = np.array(frame_numbers([*frame, *every]) or [])
     at = known[: len(frame)]
-    if len(known) < len(numbers) or len(at) < 2 or (np.diff(at) <= 0).any():
+    if len(at) < 2 or (np.diff(at) <= 0).any():
         return one_by_one
     at = (at - at[0]) // np.gcd.reduce(np.diff(np.unique(known)))
     shown = np.arange(at[-1] + 1)

@@ -16,7 +16,7 @@ import numpy as np
 
 from chainer_pose import __version__
 from chainer_pose.datasets import PoseData, pose_file
-from chainer_pose.datasets.keypoints import frame_number
+from chainer_pose.datasets.keypoints import frame_numbers, ranks
 from chainer_pose.utils import files
 
 if TYPE_CHECKING:
@@ -226,22 +226,16 @@ def write_h5(path: StrPath, predictions: Predictions, progress: Progress = None)
 
 
 def _as_data(source: Keypoints) -> PoseData:
-    numbers = [frame_number(frame) for frame in source.frame]
-    frame = _ranks(source.frame) if None in numbers else numbers
+    frame = frame_numbers(source.frame) or ranks(source.frame)
     return PoseData(
         Path(source.path).stem,
         source.skeleton,
         source.pose2d,
-        columns={'frame': np.array(frame), 'clip': np.array(_ranks(source.person))},
+        columns={'frame': np.array(frame), 'clip': np.array(ranks(source.person))},
         fps=source.fps,
         source=f'2D keypoints: {source.path}',
         licence='not stated',
     )
-
-
-def _ranks(ids: list) -> list[int]:
-    order = {each: i for i, each in enumerate(dict.fromkeys(ids))}
-    return [order[each] for each in ids]
 
 
 WRITERS = {'json': write_json, 'csv': write_csv, 'npz': write_npz, 'h5': write_h5}

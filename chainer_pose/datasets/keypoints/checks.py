@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from chainer_pose.skeletons import Skeleton
 
 
-_EYES = 'LEye', 'REye'
-_SHOULDERS = 'LShoulder', 'RShoulder'
 _ENOUGH = 20  # poses, for what only most of them can show
 _MOST = 0.9
 _FEW_PIXELS = 2.5  # all coordinates within: no image is that small
@@ -21,16 +19,10 @@ _SAMPLE = 50
 
 
 def tangle(skeleton: Skeleton, pose2d: np.ndarray, visible: np.ndarray) -> float:
-    """How tangled the bones are if the joints are those of a skeleton.
+    """Return how tangled the bones of (N, K, 2) poses are if the joints are a skeleton's.
 
-    Args:
-        skeleton: `skeletons.Skeleton`.
-        pose2d: (N, K, 2) array, px, of its detected joints or of all.
-        visible: (N, K) bool array.
-    Returns:
-        median over some of the poses of the bones' length over that of the shortest tree
-        that joins the same points: about 1 for the right skeleton; infinite if too few
-        joints are seen.
+    It is the median over some poses of the bones' length over that of the shortest tree that
+    joins the same points: about 1 for the right skeleton; infinite if too few joints are seen.
     """
     pose, seen = skeleton.add_virtual_joints(pose2d.astype(np.float64), visible)
     child, parent = np.array(skeleton.bones).T
@@ -48,78 +40,58 @@ def tangle(skeleton: Skeleton, pose2d: np.ndarray, visible: np.ndarray) -> float
     return float(np.median(ratios)) if ratios else np.inf
 
 
-class Checks:
-    """Watches poses go by and says at the end what their maker should look at.
-
-    Args:
-        skeleton: `skeletons.Skeleton` of the poses.
-    """
-
-    def __init__(self, skeleton: Skeleton) -> None:
-        self._skeleton = skeleton
-        self._largest = 0.0
-        self._up = np.zeros(3, int)  # shoulders above hips, below, beside
-        self._eyes = np.zeros(2, int)  # left and right in their places, swapped: as seen from
-        self._shoulders = np.zeros(2, int)  # the front, with the shoulders above the hips
-
-    def add(self, pose2d: np.ndarray, visible: np.ndarray) -> None:
-        """Take in (N, J, 2) poses, px, and (N, J) bool, which joints were seen."""
-        if visible.any():
-            self._largest = max(self._largest, float(np.abs(pose2d[visible]).max()))
-        if self._skeleton.angle is None:  # the rest is about people
-            return
-        names = self._skeleton.names
-        at = {
-            name: np.where(visible[:, j, None], pose2d[:, j], np.nan)
-            for j, name in enumerate(names)
-        }
-        up = at[self._skeleton.angle['neck']] - at[names[self._skeleton.root]]
-        aside = np.abs(up[:, 0]) > 1.5 * np.abs(up[:, 1])
-        self._up += [(~aside & (up[:, 1] < 0)).sum(), (~aside & (up[:, 1] > 0)).sum(), aside.sum()]
-        for counts, (left, right) in ((self._eyes, _EYES), (self._shoulders, _SHOULDERS)):
-            if left in at and right in at:
-                across = at[left] - at[right]
-                # Positive if the left one is clockwise from up: a turned picture changes nothing.
-                side = up[:, 0] * across[:, 1] - up[:, 1] * across[:, 0]
-                counts += [(side > 0).sum(), (side < 0).sum()]
-
-    def warnings(self) -> list[str]:
-        """One line for each fault that seems likely."""
-        found = []
-        if 0 < self._largest <= _FEW_PIXELS:
-            found.append(
-                f'coordinates look normalized: none is larger than {self._largest:.3g}, pixels '
-                f'were expected; if x and y were divided by different numbers, depths will be wrong'
-            )
-        (above, below, beside), (right, swapped) = self._up, self._eyes
-        people = f'of {above + below + beside} people'
-        mirrored = swapped > right
-        if beside > max(above, below):
-            found.append(
-                f'the picture looks turned by 90 degrees: {beside} {people} have the shoulders '
-                f'beside the hips; turn it, or the people lie'
-            )
-        elif below > above and right > swapped:
-            found.append(
-                f'people look upside down: {below} {people} have the shoulders under the hips; '
-                f'a handstand is none of what the weights that come with the package have seen'
-            )
-        elif below > above:
-            found.append(
-                f'y seems to point up: {below} {people} have the shoulders under the hips; y was '
-                f'expected to point down'
-            )
-            mirrored = False  # as y that points up does
-        if mirrored:
-            found.append(
-                f'left and right look swapped: {swapped} of {swapped + right} people whose eyes '
-                f'are seen have the left one on the right side of the face'
-            )
-        right, swapped = self._shoulders
-        seen = swapped + right
-        if not self._eyes.any() and seen >= _ENOUGH and swapped > _MOST * seen and above > below:
-            found.append(
-                f'left and right look swapped, or everyone is seen from behind: {swapped} of '
-                f"{seen} people have the left shoulder at the person's right"
-            )
+def find_faults(skeleton: Skeleton, pose2d: np.ndarray, visible: np.ndarray) -> list[str]:
+    """Return one line for each fault that (N, J, 2) px poses, (N, J) visible, seem to have."""
+    found = []
+    largest = np.abs(pose2d[visible]).max(initial=0)
+    if 0 < largest <= _FEW_PIXELS:
+        found.append(
+            f'coordinates look normalized: none is larger than {largest:.3g}, pixels '
+            f'were expected; if x and y were divided by different numbers, depths will be wrong'
+        )
+    if skeleton.angle is None:  # the rest is about people
         return found
+    at = dict(zip(skeleton.names, np.where(visible[:, :, None], pose2d, np.nan).swapaxes(0, 1)))
+    up = at[skeleton.angle['neck']] - at[skeleton.names[skeleton.root]]
+    lies = np.abs(up[:, 0]) > 1.5 * np.abs(up[:, 1])
+    above, below = (~lies & (up[:, 1] < 0)).sum(), (~lies & (up[:, 1] > 0)).sum()
+    beside, nowhere = lies.sum(), np.full_like(up, np.nan)
+
+    def sides(left: str, right: str) -> tuple[int, int]:
+        """How many have left and right in their places as seen from the front, and swapped."""
+        across = at.get(left, nowhere) - at.get(right, nowhere)
+        # Positive if the left one is clockwise from up: a turned picture changes nothing.
+        side = up[:, 0] * across[:, 1] - up[:, 1] * across[:, 0]
+        return (side > 0).sum(), (side < 0).sum()
+
+    people = f'of {above + below + beside} people'
+    right, swapped = sides('LEye', 'REye')
+    if beside > max(above, below):
+        found.append(
+            f'the picture looks turned by 90 degrees: {beside} {people} have the shoulders '
+            f'beside the hips; turn it, or the people lie'
+        )
+    elif below > above and right > swapped:
+        found.append(
+            f'people look upside down: {below} {people} have the shoulders under the hips; '
+            f'a handstand is none of what the weights that come with the package have seen'
+        )
+    elif below > above:
+        found.append(
+            f'y seems to point up: {below} {people} have the shoulders under the hips; y was '
+            f'expected to point down'
+        )
+    if swapped > right and (above >= below or beside > below):  # as y that points up does, too
+        found.append(
+            f'left and right look swapped: {swapped} of {swapped + right} people whose eyes '
+            f'are seen have the left one on the right side of the face'
+        )
+    no_eyes = right + swapped == 0
+    right, swapped = sides('LShoulder', 'RShoulder')
+    seen = swapped + right
+    if no_eyes and seen >= _ENOUGH and swapped > _MOST * seen and above > below:
+        found.append(
+            f'left and right look swapped, or everyone is seen from behind: {swapped} of '
+            f"{seen} people have the left shoulder at the person's right"
+        )
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chainer_pose.utils.files import StrPath
 
 
-def read(path: StrPath, counts: Sequence[int]) -> Table:
+def read(path: StrPath, counts: Collection[int]) -> Table:
     """Read a CSV file.
 
     A header names the columns NAME_x, NAME_y and NAME_c (confidence; may be absent) of each
@@ -29,17 +29,20 @@ def read(path: StrPath, counts: Sequence[int]) -> Table:
     Raises:
         InputError: if it is no such table.
     """
-    rows = _rows(path)
-    width = len(rows[0][1])
-    wrong = next((row for row in rows if len(row[1]) != width), None)
-    if wrong:
-        raise InputError(
-            f'{path}: line {wrong[0]}: expected {width} columns, found {len(wrong[1])}'
-        )
-    header = rows.pop(0)[1] if not all(map(_is_number, rows[0][1])) else None
-    if not rows:
+    with files.reading(path, 'CSV'), open(path, newline='', encoding='utf-8-sig') as file:
+        reader = csv.reader(file)
+        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    lines = [line for line in lines if any(line[1])]
+    header = None
+    if lines and _numbers(lines[0][1]) is None:
+        header = lines.pop(0)[1]
+    if not lines:
         raise InputError(f'{path}: expected rows of numbers, found none')
-    names, columns, at = None, None, {}
+    width = len(header or lines[0][1])
+    for number, cells in lines:
+        if len(cells) != width:
+            raise InputError(f'{path}: line {number}: expected {width} columns, found {len(cells)}')
+    names, at = None, {}
     if header is None:
         per = values_a_joint(width, counts)
         columns = np.arange(width - width % per).reshape(-1, per)
@@ -57,48 +60,30 @@ def read(path: StrPath, counts: Sequence[int]) -> Table:
                 f'{missing[0]}'
             )
         columns = np.array([[at[name] for name in three] for three in wanted])
-    frame, person = _ids(rows, at.get('frame')), _ids(rows, at.get('person'))
-    return Table(_numbers(path, rows, columns), frame, person, names, kind='csv')
+    flat, joints = columns.reshape(-1).tolist(), []
+    for number, cells in lines:
+        chosen = [cells[i] for i in flat]
+        joints.append(_numbers(chosen))
+        if joints[-1] is None:
+            raise InputError(f'{path}: line {number}: expected numbers, found: {chosen!r:.60}')
+    ids = {
+        name: [int(text) if text.isdecimal() else text for text in texts]
+        for name in ('frame', 'person')
+        if (texts := [cells[at[name]] for _, cells in lines if name in at])
+    }
+    pose = np.array(joints).reshape(-1, *columns.shape)
+    return Table(pose, ids.get('frame'), ids.get('person'), names, kind='csv')
 
 
-def values_a_joint(n: int, counts: Sequence[int]) -> int:
+def values_a_joint(n: int, counts: Collection[int]) -> int:
     """Whether n numbers are x y c (3) or x y (2) of each joint: as one of these counts fits."""
     fits = [per for per in (3, 2) if n % per == 0]
     return next((per for per in fits if n // per in counts), fits[0] if fits else 2)
 
 
-def _rows(path: StrPath) -> list[tuple[int, list[str]]]:
-    """Rows that are not empty, each with its line."""
-    with files.reading(path, 'CSV'), open(path, newline='', encoding='utf-8-sig') as file:
-        reader = csv.reader(file)
-        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
-    rows = [row for row in rows if any(row[1])]
-    if not rows:
-        raise InputError(f'{path}: expected rows of numbers, found none')
-    return rows
-
-
-def _numbers(path: StrPath, rows: list[tuple[int, list[str]]], columns: np.ndarray) -> np.ndarray:
-    flat = columns.reshape(-1).tolist()
-    values = []
-    for line, cells in rows:
-        try:
-            values.append([float(cells[i] or 'nan') for i in flat])
-        except ValueError as error:
-            raise InputError(f'{path}: line {line}: expected numbers, found: {error}') from error
-    return np.array(values).reshape(len(rows), *columns.shape)
-
-
-def _is_number(text: str) -> bool:
+def _numbers(cells: list[str]) -> list[float] | None:
+    """None if a cell is no number; an empty one is NaN."""
     try:
-        float(text or 'nan')
+        return [float(cell or 'nan') for cell in cells]
     except ValueError:
-        return False
-    return True
-
-
-def _ids(rows: list[tuple[int, list[str]]], column: int | None) -> list[int | str] | None:
-    if column is None:
         return None
-    texts = [cells[column] for _, cells in rows]
-    return [int(text) if text.isdecimal() else text for text in texts]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from chainer_pose import geometry
-from chainer_pose.datasets import imputation, pose_file, select_joints
-from chainer_pose.datasets.keypoints.checks import Checks
+from chainer_pose.datasets import imputation, pose_file
+from chainer_pose.datasets.keypoints.checks import find_faults
+from chainer_pose.datasets.keypoints.people import ranks
 from chainer_pose.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def convert(
     """Write a pose file.
 
     Poses with a joint missing keep their place, marked in `valid`: training leaves them out,
-    unless they are imputed by the mean and covariance of the whole poses of the same inputs.
+    unless they are imputed by the mean and covariance of the whole poses that train.
 
     Args:
         path: of the pose file.
@@ -47,19 +48,18 @@ def convert(
         name: of the data set.
         min_confidence: a joint below is missing.
         impute: whether to impute.
-        test_share: share of the training inputs' frames that test instead, 0 to 1.
-        seed: of their choice.
+        test_share: share of the training inputs' frames that test instead, 0 to 1, chosen by
+            `seed`.
         licence: who may use the poses.
     Returns:
         (counts, warnings): dict from split to `Count`, and lines on what looks wrong.
     Raises:
         InputError: if there are too few whole poses.
     """
-    sources = [(split, source) for split, listed in inputs.items() for source in listed]
+    sources = [(split, source) for split in pose_file.SPLITS for source in inputs[split]]
     skeleton = sources[0][1].skeleton
     poses = [source.poses(min_confidence) for _, source in sources]
-    learned = [p for p, (split, _) in zip(poses, sources) if split == 'train']
-    prior = _prior(learned, skeleton) if impute else None
+    prior = _prior(poses[: len(inputs['train'])], skeleton) if impute else None
     header = pose_file.Header(
         name,
         skeleton,
@@ -67,37 +67,30 @@ def convert(
         source='2D keypoints: ' + ', '.join(source.path for _, source in sources),
         licence=licence,
     )
-    checks, rng = Checks(skeleton), np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     counts = {split: np.zeros(3, int) for split in pose_file.SPLITS}
     with pose_file.writing(path, header) as writer:
         for clip, ((split, source), (pose2d, visible)) in enumerate(zip(sources, poses)):
-            checks.add(pose2d, visible)
             imputed = np.zeros_like(visible)
             if prior is not None:
                 pose2d, imputed = imputation.impute(prior, pose2d, visible)
-            number = {frame: i for i, frame in enumerate(dict.fromkeys(source.frame))}
-            frame = np.array([number[frame] for frame in source.frame])
-            tests = rng.random(len(number)) < (1.0 if split == 'test' else test_share)
+            frame = np.array(ranks(source.frame))
+            tests = rng.random(frame.max() + 1) < (1.0 if split == 'test' else test_share)
             for part, chosen in (('train', ~tests[frame]), ('test', tests[frame])):
                 if chosen.any():
                     whole = visible[chosen].all(axis=1)
                     usable = (visible | imputed)[chosen].all(axis=1)
                     counts[part] += whole.sum(), (usable & ~whole).sum(), (~usable).sum()
-                    writer.append(
-                        part,
-                        visible[chosen],
-                        imputed[chosen],
-                        pose2d=pose2d[chosen],
-                        frame=frame[chosen],
-                        clip=np.full(chosen.sum(), clip),
-                    )
+                    columns = {'frame': frame[chosen], 'clip': np.full(chosen.sum(), clip)}
+                    marks = visible[chosen], imputed[chosen]
+                    writer.append(part, *marks, pose2d=pose2d[chosen], **columns)
         if not counts['train'][0]:
             raise InputError(
                 f'{sources[0][1].path}: expected people with every joint of {skeleton.name} to '
                 f'learn from, found none{_never_seen(poses, skeleton)}'
             )
     found = {split: Count(*count.tolist()) for split, count in counts.items() if count.any()}
-    return found, checks.warnings()
+    return found, find_faults(skeleton, *map(np.concatenate, zip(*poses)))
 
 
 def _prior(poses: Sequence[tuple[np.ndarray, np.ndarray]], skeleton: Skeleton) -> imputation.Prior:
@@ -119,23 +112,3 @@ def _never_seen(poses: Sequence[tuple[np.ndarray, np.ndarray]], skeleton: Skelet
     seen = np.any([visible.any(axis=0) for _, visible in poses], axis=0)
     names = [name for name, some in zip(skeleton.names, seen) if not some]
     return f'; never seen: {", ".join(names)}' if names else ''
-
-
-def reduce(path: StrPath, source: StrPath, skeleton: Skeleton) -> dict[str, int]:
-    """Write a pose file with the joints of another skeleton, its 3D and splits kept.
-
-    Args:
-        path: of the new pose file.
-        source: path of the old one.
-        skeleton: `skeletons.Skeleton`; see `select_joints`.
-    Returns:
-        dict from split to the number of poses.
-    Raises:
-        InputError: if a joint is missing.
-    """
-    splits = {
-        split: select_joints(pose_file.read(source, split), skeleton)
-        for split in pose_file.splits_of(source)
-    }
-    pose_file.write(path, splits)
-    return {split: len(data) for split, data in splits.items()}

@@ -1,92 +1,85 @@
 """The JSON that detectors and annotators of keypoints write.
 
 OpenPose and its kin, COCO annotations and results, AlphaPose, MMPose, PoseNet and MoveNet:
-files differ in where people stand and in how a person's joints are listed, and are told
-apart by their keys.
+files differ in where people stand and in how a person's joints are listed, and are recognised
+by their keys.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainer_pose.datasets.keypoints.csv import values_a_joint
+from chainer_pose.datasets.keypoints.people import Table, natural
+from chainer_pose.datasets.readers.shared import Progress, silent
 from chainer_pose.errors import InputError
 from chainer_pose.utils.files import read_json
-
-if TYPE_CHECKING:
-    from chainer_pose.utils.files import StrPath
-
 
 FORMATS = ('openpose', 'coco', 'coco-results', 'alphapose', 'mmpose', 'posenet')
 _PEOPLE = ('people', 'bodies', 'instances', 'predictions', 'poses')
 _FRAME = ('frame_id', 'image_id', 'frame', 'frame_index', 'image_name')
 _PERSON = ('person_id', 'idx', 'track_id')
 _JOINTS = ('pose_keypoints_2d', 'pose_keypoints', 'keypoints', 'joints')
+_Entry = tuple[str, str, Any, Any]  # place in the file, kind, frame, value
 
 
-class Person(NamedTuple):
-    """One person of one frame.
+class _Person(NamedTuple):
+    """A row of a `Table`."""
 
-    Attributes:
-        path: the file; where: the place in it, for messages.
-        kind: one of `FORMATS`.
-        frame: id of the frame.
-        person: id of the person; None where the file has none.
-        joints: (K, 2 or 3) array of x, y and confidence; (n,) where the file only has a
-            list of numbers.
-        score: confidence in the person; NaN where the file has none.
-        names: K names of joints; None where the file has none.
-    """
-
-    path: Path
-    where: str
-    kind: str
+    joints: np.ndarray
     frame: int | str
     person: int | str | None
-    joints: np.ndarray
-    score: float
     names: list[str] | None
-
-
-class _Entry(NamedTuple):
-    where: str
+    score: float
     kind: str
-    frame: Any
-    value: Any
 
 
-def read(path: StrPath, one_frame: bool = False) -> Iterator[Person]:
-    """Read everyone in a JSON file.
+def read(path: Path, counts: Collection[int], progress: Progress = silent) -> Table:
+    """Read everyone in a JSON file, or in those of a folder, which has a file a frame.
 
     Args:
-        path: the file.
-        one_frame: whether all people without a frame's id are of one frame, named by the
-            file (a folder has a file a frame), even in a list of poses.
-    Yields:
-        `Person`.
+        path: the file or folder.
+        counts: numbers of joints that tell x y from x y c in a list of numbers.
+        progress: called with (done, total, what).
     Raises:
         InputError: naming the file, the place in it, what was expected and what was found.
     """
-    path = Path(path)
-    data = read_json(path, 'keypoints (JSON)')
-    where, value = 'file', data
-    try:
-        for where, kind, frame, value in _entries(path, data, one_frame):
-            person = _person(path, where, kind, frame, value)
-            if person is not None:
-                yield person
-    except InputError:
-        raise
-    except Exception as error:  # whatever a value of another kind than expected leads to
-        raise InputError(
-            f'{path}: {where}: expected keypoints of OpenPose, COCO, AlphaPose, MMPose or PoseNet, '
-            f'found {value!r:.60} ({error!s:.80})'
-        ) from error
+    paths = [path]
+    if path.is_dir():
+        paths = list(path.glob('*_keypoints.json')) or list(path.glob('*.json'))
+        paths.sort(key=lambda file: natural(file.name))
+        if not paths:
+            raise InputError(f'{path}: expected a folder of JSON files, found none in it')
+    people: list[_Person] = []
+    for done, file in enumerate(paths, start=1):
+        data = read_json(file, 'keypoints (JSON)')
+        entry: _Entry = ('file', '', '', data)
+        try:
+            for entry in _entries(file, data, path.is_dir()):
+                person = _person(*entry[1:], counts)
+                if person is not None:
+                    people.append(person)
+                    first = people[0]
+                    if person.joints.shape != first.joints.shape or person.names != first.names:
+                        raise ValueError('other joints than before')
+        except Exception as error:  # whatever a value of another kind than expected leads to
+            raise InputError(
+                f'{file}: {entry[0]}: expected keypoints of OpenPose, COCO, AlphaPose, MMPose or '
+                f'PoseNet, found {entry[-1]!r:.60} ({error!s:.80})'
+            ) from error
+        progress(done, len(paths), str(path))
+    if not people:
+        raise InputError(f'{path}: expected people with keypoints, found none')
+    joints, frames, persons, names, scores, kinds = zip(*people)
+    return Table(
+        np.stack(joints), list(frames), list(persons), names[0], np.array(scores), kinds[0]
+    )
 
 
 def _entries(path: Path, data: Any, one_frame: bool) -> Iterator[_Entry]:
@@ -98,7 +91,7 @@ def _entries(path: Path, data: Any, one_frame: bool) -> Iterator[_Entry]:
         images = {image['id']: image.get('file_name') for image in data.get('images', [])}
         for i, value in enumerate(data['annotations']):
             image = _identity(value.get('image_id', i))
-            yield _Entry(f'annotations[{i}]', 'coco', images.get(image) or image, value)
+            yield f'annotations[{i}]', 'coco', images.get(image) or image, value
     elif isinstance(data, dict) and (key := _first(data, _PEOPLE)):
         yield from _crowd(key, key, stem, data[key])
     elif (
@@ -117,7 +110,7 @@ def _entries(path: Path, data: Any, one_frame: bool) -> Iterator[_Entry]:
                 yield from _crowd(f'[{i}]', 'instances', i, value)
             elif value is not None:
                 poses = not one_frame and _kind('', value) == 'posenet'
-                yield _Entry(f'[{i}]', '', i if poses else stem, value)
+                yield f'[{i}]', '', i if poses else stem, value
     else:
         raise ValueError('no people')
 
@@ -130,7 +123,7 @@ def _crowd(where: str, key: str, frame: Any, people: Any) -> Iterator[_Entry]:
         raise ValueError(f'{where}: expected a list of people, found {people!r:.40}')
     kind = {'people': 'openpose', 'bodies': 'alphapose'}.get(key, key)
     for i, value in enumerate(people):
-        yield _Entry(f'{where}[{i}]', kind, frame, value)
+        yield f'{where}[{i}]', kind, frame, value
 
 
 def _first(value: Any, keys: tuple[str, ...]) -> Any:
@@ -149,15 +142,16 @@ def _kind(kind: str, value: dict[str, Any]) -> str:
     return 'alphapose' if isinstance(value['image_id'], str) else 'coco-results'
 
 
-def _person(path: Path, where: str, kind: str, frame: Any, value: Any) -> Person | None:
+def _person(kind: str, frame: Any, value: Any, counts: Collection[int]) -> _Person | None:
+    if value is None:
+        return None
     key = _first(value, _JOINTS)
-    if key is None and value is not None:
+    if key is None:
         raise ValueError('no joints')
-    if value is None or not value[key] or value.get('num_keypoints') == 0:
-        return None  # nobody, or a box without joints
-    kind = _kind(kind, value)
-    names = None
     joints = value[key]
+    if not joints or value.get('num_keypoints') == 0:
+        return None  # a box without joints
+    kind, names = _kind(kind, value), None
     if kind == 'posenet':
         names = [str(joint[_first(joint, ('name', 'part'))]) for joint in joints]
         places = [joint.get('position', joint) for joint in joints]
@@ -171,25 +165,29 @@ def _person(path: Path, where: str, kind: str, frame: Any, value: Any) -> Person
     scores = value.get('keypoint_scores')
     if scores is not None:
         array = np.column_stack([array[:, :2], np.array(scores, np.float64).reshape(-1)])
-    if array.ndim > 2 or (array.ndim == 2 and array.shape[1] not in (2, 3)):
+    if array.ndim == 1:
+        per = 3 if kind == 'coco' else values_a_joint(len(array), counts)
+        if len(array) % per:
+            raise ValueError(f'expected x y or x y c of each joint, found {len(array)} numbers')
+        array = array.reshape(-1, per)
+    if array.ndim > 2 or array.shape[1] not in (2, 3):
         raise ValueError(f'joints of shape {array.shape}')
     if kind == 'coco':  # 1 is hidden, 2 seen: of both the place is known
-        array = array.reshape(-1, 3)
         array[:, 2] = np.minimum(array[:, 2], 1)
+    else:
+        frame = value.get(_first(value, _FRAME), frame)
     person = value.get(_first(value, _PERSON))
     if person is None and kind in ('coco', 'posenet'):
         person = value.get('id')
     person = None if person in (None, []) else _identity(person)
     score = value.get('score', value.get('bbox_score'))
-    return Person(
-        path,
-        where,
-        kind,
-        _identity(value.get(_first(value, _FRAME), frame) if kind != 'coco' else frame),
-        None if person == -1 else person,
+    return _Person(
         array,
-        math.nan if score is None else float(np.ravel(score)[0]),
+        _identity(frame),
+        None if person == -1 else person,
         names,
+        math.nan if score is None else float(np.ravel(score)[0]),
+        kind,
     )
 
 

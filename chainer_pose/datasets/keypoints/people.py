@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,12 +32,20 @@ class Table(NamedTuple):
     kind: str = ''
 
 
-def frame_number(frame: object) -> int | None:
-    """Number of a frame: its id, or the last number in a text ("walk_012.jpg"); else None."""
-    if isinstance(frame, int):
-        return frame
-    digits = re.findall(r'\d+', re.sub(r'\.[A-Za-z]\w*$', '', str(frame)))
-    return int(digits[-1]) if digits else None
+def frame_numbers(frames: Iterable) -> list[int] | None:
+    """Numbers of frames: whole ids, or the last number in a text ("walk_012.jpg").
+
+    None if a frame has none.
+    """
+    numbers = []
+    for frame in frames:
+        digits = [frame]
+        if not isinstance(frame, int):
+            digits = re.findall(r'\d+', re.sub(r'\.[A-Za-z]\w*$', '', str(frame)))
+        if not digits:
+            return None
+        numbers.append(int(digits[-1]))
+    return numbers
 
 
 def natural(text: object) -> list[str | int]:
@@ -45,7 +53,13 @@ def natural(text: object) -> list[str | int]:
     return [int(part) if part.isdecimal() else part for part in re.split(r'(\d+)', str(text))]
 
 
-def better_of_two(frame: Sequence, person: Sequence, score: np.ndarray) -> np.ndarray:
+def ranks(ids: Sequence) -> list[int]:
+    """Number ids, from 0, in the order in which they appear."""
+    order = {each: i for i, each in enumerate(dict.fromkeys(ids))}
+    return [order[each] for each in ids]
+
+
+def better_of_two(frame: Sequence, person: Sequence, score: np.ndarray) -> list[int]:
     """Indices of the poses to keep, in order: of a frame's poses of one person the one that
     has the highest score, NaN the lowest; where nobody is named (None) all."""
     best: dict[tuple, int] = {}
@@ -53,7 +67,7 @@ def better_of_two(frame: Sequence, person: Sequence, score: np.ndarray) -> np.nd
         key = (*named, i) if named[1] is None else named
         if key not in best or not score[i] <= score[best[key]]:
             best[key] = i
-    return np.array(sorted(best.values()), int)
+    return sorted(best.values())
 
 
 def follow(frame: Sequence, pose2d: np.ndarray, visible: np.ndarray) -> list[int]:
@@ -69,10 +83,9 @@ def follow(frame: Sequence, pose2d: np.ndarray, visible: np.ndarray) -> list[int
     Returns:
         list of N numbers, from 0.
     """
-    pose = np.where(visible[:, :, None], pose2d, 0).astype(np.float64)
+    pose = np.where(visible, pose2d[:, :, 0] + 1j * pose2d[:, :, 1].astype(np.float64), 0)
     starts = [i for i in range(len(frame)) if i == 0 or frame[i] != frame[i - 1]]
-    numbers = [frame_number(frame[i]) for i in starts]
-    times = range(len(starts)) if None in numbers else [number or 0 for number in numbers]
+    times = frame_numbers(frame[i] for i in starts) or range(len(starts))
     found = [0] * len(frame)
     last: list[tuple[int, int]] = []  # of each person the last time seen, and the pose
     known: list[int] = []
@@ -97,11 +110,11 @@ def follow(frame: Sequence, pose2d: np.ndarray, visible: np.ndarray) -> list[int
 
 
 def _distance(a: np.ndarray, seen_a: np.ndarray, b: np.ndarray, seen_b: np.ndarray) -> np.ndarray:
-    """Mean movement of the joints that both have, in sizes of b; large if there are none."""
+    """Mean movement of the joints (x + iy) that both have, in sizes of b; large if there are
+    none."""
     both = seen_a & seen_b
     count = np.maximum(both.sum(axis=-1), 1)
-    moved = (np.sqrt(((a - b) ** 2).sum(axis=-1)) * both).sum(axis=-1) / count
-    middle = (b * both[..., None]).sum(axis=-2) / count[..., None]
-    spread = np.sqrt(((b - middle[..., None, :]) ** 2).sum(axis=-1))
-    size = np.maximum((spread * both).sum(axis=-1) / count, 1e-6)
-    return np.where(both.any(axis=-1), np.minimum(moved / size, 1e3), 1e3)
+    moved = (np.abs(a - b) * both).sum(axis=-1) / count
+    middle = (b * both).sum(axis=-1) / count
+    size = (np.abs(b - middle[..., None]) * both).sum(axis=-1) / count
+    return np.where(both.any(axis=-1), np.minimum(moved / np.maximum(size, 1e-6), 1e3), 1e3)

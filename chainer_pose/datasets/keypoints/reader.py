@@ -7,7 +7,6 @@ time, each frame and person once.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from chainer_pose.datasets.keypoints import json as keypoint_json
 from chainer_pose.datasets.keypoints import people
 from chainer_pose.datasets.keypoints.checks import tangle
 from chainer_pose.datasets.keypoints.people import Table
+from chainer_pose.datasets.readers.shared import Progress, silent
 from chainer_pose.errors import InputError
 from chainer_pose.utils import files
 
@@ -28,19 +28,11 @@ if TYPE_CHECKING:
     from chainer_pose.skeletons import Skeleton
     from chainer_pose.utils.files import StrPath
 
-    Progress = Callable[[int, int, str], None]
-
 
 FORMATS = (*keypoint_json.FORMATS, 'csv', 'numpy', 'pose-file')
-_SUFFIXES = {
-    '.csv': 'csv',
-    '.npy': 'numpy',
-    '.npz': 'numpy',
-    '.h5': 'pose-file',
-    '.hdf5': 'pose-file',
-}
+_SUFFIXES = {'.csv': 'csv', '.npy': 'numpy', '.npz': 'numpy'}
+_SUFFIXES |= {'.h5': 'pose-file', '.hdf5': 'pose-file'}
 _USUAL = ('coco17', 'openpose18', 'openpose_body25')  # what detectors give
-_OF_PERSON = 'frame', 'person', 'score'
 _TANGLED, _MORE = 1.6, 1.1  # of `tangle`: no body; more than another, for certain
 
 
@@ -103,7 +95,7 @@ def read(
     split: str | None = None,
     keypoints: str = 'gt',
     zeros_are_coordinates: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Keypoints:
     """Read keypoints.
 
@@ -133,11 +125,11 @@ def read(
         return _read_pose_file(path, skeleton, split, keypoints)
     counts = _counts(skeleton) | (_counts(default) if default else set())
     if kind == 'csv':
-        raw = keypoint_csv.read(path, sorted(counts))
+        raw = keypoint_csv.read(path, counts)
     elif kind == 'numpy':
         raw = _read_arrays(path)
     else:
-        raw = _read_json(path, counts, progress)
+        raw = keypoint_json.read(path, counts, progress)
         if kind and {kind, raw.kind} not in ({raw.kind}, {'alphapose', 'coco-results'}):
             raise InputError(f'{path}: expected the format {kind}, found {raw.kind}')
     return _keypoints(path, raw, skeleton, default, zeros_are_coordinates)
@@ -156,9 +148,8 @@ def _keypoints(
     with np.errstate(over='ignore', invalid='ignore'):
         joints = raw.joints.astype(np.float32)
     pose2d = joints[:, :, :2]
-    given = ~np.isnan(joints).any(axis=2)
-    confidence = np.where(given, joints[:, :, 2] if joints.shape[2] == 3 else 1, 0)
-    confidence = confidence.astype(np.float32)
+    confidence = joints[:, :, 2] if joints.shape[2] == 3 else np.ones_like(joints[:, :, 0])
+    confidence = np.where(np.isnan(joints).any(axis=2), 0, confidence)
     nowhere = (pose2d == 0).all(axis=2) & (confidence > 0)
     if nowhere.any() and not zeros:
         confidence[nowhere] = 0
@@ -189,7 +180,7 @@ def _keypoints(
             f'{n - len(kept)} poses are of a frame and person given twice: those of the '
             f'better score are kept'
         )
-    order = sorted(kept.tolist(), key=lambda i: people.natural(frame[i]))
+    order = sorted(kept, key=lambda i: people.natural(frame[i]))
     pose2d, confidence = pose2d[order], confidence[order]
     frame, person = [frame[i] for i in order], [person[i] for i in order]
     if None in person:
@@ -199,8 +190,8 @@ def _keypoints(
                 f'the input names nobody: people are followed from frame to frame by where they '
                 f'are, {max(followed) + 1} found'
             )
-        used = {p for p in person if isinstance(p, int)}
-        first = max(used, default=-1) + 1  # beside those who are named
+        # Numbers beside those who are named.
+        first = 1 + max((p for p in person if isinstance(p, int)), default=-1)
         person = [first + n if p is None else p for n, p in zip(followed, person)]
     return Keypoints(
         str(path), raw.kind, skeleton, pose2d, confidence, frame, person, notes=tuple(notes)
@@ -264,46 +255,9 @@ def _by_shape(
             f'{path}: expected the skeleton to be given for its {n} joints, found none that '
             f'is certain' + (f': {", ".join(found)} have as many' if found else '')
         )
-    notes = [f'nothing names the {n} joints: they are taken for those of {chosen}']
-    return found[chosen], notes if not (named and chosen in _USUAL) else []
-
-
-def _read_json(path: Path, counts: set[int], progress: Progress | None) -> Table:
-    """A JSON file, or those of a folder."""
-    listed = [path]
-    if path.is_dir():
-        listed = list(path.glob('*_keypoints.json')) or list(path.glob('*.json'))
-        listed.sort(key=lambda file: people.natural(file.name))
-        if not listed:
-            raise InputError(f'{path}: expected a folder of JSON files, found none in it')
-    everyone: list[keypoint_json.Person] = []
-    for done, file in enumerate(listed, start=1):
-        everyone += keypoint_json.read(file, one_frame=path.is_dir())
-        if progress is not None:
-            progress(done, len(listed), str(path))
-    if not everyone:
-        raise InputError(f'{path}: expected people with keypoints, found none')
-    first, joints = everyone[0], []
-    for one in everyone:
-        if one.joints.shape != first.joints.shape:
-            raise InputError(
-                f'{one.path}: {one.where}: expected joints of shape {first.joints.shape} as '
-                f'before, found {one.joints.shape}'
-            )
-        if one.names != first.names:
-            raise InputError(f'{one.path}: {one.where}: expected the joints named as before')
-        joints.append(one.joints)
-    array = np.stack(joints)
-    if array.ndim == 2:
-        per = keypoint_csv.values_a_joint(array.shape[1], sorted(counts))
-        if array.shape[1] % per:
-            raise InputError(
-                f'{first.path}: {first.where}: expected x y or x y c of each joint, found '
-                f'{array.shape[1]} numbers'
-            )
-        array = array.reshape(len(array), -1, per)
-    frame, person, score = ([getattr(one, name) for one in everyone] for name in _OF_PERSON)
-    return Table(array, frame, person, first.names, np.array(score), first.kind)
+    if named and chosen in _USUAL:
+        return found[chosen], []
+    return found[chosen], [f'nothing names the {n} joints: they are taken for those of {chosen}']
 
 
 def _read_arrays(path: Path) -> Table:
@@ -349,12 +303,10 @@ def _read_pose_file(
             f'{path}: expected the joints of {skeleton.name} in order, found those of {known.name}'
         )
     frame: list[int] = []
-    person: list = []
     for data in parts:
-        start = len(frame)
-        numbers = data.columns.get('frame', np.arange(start, start + len(data)))
+        numbers = data.columns.get('frame', len(frame) + np.arange(len(data)))
         frame += numbers.tolist()
-        person += _persons(data)
+    person = [one for data in parts for one in _persons(data)]
     pose2d = np.concatenate([data.pose2d for data in parts])
     confidence = np.concatenate([data.visible for data in parts]).astype(np.float32)
     return Keypoints(

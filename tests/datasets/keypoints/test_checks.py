@@ -3,7 +3,7 @@ import pytest
 
 from chainer_pose import skeletons
 from chainer_pose.datasets import keypoints
-from chainer_pose.datasets.keypoints import Checks
+from chainer_pose.datasets.keypoints import find_faults as warnings
 from chainer_pose.skeletons import H36M17
 from tests.conftest import ROOT
 
@@ -14,12 +14,6 @@ COCO = skeletons.named('coco17')
 def people():
     """Two people who face the camera, as COCO's joints, px."""
     return keypoints.read(ROOT / 'tests' / 'data' / 'coco.json').poses(0.3)
-
-
-def warnings(known, pose, visible):
-    checks = Checks(known)
-    checks.add(pose, visible)
-    return checks.warnings()
 
 
 def test_nothing_is_wrong_with_people(people):

@@ -404,12 +404,10 @@ class _Cupy:
     def array(self, x, dtype=None):
         return x.astype(dtype or x.dtype) if isinstance(x, DeviceArray) else DeviceArray(x, dtype)
 
-    def asarray(self, x, dtype=None):
-        same = isinstance(x, DeviceArray) and dtype in (None, x.dtype)
-        return x if same else self.array(x, dtype)
+    asarray = array
 
     def ascontiguousarray(self, x):
-        return x if x.flags.c_contiguous else x.copy()
+        return x.copy()
 
 
 def install(monkeypatch):

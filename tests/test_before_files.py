@@ -11,8 +11,6 @@ import pytest
 from chainer_pose import datasets
 from chainer_pose.commands import evaluate, predict, train
 from chainer_pose.errors import InputError
-from chainer_pose.inference import weights as weights_file
-from chainer_pose.skeletons import H36M17
 from chainer_pose.training import AngleIterator
 from chainer_pose.training.trainer import STREAMS
 from chainer_pose.utils import random_state
@@ -40,16 +38,6 @@ def assert_close(found, expected):
         assert found == pytest.approx(expected, abs=1.001e-3)
     else:
         assert found == expected
-
-
-@pytest.mark.parametrize('path', BEFORE.glob('*/gen_20.npz'), ids=lambda path: path.parent.name)
-def test_generators_load(path):
-    generator, skeleton, prior = weights_file.load_generator(path)
-    assert skeleton == H36M17
-    assert prior is not None
-    with np.load(path) as file:
-        for name, param in generator.namedparams():
-            np.testing.assert_array_equal(param.array, file[name[1:]])
 
 
 @pytest.mark.parametrize('mode', EVALUATED)

@@ -52,12 +52,6 @@ def test_depth_flip_rate_by_hand(trio):
         assert protocols.evaluate(network, trio).depth_flip_rate == rate
 
 
-def test_lift_gives_the_input_its_targets_size(trio):
-    predicted, target = protocols.lift(Depths([0, 0, 0]), trio)
-    np.testing.assert_allclose(predicted[0], [[0, 0, 0], [300, 400, 0], [0, -500, 0]], atol=1e-3)
-    np.testing.assert_allclose(target[0, 1], [300, 400, 120])
-
-
 def test_actions_have_the_same_weight_whatever_their_frames(trio):
     data = trio.select(np.zeros(4, int))
     data.columns = {'action': np.array([2, 0, 0, 0])}

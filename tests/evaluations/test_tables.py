@@ -59,9 +59,3 @@ more & $+$3.0 \\
 \bottomrule
 \end{tabular}"""
     assert tables.latex(GROUPED) == expected.strip()
-
-
-def test_csv_keeps_every_digit():
-    expected = 'mm,Walking,Sitting,Avg\nkudo,80.04,120.06,100.05\nzero depth,100.0,,7'
-    assert tables.to_csv(PLAIN) == expected
-    assert tables.to_csv(GROUPED).startswith('group,%,A_1\nw/ 3D,theirs,45.5\n')

@@ -93,24 +93,6 @@ def test_without_when_nothing_changes(rng, when):
     assert_equal(ours, theirs, rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize('turn', [1, -1])
-def test_each_resumes_from_the_others_snapshot(rng, turn):
-    saved, loaded = pair(rng)[::turn]
-
-    def update(optimizer):
-        for i, param in enumerate(optimizer.target.params()):
-            param.grad = np.full_like(param.array, np.sin(i + optimizer.t))
-        optimizer.update()
-
-    for _ in range(3):
-        update(saved)
-    chainer.serializers.NpzDeserializer(state_of(saved)).load(loaded)
-    chainer.serializers.NpzDeserializer(state_of(saved)).load(loaded.target)
-    for optimizer in (saved, loaded):
-        update(optimizer)
-    assert_equal(saved, loaded)
-
-
 def test_zero_root_keeps_the_roots_depth_at_zero(rng):
     generator = links.Generator(5, 12, 0.3, rng)
     optimizer, hook = Adam(1e-2, 0.5, 1e-2).setup(generator), ZeroRoot(2)

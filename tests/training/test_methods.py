@@ -5,7 +5,6 @@ import dataclasses
 import pytest
 
 from chainer_pose.commands.train import parse_options
-from chainer_pose.evaluations import reports
 from chainer_pose.training import methods
 from chainer_pose.training.options import MODELS, PRESETS
 
@@ -62,16 +61,3 @@ def test_the_options_named_give_the_same_run(given, named):
     assert methods.of(options.to_json()).options == named
     again = parse_options(named.split())
     assert dataclasses.replace(again, preset=options.preset) == options
-
-
-@pytest.mark.parametrize('damage', [[], {}, None, 5])
-def test_options_of_no_sense_are_named_all_the_same(damage):
-    for key in methods.PAPER:
-        assert f'--{key.replace("_", "-")}' in methods.of({key: damage}).options
-
-
-def test_each_method_is_beside_a_row_of_the_paper():
-    for number in (1, 2):
-        rows = reports.published(number)
-        assert {methods.OURS, methods.MARTINEZ} <= {row['method'] for row in rows}
-        assert {row['supervision'] for row in rows} <= set(reports.SUPERVISIONS)

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from chainer_pose.commands.train import make_parser, parse_options
+from chainer_pose.commands.train import parse_options
 from chainer_pose.errors import InputError
 from chainer_pose.skeletons import H36M17
-from chainer_pose.training import load_options, options, run_directory
+from chainer_pose.training import load_options, run_directory
 
 
 def write(run, **stored):
@@ -51,10 +51,9 @@ def test_an_old_options_json(tmp_path):
 @pytest.mark.parametrize(
     ('name', 'value'),
     [
-        ('alpha', '0.1'), ('alpha', None), ('alpha', float('nan')), ('batchsize', 2.5),
-        ('batchsize', True), ('batchsize', 0), ('seed', [3]), ('mode', 'sleep'), ('dataset', None),
-        ('model', ['kudo']), ('consistency', [1]), ('consistency', 1), ('consistency', [1, 'x']),
-        ('camera_pitch', 'down'), ('zero_root', 1), ('ranks', 'two'), ('communicator', 'mpi'),
+        ('alpha', '0.1'), ('alpha', float('nan')), ('batchsize', True), ('batchsize', 0),
+        ('mode', 'sleep'), ('model', ['kudo']), ('consistency', [1]), ('consistency', [1, 'x']),
+        ('camera_pitch', 'down'), ('zero_root', 1), ('communicator', 'mpi'),
     ],
 )  # fmt: skip
 def test_a_wrong_value_in_options_json(tmp_path, name, value):
@@ -82,10 +81,3 @@ def test_resume(tmp_path):
     ):
         with pytest.raises(InputError, match=message):
             parse_options(['--resume', str(tmp_path), *typed])
-
-
-def test_help_lists_every_field():
-    text = ' '.join(make_parser().format_help().split())
-    for name in options.DEFAULTS.to_json().keys() - {'ranks'} | {'out', 'resume'}:
-        assert f' --{name.replace("_", "-")}' in text.split(' options: ')[1]
-    assert '%(' not in text

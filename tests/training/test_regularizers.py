@@ -2,8 +2,8 @@ import chainer
 import numpy as np
 import pytest
 
-from chainer_pose import functions, links
-from chainer_pose.training.regularizers import BoneRatios, Consistency, LabelledDepth, LiftedBatch
+from chainer_pose import functions
+from chainer_pose.training.regularizers import BoneRatios, Consistency, LiftedBatch
 
 N = 4  # poses a batch
 
@@ -66,13 +66,3 @@ def test_bone_ratios_by_hand_and_after_a_resume():
     # The running mean goes to (0.55, 1.45); the pose's ratios are (1, 1).
     assert resumed(even)['bones'].array == pytest.approx(0.45**2, rel=1e-5)
     np.testing.assert_allclose(resumed.mean, [0.55, 1.45], rtol=1e-6)
-
-
-def test_labelled_depth(rng, batch):
-    generator = links.Generator(3, 8, 0.3, rng)
-    pose, depth = rng.normal(size=(N, 3, 2)).astype('f'), rng.normal(size=(N, 3)).astype('f')
-    labelled = LabelledDepth(generator, 10)
-    expected = ((generator(pose).array - depth) ** 2).mean()
-    found = labelled(batch._replace(labelled=(pose, depth)))['depth']
-    assert found.array == pytest.approx(expected, rel=1e-5)
-    assert labelled.weights == {'depth': 10}

@@ -1,11 +1,8 @@
-import json
-
 import numpy as np
 import pytest
 
 from chainer_pose.errors import InputError
 from chainer_pose.inference import weights as weights_file
-from chainer_pose.skeletons import H36M17, Skeleton
 from chainer_pose.training import run_directory
 
 
@@ -31,14 +28,6 @@ def test_the_newest_snapshot_that_can_be_read(tmp_path, damage):
     (tmp_path / 'snapshot_900.npz').write_bytes(b'')
     with pytest.raises(InputError, match='found 2 that cannot be read'):
         run_directory.latest_snapshot(tmp_path)
-
-
-def test_options_are_read_as_written(tmp_path):
-    run_directory.write_options(tmp_path, {'seed': 3}, H36M17)
-    assert run_directory.read_options(tmp_path) == {'seed': 3}
-    stored = json.loads((tmp_path / 'options.json').read_text())
-    assert Skeleton.from_dict(stored['skeleton']) == H36M17
-    assert stored['normalization'] == weights_file.NORMALIZATION
 
 
 @pytest.mark.parametrize('text', [None, '', '[]', '{"options": 3}', '{}', '[' * 99999])

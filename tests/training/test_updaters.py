@@ -11,8 +11,6 @@ from chainer_pose.skeletons import FaceJoints
 from chainer_pose.training import (
     AngleIterator,
     PoseGANUpdater,
-    SupervisedUpdater,
-    labelled_loss,
     regularizers,
 )
 
@@ -138,54 +136,3 @@ def test_a_toy_of_rods_learns_their_length(rng):
     depth = updater.gen.target(pose).array
     length = np.hypot(x, depth[:, 1] - depth[:, 0])
     assert np.abs(length - 1).mean() < 0.5 * np.abs(np.abs(x) - 1).mean()
-
-
-def test_rescaled_fakes_look_normalised_to_the_discriminator(rng, monkeypatch):
-    pose = rng.normal(size=(BATCH, 5, 2)).astype('f')
-    pose[:, 0] = 0  # the root
-    updater, seen = make_updater(rng, pose, rescale_fakes=True), []
-    dis = updater.get_optimizer('dis').target
-    forward = dis.forward
-    monkeypatch.setattr(dis, 'forward', lambda x: (seen.append(x), forward(x))[1])
-    updater.update()
-    fake = seen[0].array[BATCH:]  # after the real ones
-    np.testing.assert_allclose(np.linalg.norm(fake, axis=2).sum(axis=1) / 4, 1, rtol=1e-3)
-
-
-def test_a_learned_pitch_follows_its_gradient(monkeypatch):
-    """The gradient of the generator's loss by the angle, against central differences."""
-
-    def make(degrees):
-        rng, pitch = np.random.default_rng(5), links.CameraPitch(degrees, learned=True)
-        pitch.angle.array = np.array(np.radians(degrees))
-        regularized = [lambda gen: regularizers.Consistency(gen, 3.0, 2.0)]
-        poses = rng.normal(size=(BATCH, 5, 2))
-        with chainer.using_config('dtype', np.float64):
-            return make_updater(rng, poses, regularized=regularized, pitch=pitch)
-
-    losses = [generators_loss(make(degrees), monkeypatch)[0] for degrees in (5.01, 4.99)]
-    expected = (losses[0] - losses[1]) / np.radians(0.02)
-    updater = make(5.0)
-    assert update(updater)['camera/pitch'] == pytest.approx(5.0)
-    angle = updater.pitch.angle
-    # Adam's first step, with a beta1 of 0.5.
-    assert float(angle.update_rule.state['m']) == pytest.approx(0.5 * expected, rel=1e-4)
-    moved = float(angle.array) - np.radians(5.0)
-    assert moved == pytest.approx(-np.sign(expected) * 1e-3, rel=1e-4)
-
-
-def test_supervised_updates_learn_what_is_labelled(rng):
-    """Depth is the sum of x and y: learned from labels alone."""
-    pose = rng.normal(size=(512, 4, 2)).astype('f')
-    generator = links.Generator(4, 64, 0.1, rng)
-    updater = SupervisedUpdater(
-        datasets.PoseIterator((pose, pose.sum(axis=2)), 64, np.random.default_rng(1)),
-        Adam(3e-3, 0.9).setup(generator),
-        labelled_loss,
-        np.random.default_rng(2),
-    )
-    losses = [update(updater)['gen/supervised'] for _ in range(300)]
-    assert losses[-1] < 0.05 < 1 < losses[0]
-    generator.l1.W.array[:] = np.nan
-    with pytest.raises(NonFiniteError, match='gen/supervised is nan at iteration 301'):
-        updater.update()

@@ -128,13 +128,6 @@ def test_a_rank_that_fails_ends_the_others(mpirun, tmp_path, options, message):
     assert 'Traceback' not in err
 
 
-def test_alone():
-    assert comm.connect(None) is None
-    assert comm.mean(1.5, None) == 1.5
-    assert comm.gather([1], None) == [1]
-    np.testing.assert_array_equal(comm.own_part(np.arange(4), None), np.arange(4))
-
-
 def test_without_mpi(monkeypatch):
     monkeypatch.setitem(sys.modules, 'mpi4py', None)
     message = r"communicator naive: expected mpi4py .*; pip install '\.\[mpi\]'"

@@ -1,3 +1,5 @@
+import types
+
 import pytest
 from chainer.backends import cuda
 
@@ -28,12 +30,7 @@ def test_without_a_cupy_that_loads_the_refusal_says_how_to_install_it(monkeypatc
 
 
 def test_cupy_without_a_gpu(monkeypatch):
-    class Cupy:
-        @staticmethod
-        def is_available():
-            return False
-
     monkeypatch.setattr(cuda, 'available', True)
-    monkeypatch.setattr(cuda, 'cupy', Cupy)
+    monkeypatch.setattr(cuda, 'cupy', types.SimpleNamespace(is_available=lambda: False))
     with pytest.raises(InputError, match='gpu 1: expected a CUDA GPU with that number, found 0'):
         devices.get_device(1)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from chainer_pose import visualizations
 from chainer_pose.errors import InputError
 from chainer_pose.skeletons import H36M17
 from chainer_pose.visualizations import animations
@@ -26,21 +25,6 @@ def test_a_sequence_plays(walk, tmp_path):
     # Longer ones are thinned to the same duration.
     _, _, n, fps = animations.playing(*(np.tile(p, (200, 1, 1)) for p in walk), H36M17, fps=50)
     assert (n, fps) == (200, 10)
-
-
-def test_a_pose_turns_once(walk, tmp_path, monkeypatch):
-    monkeypatch.setattr(animations, 'TURN_FRAMES', 4)
-    pose2d, pose3d = walk
-    drawn = []
-    monkeypatch.setattr(
-        visualizations, 'draw_pose_3d', lambda axes, pose, *_: drawn.append(np.array(pose))
-    )
-    animations.write(tmp_path / 'a.gif', animations.turning(pose2d[0], pose3d[0], H36M17), 'gif')
-    x, y, z = pose3d[0].T
-    for found, (turned_x, turned_z) in zip(drawn, ((x, z), (z, -x), (-x, -z), (-z, x))):
-        expected = np.stack([turned_x, y, turned_z], axis=1)
-        np.testing.assert_allclose(found, expected, atol=1e-3)
-    assert len(drawn) == 4
 
 
 def test_mp4_needs_ffmpeg(walk, tmp_path, monkeypatch):

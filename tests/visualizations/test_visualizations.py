@@ -5,7 +5,7 @@ import pytest
 
 from chainer_pose import links, visualizations
 from chainer_pose.errors import InputError
-from chainer_pose.skeletons import H36M17, Skeleton
+from chainer_pose.skeletons import H36M17
 
 
 @pytest.fixture
@@ -54,16 +54,6 @@ def test_the_image_is_the_right_way_up_and_sides_are_colored(shown):
         assert lines[name].get_color() == color
 
 
-def test_3d_axes_are_equal_and_up_is_up(shown):
-    axes = visualizations.new_figure(2, 2).add_subplot(projection='3d')
-    visualizations.draw_pose_3d(axes, shown.pose3d[0], H36M17)
-    spans = [np.ptp(limits) for limits in (axes.get_xlim(), axes.get_ylim(), axes.get_zlim())]
-    np.testing.assert_allclose(spans, spans[0])
-    head = dict(zip((H36M17.names[child] for child, _ in H36M17.bones), axes.lines))['Head']
-    x, y, z = shown.pose3d[0, H36M17.names.index('Head')]
-    np.testing.assert_allclose(np.array(head.get_data_3d())[:, 1], [x, z, -y], rtol=1e-6)
-
-
 def test_poses_are_chosen_evenly_by_seed_or_by_index(flat_data):
     flat_data.columns['frame'] = np.arange(12)
     flat_data.valid = np.ones((12, 17), bool)
@@ -97,16 +87,6 @@ def test_turned_rows_go_clockwise_from_above_by_30_degrees(generator, shown, fla
         _, y, z = pose[H36M17.names.index(joint)] / size
         assert np.abs(points - [z, y]).sum(axis=1).min() < 1e-5
     assert len(visualizations.turned_sheet(generator, flat_data.select([0])).axes) == 12
-
-
-def test_nearer_bones_are_drawn_over_those_farther_away():
-    axes = visualizations.new_figure(2, 2).add_subplot()
-    skeleton = Skeleton('three', ('Hip', 'LHand', 'RHand'), (-1, 0, 0))
-    pose = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
-    for depth, last in (([0.0, -1.0, 1.0], 'left'), ([0.0, 1.0, -1.0], 'right')):
-        axes.clear()
-        visualizations.draw_pose_2d(axes, pose, skeleton, np.array(depth))
-        assert axes.lines[-1].get_color() == visualizations.COLORS[last]
 
 
 def test_bars_stand_by_action_and_gaps_stay_gaps():

@@ -3,6 +3,9 @@ import numpy as np
 import pytest
 from chainer import gradient_check
 
+from chainer_pose import load_lifter
+from chainer_pose.errors import InputError
+from chainer_pose.inference import weights as weights_file
 from chainer_pose.links import martinez
 from chainer_pose.training import arrays
 
@@ -63,3 +66,13 @@ def test_weights_are_used_with_a_norm_of_at_most_one(rng, length):
     gradient_check.check_backward(
         lambda x, *_: layer(x), x, rng.normal(size=(4, 7)), list(layer.params()), atol=1e-4
     )
+
+
+def test_its_file_rebuilds_it_and_is_no_generators(network, small_splits, tmp_path):
+    data, path, stored = small_splits['test'], tmp_path / 'gen_5.npz', {}
+    network.serialize(chainer.serializers.DictionarySerializer(stored))
+    weights_file.write_generator(path, stored, data.skeleton)
+    again = weights_file.load_generator(path).generator
+    np.testing.assert_array_equal(again.lift(data.pose2d, 0), network.lift(data.pose2d, 0))
+    with pytest.raises(InputError, match=r'gen_5.npz: expected a generator, which lifts'):
+        load_lifter(path)

@@ -8,7 +8,8 @@ import functools
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from chainer_pose import __version__
 from chainer_pose.datasets import PoseData, pose_file
 from chainer_pose.datasets.keypoints import frame_numbers, ranks
+from chainer_pose.datasets.readers.shared import Progress, silent
 from chainer_pose.utils import files
 
 if TYPE_CHECKING:
@@ -25,12 +27,10 @@ if TYPE_CHECKING:
     from chainer_pose.skeletons import Skeleton
     from chainer_pose.utils.files import StrPath
 
-    Progress = Callable[[int, int, str], None] | None
-
 
 FORMAT, VERSION = 'chainer-pose-predictions', 1
 AXES = 'x right, y down, z away from the camera; 3D is relative to the root joint'
-_DIGITS = 6
+_NUMBER = '%.6g'
 _PART = 4096
 
 
@@ -100,45 +100,45 @@ class Predictions:
         points = {'pose2d': self.poses.pose2d, 'pose3d': self.poses.pose3d}
         return points if self.pose3d_mm is None else {**points, 'pose3d_mm': self.pose3d_mm}
 
-    def imputed_names(self, i: int) -> list[str]:
-        """Names of the joints of a pose that were imputed."""
-        return [self.skeleton.names[j] for j in np.flatnonzero(self.poses.imputed[i])]
+    @functools.cached_property
+    def imputed_names(self) -> list[list[str]]:
+        """Of each pose, names of the joints that were imputed."""
+        found: list[list[str]] = [[] for _ in self.poses.imputed]
+        for i, j in np.argwhere(self.poses.imputed).tolist():
+            found[i].append(self.skeleton.names[j])
+        return found
 
 
-def significant(array: np.ndarray) -> np.ndarray:
-    """Numbers rounded to the digits that are written, float64."""
-    x = np.asarray(array, np.float64)
-    size = np.abs(np.where(np.isfinite(x) & (x != 0), x, 1))
-    places = _DIGITS - 1 - np.floor(np.log10(size))
-    scale = 10.0 ** np.abs(places)
-    return np.where(places >= 0, np.round(x * scale) / scale, np.round(x / scale) * scale)
-
-
-def write_json(path: StrPath, predictions: Predictions, progress: Progress = None) -> None:
+def write_json(path: StrPath, predictions: Predictions, progress: Progress = silent) -> None:
     """Write the poses as JSON: the header's keys, then ``poses``, one a line.
 
     A pose has frame, person, pose2d (null for a joint not known), pose3d (null where not
     lifted), pose3d_mm where a length is known, imputed (names of joints) and sin_beta.
     """
-    source, poses = predictions.source, predictions.poses
+    source, points = predictions.source, predictions.points()
+    numbers = _rows([*points.values(), predictions.poses.sin_beta])
+    template = json.dumps({k: np.full(a.shape[1:], _NUMBER).tolist() for k, a in points.items()})
+    template = template[1:-1].replace(f'"{_NUMBER}"', _NUMBER)
     with open(path, 'w', encoding='utf-8') as file:
         text = json.dumps(predictions.header, indent=1)
         file.write(text[: text.rindex('\n')] + ',\n "poses": [')
         for part in _parts(predictions, progress, 'writing poses.json'):
-            arrays = {**predictions.points(), 'sin_beta': poses.sin_beta}
-            values = {name: significant(a[part]).tolist() for name, a in arrays.items()}
-            for i, *points, angle in zip(part, *values.values()):
-                pose = {'frame': source.frame[i], 'person': source.person[i]}
-                for name, value in zip(values, points):
-                    known = [None if math.isnan(point[0]) else point for point in value]
-                    pose[name] = None if name != 'pose2d' and None in known else known
-                pose['imputed'] = predictions.imputed_names(i)
-                pose['sin_beta'] = None if math.isnan(angle) else angle
-                file.write((',' if i else '') + '\n  ' + json.dumps(pose))
+            for i, (*row, angle) in zip(part, numbers[part].tolist()):
+                pose = template % tuple(row)
+                if 'nan' in pose:
+                    pose = re.sub(r'\[nan.*?\]', 'null', pose)
+                    pose = re.sub(r'("pose3d\w*": )\[null.*?\]', r'\1null', pose)
+                frame, person = json.dumps(source.frame[i]), json.dumps(source.person[i])
+                imputed = json.dumps(predictions.imputed_names[i])
+                angle = 'null' if math.isnan(angle) else _NUMBER % angle
+                file.write(
+                    f'{"," if i else ""}\n  {{"frame": {frame}, "person": {person}, {pose}, '
+                    f'"imputed": {imputed}, "sin_beta": {angle}}}'
+                )
         file.write('\n ]\n}\n')
 
 
-def write_csv(path: StrPath, predictions: Predictions, progress: Progress = None) -> None:
+def write_csv(path: StrPath, predictions: Predictions, progress: Progress = silent) -> None:
     """Write the poses as CSV, one a row; the first line, after "#", says what the axes are.
 
     Columns: frame, person, sin_beta, imputed (joints, with ";" between), then JOINT_x_px,
@@ -147,15 +147,15 @@ def write_csv(path: StrPath, predictions: Predictions, progress: Progress = None
     """
     source, points = predictions.source, predictions.points()
     axes = {'pose3d': 'x_px y_px z_px', 'pose2d': 'u_px v_px', 'pose3d_mm': 'x_mm y_mm z_mm'}
+    written = [name for name in axes if name in points]
     columns = [
         f'{joint}_{axis}'
-        for name in axes
-        if name in points
+        for name in written
         for joint in predictions.skeleton.names
         for axis in axes[name].split()
     ]
-    arrays = [predictions.poses.sin_beta, *(points[name] for name in axes if name in points)]
-    numbers = np.hstack([array.reshape(len(source), -1) for array in arrays])
+    numbers = _rows([predictions.poses.sin_beta, *(points[name] for name in written)])
+    template = ','.join([_NUMBER] * numbers.shape[1])
     with open(path, 'w', encoding='utf-8', newline='') as file:
         file.write(
             f'# {AXES} ({predictions.header["root"]}); u v: 2D in the image; px: pixels of the '
@@ -164,13 +164,13 @@ def write_csv(path: StrPath, predictions: Predictions, progress: Progress = None
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(['frame', 'person', 'sin_beta', 'imputed', *columns])
         for part in _parts(predictions, progress, 'writing poses.csv'):
-            for i, row in zip(part, significant(numbers[part]).tolist()):
-                angle, *others = ['' if math.isnan(x) else x for x in row]
-                imputed = ';'.join(predictions.imputed_names(i))
+            for i, row in zip(part, numbers[part].tolist()):
+                angle, *others = (template % tuple(row)).replace('nan', '').split(',')
+                imputed = ';'.join(predictions.imputed_names[i])
                 writer.writerow([source.frame[i], source.person[i], angle, imputed, *others])
 
 
-def write_npz(path: StrPath, predictions: Predictions, progress: Progress = None) -> None:
+def write_npz(path: StrPath, predictions: Predictions, progress: Progress = silent) -> None:
     """Write the poses as an npz file of plain arrays.
 
     Arrays: pose2d, pose3d, imputed, sin_beta, frame, person, joint_names, joint_parents and,
@@ -195,7 +195,7 @@ def _ids(values: list) -> np.ndarray:
     return np.array(values if whole else [str(value) for value in values])
 
 
-def write_h5(path: StrPath, predictions: Predictions, progress: Progress = None) -> None:
+def write_h5(path: StrPath, predictions: Predictions, progress: Progress = silent) -> None:
     """Write the lifted poses as a pose file; those not lifted are left out.
 
     pose3d is in the input's pixels, relative to the root joint: a scale-free method has no
@@ -241,9 +241,13 @@ def _as_data(source: Keypoints) -> PoseData:
 WRITERS = {'json': write_json, 'csv': write_csv, 'npz': write_npz, 'h5': write_h5}
 
 
+def _rows(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return np.hstack([array.reshape(len(array), -1) for array in arrays])
+
+
 def _parts(predictions: Predictions, progress: Progress, what: str) -> Iterator[range]:
     n = len(predictions.source)
     for start in range(0, n, _PART):
-        yield range(start, min(start + _PART, n))
-        if progress is not None:
-            progress(min(start + _PART, n), n, what)
+        part = range(n)[start : start + _PART]
+        yield part
+        progress(part.stop, n, what)

@@ -134,12 +134,6 @@ def test_a_pose_file_of_those_lifted(tmp_path, rng):
         assert file.attrs['weights_sha256'].startswith('ba7816bf')  # of "abc"
 
 
-@pytest.mark.parametrize('number', [0.0, 123456.5, 1e-7, -99999.5, 1234567.0, np.nan, 3.14159265])
-def test_six_digits_are_written(number):
-    expected = float(f'{number:.6g}')
-    np.testing.assert_equal(predictions.significant(np.array([number]))[0], expected)
-
-
 def test_a_film_keeps_time():
     """Frames 4 to 6 and 9 to 30 are missing; of five a second, a gap of two is short."""
     frames = [f'x_{n}.jpg' for n in (2, 3, 6, 7, 31)]

@@ -162,14 +162,12 @@ def predict(
     print(f'weights: {lifter.weights}, joints of {lifter.skeleton.name}')
     cli.warn(keypoints.find_faults(source.skeleton, pose2d, visible))
     if not poses.lifted.any():
-        seen = np.asarray(visible.any(axis=0)).tolist()
-        never = [name for name, some in zip(source.skeleton.names, seen) if not some]
         enough = 'half of their joints seen, or more'
         if lifter.prior is None:
             enough = f'every joint seen, since {lifter.weights} cannot impute any'
         raise InputError(
             f'{path}: expected people with {enough}, found none among {len(source)}'
-            + (f'; never seen: {", ".join(never)}' if never else '')
+            + keypoints.never_seen(source.skeleton, visible)
         )
     pose3d_mm = None if to_mm is None else poses.pose3d * to_mm(poses.pose3d)[:, None, None]
     found = Predictions(source, lifter.skeleton, lifter.weights, poses, pose3d_mm, scale)

@@ -27,14 +27,7 @@ _UP = np.array([1.0, -1.0, -1.0])  # from y down, z away: half a turn about x
 
 
 def write(path: StrPath, pose3d: np.ndarray, skeleton: Skeleton, fps: float) -> None:
-    """Write a BVH file.
-
-    Args:
-        path: where to.
-        pose3d: (F, J, 3) array in the camera frame, in any unit.
-        skeleton: `skeletons.Skeleton`.
-        fps: frames a second.
-    """
+    """Write (F, J, 3) poses in the camera frame, in any unit, as `fps` frames a second."""
     pose = geometry.center(np.asarray(pose3d, np.float64), skeleton.root) * _UP
     offsets = _rest(pose, skeleton)
     rotations = _local_rotations(pose, offsets, skeleton)
@@ -72,7 +65,7 @@ def _local_rotations(pose: np.ndarray, offsets: np.ndarray, skeleton: Skeleton) 
     local = world.copy()
     for joint in _order(skeleton, skeleton.root):
         parent, children = skeleton.parents[joint], skeleton.children(joint)
-        above = world[:, parent] if parent >= 0 else np.tile(np.eye(3), (len(pose), 1, 1))
+        above = world[:, parent] if parent >= 0 else local[:, joint]
         bones = pose[:, children] - pose[:, [joint]]
         world[:, joint] = above
         if len(children) > 1:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,28 +55,22 @@ class Lifted(NamedTuple):
         return np.isfinite(self.pose3d).all(axis=(1, 2))
 
 
+@dataclasses.dataclass(eq=False)
 class Lifter:
     """Lifts 2D poses; made by `load_lifter`.
 
     Attributes:
-        generator: `links.LiftingLink`.
-        skeleton: `skeletons.Skeleton` of the joints that it lifts.
-        prior: `imputation.Prior`, by which missing joints are imputed; None if the weights have
-            none, and poses with a joint missing stay unlifted.
-        weights: path of the weights.
+        generator: the network.
+        skeleton: of the joints that it lifts.
+        prior: by which missing joints are imputed; None if the weights have none, and poses
+            with a joint missing stay unlifted.
+        weights: their path.
     """
 
-    def __init__(
-        self,
-        generator: LiftingLink,
-        skeleton: Skeleton,
-        prior: Prior | None = None,
-        weights: StrPath = '',
-    ) -> None:
-        self.generator = generator
-        self.skeleton = skeleton
-        self.prior = prior
-        self.weights = weights
+    generator: LiftingLink
+    skeleton: Skeleton
+    prior: Prior | None = None
+    weights: StrPath = ''
 
     def __call__(
         self,
@@ -98,11 +93,10 @@ class Lifter:
             ValueError: if a shape does not fit, or a coordinate is infinite.
             InputError: if the weights' joints cannot be found from the skeleton's.
         """
-        pose2d = np.asarray(pose2d)
-        if pose2d.ndim != 2:
+        if np.ndim(pose2d) != 2:
             return self.lift(pose2d, visible, skeleton).pose3d
         visible = None if visible is None else np.asarray(visible)[None]
-        return self.lift(pose2d[None], visible, skeleton).pose3d[0]
+        return self.lift(np.asarray(pose2d)[None], visible, skeleton).pose3d[0]
 
     def lift(
         self,
@@ -112,8 +106,7 @@ class Lifter:
         batchsize: int = 4096,
     ) -> Lifted:
         """Lift (N, J, 2) poses, `batchsize` at a time, to `Lifted`; else as `__call__`."""
-        source = skeletons.get(skeleton) if isinstance(skeleton, str) else skeleton
-        source = source or self.skeleton
+        source = _known(skeleton) or self.skeleton
         pose2d = np.asarray(pose2d, np.float32)
         shapes = (len(source), 2), (len(source.detected), 2)
         if pose2d.ndim != 3 or pose2d.shape[1:] not in shapes:
@@ -149,6 +142,10 @@ class Lifter:
         return Lifted(pose2d, pose3d, imputed, sin_beta)
 
 
+def _known(skeleton: Skeleton | str | None) -> Skeleton | None:
+    return skeletons.get(skeleton) if isinstance(skeleton, str) else skeleton
+
+
 def load_lifter(
     path: StrPath = DEFAULT,
     skeleton: Skeleton | str | None = None,
@@ -170,7 +167,7 @@ def load_lifter(
     named = str(path) in PRETRAINED and not Path(path).exists()
     path = pretrained_path(str(path)) if named else weights_file.find_generator(path, last)
     generator, known, prior = weights_file.load_generator(path)
-    known = known or (skeletons.get(skeleton) if isinstance(skeleton, str) else skeleton)
+    known = known or _known(skeleton)
     if known is None:
         raise InputError(f'{path}: expected weights that name their joints, found none')
     if len(known) != generator.n_joints:

@@ -41,9 +41,6 @@ class _Plain(Generator):
 def export(path: StrPath, lifter: Lifter) -> None:
     """Write an ONNX model (opset 9) with a dynamic batch.
 
-    Args:
-        path: where to.
-        lifter: `lifter.Lifter`.
     Raises:
         InputError: if the package onnx is missing.
         OSError: if the file cannot be written.
@@ -64,27 +61,21 @@ def export(path: StrPath, lifter: Lifter) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # onnx_chainer's own, of newer opsets
         model = onnx_chainer.export(
-            generator,
-            rows,
-            input_shapes=('batch', rows.shape[1]),
-            input_names=['rows'],
-            output_names=['depth'],
-            opset_version=9,
-        )
+            generator, rows, input_shapes=('batch', rows.shape[1]), input_names=['rows'],
+            output_names=['depth'], opset_version=9,
+        )  # fmt: skip
     model.ir_version = 4  # what opset 9 came with: onnx writes its newest, runtimes lag behind
     # Weights among the inputs would count as changeable, and not be optimized.
     weights = {tensor.name for tensor in model.graph.initializer}
     for value in [value for value in model.graph.input if value.name in weights]:
         model.graph.input.remove(value)
-    onnx.helper.set_model_props(
-        model,
-        {
-            'joints': json.dumps(skeleton.names),
-            'root': skeleton.names[skeleton.root],
-            'normalization': weights_file.NORMALIZATION,
-            'axes': 'x right, y down, z away from the camera',
-        },
-    )
+    metadata = {
+        'joints': json.dumps(skeleton.names),
+        'root': skeleton.names[skeleton.root],
+        'normalization': weights_file.NORMALIZATION,
+        'axes': 'x right, y down, z away from the camera',
+    }
+    onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
     with atomic_path(path) as temporary:
         onnx.save(model, temporary)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from chainer_pose.utils.files import StrPath
 
 
-FORMAT, VERSION = 'chainer-pose-predictions', 1
 AXES = 'x right, y down, z away from the camera; 3D is relative to the root joint'
 _NUMBER = '%.6g'
 _PART = 4096
@@ -39,10 +38,10 @@ class Predictions:
     """Lifted people, and where they come from.
 
     Attributes:
-        source: `keypoints.Keypoints` of N people.
-        skeleton: `skeletons.Skeleton` of the J lifted joints.
+        source: N people.
+        skeleton: of the J lifted joints.
         weights: path of the weights.
-        poses: `lifter.Lifted`.
+        poses: of the N people.
         pose3d_mm: (N, J, 3), its pose3d in mm; None where no length is known.
         scale: how pose3d_mm was scaled; empty without.
     """
@@ -80,8 +79,8 @@ class Predictions:
         """What each file says of its poses, JSON values."""
         units = {'pose2d': 'px', 'pose3d': 'px, of the input', 'pose3d_mm': 'mm'}
         return {
-            'format': FORMAT,
-            'version': VERSION,
+            'format': 'chainer-pose-predictions',
+            'version': 1,
             'chainer_pose': __version__,
             'input': os.path.basename(os.path.normpath(self.source.path)),
             'input_skeleton': self.source.skeleton.name,

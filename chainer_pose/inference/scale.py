@@ -27,12 +27,10 @@ def by_height(skeleton: Skeleton, height: float) -> Callable[[np.ndarray], np.nd
     pose gets a factor of its own, since people come nearer and go away.
 
     Args:
-        skeleton: `skeletons.Skeleton` with hips, knees, ankles and shoulders.
+        skeleton: with hips, knees, ankles and shoulders, else InputError.
         height: mm.
     Returns:
         function from (N, J, 3) px poses to (N,) mm a pixel.
-    Raises:
-        InputError: if the skeleton lacks these joints.
     """
     legs = [[_find(skeleton, 'height', side, names) for names in _LEG] for side in 'LR']
     shoulders = [_find(skeleton, 'height', side, ['Shoulder']) for side in 'LR']
@@ -40,9 +38,9 @@ def by_height(skeleton: Skeleton, height: float) -> Callable[[np.ndarray], np.nd
 
     def factor(pose3d: np.ndarray) -> np.ndarray:
         bones = [bone for leg in legs for bone in itertools.pairwise(leg)]
-        lengths = sum(_distance(pose3d[:, a], pose3d[:, b]) for a, b in bones)
-        trunk = _distance(pose3d[:, hips].mean(axis=1), pose3d[:, shoulders].mean(axis=1))
-        return _divide(height * _LEG_AND_TRUNK, lengths / 2 + trunk)
+        lengths = sum(np.linalg.norm(pose3d[:, a] - pose3d[:, b], axis=1) for a, b in bones)
+        trunk = pose3d[:, hips].mean(axis=1) - pose3d[:, shoulders].mean(axis=1)
+        return _divide(height * _LEG_AND_TRUNK, lengths / 2 + np.linalg.norm(trunk, axis=1))
 
     return factor
 
@@ -52,7 +50,7 @@ def by_bone(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Scale by the length of one bone, or the distance of any two joints, mm; as `by_height`."""
     a, b = (_find(skeleton, 'bone_length', '', [name]) for name in (start, end))
-    return lambda pose3d: _divide(length, _distance(pose3d[:, a], pose3d[:, b]))
+    return lambda pose3d: _divide(length, np.linalg.norm(pose3d[:, a] - pose3d[:, b], axis=1))
 
 
 def _find(skeleton: Skeleton, argument: str, side: str, names: list[str]) -> int:
@@ -64,10 +62,6 @@ def _find(skeleton: Skeleton, argument: str, side: str, names: list[str]) -> int
             **{argument: None},
         )
     return skeleton.index(found[0])
-
-
-def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.sqrt(((a - b) ** 2).sum(axis=-1))
 
 
 def _divide(mm: float, px: np.ndarray) -> np.ndarray:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from chainer_pose.utils.files import StrPath
 
 
-NETWORKS: tuple[type[Generator] | type[Martinez], ...] = (Generator, Martinez)
 NORMALIZATION = 'root at the origin, mean distance of the other joints from it 1'
 _METADATA = 'metadata'
 _PRIOR = 'prior/'
@@ -34,7 +33,7 @@ class Trained(NamedTuple):
     """What a network's file holds.
 
     Attributes:
-        generator: one of `NETWORKS`, on the CPU.
+        generator: on the CPU.
         skeleton: the `Skeleton` it was trained on; None if the file does not have it.
         prior: the `imputation.Prior` of the training poses; None if the file does not have it.
     """
@@ -48,8 +47,7 @@ def write_arrays(path: StrPath, arrays: Mapping[str, np.ndarray]) -> None:
     """Write what Chainer's DictionarySerializer collected, without pickling.
 
     Raises:
-        NonFiniteError: if a parameter of a model is not finite; nothing is
-            written, so the last good file stays.
+        NonFiniteError: if a parameter of a model is not finite; the last good file stays.
     """
     for key, array in arrays.items():
         if _WEIGHTS.search(key) and not np.isfinite(array).all():
@@ -76,17 +74,17 @@ def read_arrays(path: StrPath) -> dict[str, np.ndarray]:
 def find_generator(path: StrPath, last: bool = False) -> Path:
     """Find the file that a path means: itself, or a run's best generator, else its last.
 
-    Args:
-        path: a file or a run directory.
-        last: of a run, take the last even where there is a best.
+    With `last`, take the last even where there is a best.
+
     Raises:
         InputError: if there is none.
     """
     path = Path(path)
     if not path.is_dir():
         return path
-    found = [best for best in (path / 'gen_best.npz',) if best.is_file()]
-    found = sorted([*found, *numbered(path, 'gen')[:1]], reverse=not last)  # "b" is after digits
+    found, best = numbered(path, 'gen'), path / 'gen_best.npz'
+    if best.is_file():
+        found.insert(len(found) if last else 0, best)
     if not found:
         raise InputError(
             f'{path}: expected a run with gen_best.npz or gen_N.npz, found neither; '
@@ -108,33 +106,24 @@ def numbered(run: StrPath, stem: str) -> list[Path]:
 def write_generator(
     path: StrPath, arrays: Mapping[str, np.ndarray], skeleton: Skeleton, prior: Prior | None = None
 ) -> None:
-    """Write a network's arrays with the skeleton of its joints.
-
-    Args:
-        path: where to.
-        arrays: dict of the link's arrays, as Chainer serializes them.
-        skeleton: `skeletons.Skeleton`.
-        prior: `imputation.Prior` of the training poses; None for none.
-    """
+    """Write a link's arrays, as Chainer serializes them, with the skeleton of its joints and
+    the `imputation.Prior` of its training poses."""
     metadata = json.dumps({'skeleton': skeleton.to_dict(), 'normalization': NORMALIZATION})
     parts = {} if prior is None else {_PRIOR + k: part for k, part in prior._asdict().items()}
     write_arrays(path, {**arrays, **parts, _METADATA: np.array(metadata)})
 
 
 def load_generator(path: StrPath) -> Trained:
-    """Rebuild a network from its file alone.
+    """Rebuild a network from its file alone: a run's gen_*.npz, or any npz of its arrays.
 
-    Args:
-        path: a gen_*.npz of a run, or any npz of a network's arrays.
-    Returns:
-        `Trained`.
     Raises:
         InputError: naming the file, what was expected and what was found.
     """
     arrays = read_arrays(path)
     metadata = arrays.pop(_METADATA, None)
     parts = {key: arrays.pop(key) for f in Prior._fields if (key := _PRIOR + f) in arrays}
-    network = max(NETWORKS, key=lambda network: len(network.shapes(1, 1).keys() & arrays))
+    networks: tuple[type[Generator] | type[Martinez], ...] = (Generator, Martinez)
+    network = max(networks, key=lambda network: len(network.shapes(1, 1).keys() & arrays))
     enter = next(key for key, shape in network.shapes(2, 7).items() if shape == (7, 4))
     if enter not in arrays or arrays[enter].ndim != 2:
         raise InputError(
@@ -147,11 +136,12 @@ def load_generator(path: StrPath) -> Trained:
     generator = network(n_joints, n_unit)
     NpzDeserializer(arrays, strict=network is Generator).load(generator)
     skeleton = None if metadata is None else _read_metadata(path, metadata, n_joints)
-    if len(parts) < len(Prior._fields):
-        return Trained(generator, skeleton, None)
-    for (key, part), n_axes in zip(parts.items(), (1, 2)):
-        _check(path, key, part, (2 * n_joints,) * n_axes)
-    return Trained(generator, skeleton, Prior(*(p.astype(np.float64) for p in parts.values())))
+    prior = None
+    if len(parts) == len(Prior._fields):
+        for (key, part), n_axes in zip(parts.items(), (1, 2)):
+            _check(path, key, part, (2 * n_joints,) * n_axes)
+        prior = Prior(*(part.astype(np.float64) for part in parts.values()))
+    return Trained(generator, skeleton, prior)
 
 
 def _check(path: StrPath, key: str, array: np.ndarray | None, shape: tuple[int, ...]) -> None:
@@ -183,13 +173,8 @@ def _read_metadata(path: StrPath, text: np.ndarray, n_joints: int) -> Skeleton:
 def check_fit(
     path: StrPath, generator: Generator | Martinez, trained: Skeleton | None, data: PoseData
 ) -> None:
-    """Check that the joints of a network are the data's.
+    """Check that the joints of a network from `path`, trained on a skeleton, are the data's.
 
-    Args:
-        path: the network's file, for the message.
-        generator: one of `NETWORKS`.
-        trained: the `Skeleton` that it was trained on, or None.
-        data: `datasets.PoseData`.
     Raises:
         InputError: if number or names of the joints differ.
     """

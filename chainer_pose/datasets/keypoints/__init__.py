@@ -1,7 +1,16 @@
 """2D keypoints as detectors and annotators write them."""
 
-from chainer_pose.datasets.keypoints.checks import find_faults
+from chainer_pose.datasets.keypoints.checks import find_faults, never_seen
 from chainer_pose.datasets.keypoints.people import frame_numbers, ranks
 from chainer_pose.datasets.keypoints.reader import FORMATS, Keypoints, read, recognise
 
-__all__ = ['FORMATS', 'Keypoints', 'find_faults', 'frame_numbers', 'ranks', 'read', 'recognise']
+__all__ = [
+    'FORMATS',
+    'Keypoints',
+    'find_faults',
+    'frame_numbers',
+    'never_seen',
+    'ranks',
+    'read',
+    'recognise',
+]

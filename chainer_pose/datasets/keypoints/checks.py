@@ -40,6 +40,12 @@ def tangle(skeleton: Skeleton, pose2d: np.ndarray, visible: np.ndarray) -> float
     return float(np.median(ratios)) if ratios else np.inf
 
 
+def never_seen(skeleton: Skeleton, visible: np.ndarray) -> str:
+    """Return '; never seen: ...' with the joints that no pose of (N, J) visible has, or ''."""
+    names = [skeleton.names[j] for j in np.flatnonzero(~visible.any(axis=0))]
+    return f'; never seen: {", ".join(names)}' if names else ''
+
+
 def find_faults(skeleton: Skeleton, pose2d: np.ndarray, visible: np.ndarray) -> list[str]:
     """Return one line for each fault that (N, J, 2) px poses, (N, J) visible, seem to have."""
     found = []

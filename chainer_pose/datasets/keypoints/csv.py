@@ -21,11 +21,8 @@ def read(path: StrPath, counts: Collection[int]) -> Table:
 
     A header names the columns NAME_x, NAME_y and NAME_c (confidence; may be absent) of each
     joint, `frame` and `person`, in any order. Without one a row has x y or x y c of one joint
-    after the other.
+    after the other; `counts` are the numbers of joints that tell them apart.
 
-    Args:
-        path: the file.
-        counts: numbers of joints that tell x y from x y c without a header.
     Raises:
         InputError: if it is no such table.
     """

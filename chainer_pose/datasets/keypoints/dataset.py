@@ -9,7 +9,7 @@ import numpy as np
 
 from chainer_pose import geometry
 from chainer_pose.datasets import imputation, pose_file
-from chainer_pose.datasets.keypoints.checks import find_faults
+from chainer_pose.datasets.keypoints.checks import find_faults, never_seen
 from chainer_pose.datasets.keypoints.people import ranks
 from chainer_pose.errors import InputError
 
@@ -59,7 +59,11 @@ def convert(
     sources = [(split, source) for split in pose_file.SPLITS for source in inputs[split]]
     skeleton = sources[0][1].skeleton
     poses = [source.poses(min_confidence) for _, source in sources]
-    prior = _prior(poses[: len(inputs['train'])], skeleton) if impute else None
+    every2d, seen = map(np.concatenate, zip(*poses))
+    prior = None
+    if impute:
+        n = sum(map(len, inputs['train']))
+        prior = _prior(every2d[:n], seen[:n], skeleton)
     header = pose_file.Header(
         name,
         skeleton,
@@ -87,28 +91,19 @@ def convert(
         if not counts['train'][0]:
             raise InputError(
                 f'{sources[0][1].path}: expected people with every joint of {skeleton.name} to '
-                f'learn from, found none{_never_seen(poses, skeleton)}'
+                f'learn from, found none{never_seen(skeleton, seen)}'
             )
     found = {split: Count(*count.tolist()) for split, count in counts.items() if count.any()}
-    return found, find_faults(skeleton, *map(np.concatenate, zip(*poses)))
+    return found, find_faults(skeleton, every2d, seen)
 
 
-def _prior(poses: Sequence[tuple[np.ndarray, np.ndarray]], skeleton: Skeleton) -> imputation.Prior:
-    moments = imputation.Moments()
-    for pose2d, visible in poses:
-        whole = pose2d[visible.all(axis=1)]
-        whole = whole[geometry.scale(whole, skeleton.root) > 0]
-        moments.add(geometry.normalize(whole, skeleton.root)[0])
-    if moments.count < len(skeleton):
+def _prior(pose2d: np.ndarray, visible: np.ndarray, skeleton: Skeleton) -> imputation.Prior:
+    whole = pose2d[visible.all(axis=1)]
+    whole = whole[geometry.scale(whole, skeleton.root) > 0]
+    if len(whole) < len(skeleton):
         raise InputError(
             f'expected {len(skeleton)} people or more with every joint of {skeleton.name} to '
-            f'learn from, found {moments.count}{_never_seen(poses, skeleton)}',
+            f'learn from, found {len(whole)}{never_seen(skeleton, visible)}',
             impute=None,
         )
-    return moments.prior()
-
-
-def _never_seen(poses: Sequence[tuple[np.ndarray, np.ndarray]], skeleton: Skeleton) -> str:
-    seen = np.any([visible.any(axis=0) for _, visible in poses], axis=0)
-    names = [name for name, some in zip(skeleton.names, seen) if not some]
-    return f'; never seen: {", ".join(names)}' if names else ''
+    return imputation.Moments().add(geometry.normalize(whole, skeleton.root)[0]).prior()

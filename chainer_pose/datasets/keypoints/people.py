@@ -33,10 +33,7 @@ class Table(NamedTuple):
 
 
 def frame_numbers(frames: Iterable) -> list[int] | None:
-    """Numbers of frames: whole ids, or the last number in a text ("walk_012.jpg").
-
-    None if a frame has none.
-    """
+    """Frames' ids, or the last number in each ("walk_012.jpg"); None if a frame has none."""
     numbers = []
     for frame in frames:
         digits = [frame]
@@ -75,13 +72,7 @@ def follow(frame: Sequence, pose2d: np.ndarray, visible: np.ndarray) -> list[int
 
     In each frame, people are assigned to those seen before so that the joints that both have
     moved least in all (Hungarian assignment); who is farther than `_NEAR` is somebody new.
-
-    Args:
-        frame: N ids, the same ones beside each other, in order of time.
-        pose2d: (N, K, 2) array, px.
-        visible: (N, K) bool array.
-    Returns:
-        list of N numbers, from 0.
+    Of N ids of frames, in order of time, and (N, K, 2) px poses, return N numbers, from 0.
     """
     pose = np.where(visible, pose2d[:, :, 0] + 1j * pose2d[:, :, 1].astype(np.float64), 0)
     starts = [i for i in range(len(frame)) if i == 0 or frame[i] != frame[i - 1]]

@@ -123,7 +123,7 @@ def read(
         raise InputError(f'{path}: expected a file of the format {kind}, found a folder')
     if kind == 'pose-file':
         return _read_pose_file(path, skeleton, split, keypoints)
-    counts = _counts(skeleton) | (_counts(default) if default else set())
+    counts = _counts(_candidates(skeleton, default))
     if kind == 'csv':
         raw = keypoint_csv.read(path, counts)
     elif kind == 'numpy':
@@ -167,7 +167,7 @@ def _keypoints(
     elif skeleton is None:
         skeleton, note = _by_shape(path, raw, pose2d, confidence > 0, default)
         notes += note
-    elif pose2d.shape[1] not in _counts(skeleton):
+    elif pose2d.shape[1] not in _counts([skeleton]):
         raise InputError(
             f'{path}: expected the {len(skeleton.detected)} joints of {skeleton.name}, found '
             f'{pose2d.shape[1]}'
@@ -192,16 +192,21 @@ def _keypoints(
             )
         # Numbers beside those who are named.
         first = 1 + max((p for p in person if isinstance(p, int)), default=-1)
-        person = [first + n if p is None else p for n, p in zip(followed, person)]
+        person = [first + one if p is None else p for one, p in zip(followed, person)]
     return Keypoints(
         str(path), raw.kind, skeleton, pose2d, confidence, frame, person, notes=tuple(notes)
     )
 
 
-def _counts(skeleton: Skeleton | None) -> set[int]:
-    """Numbers of joints that a skeleton's poses may have; None for every skeleton."""
-    known = [skeleton] if skeleton else map(skeletons.named, skeletons.names())
+def _counts(known: list[Skeleton]) -> set[int]:
+    """Numbers of joints that poses of these skeletons may have."""
     return {n for one in known for n in (len(one), len(one.detected))}
+
+
+def _candidates(skeleton: Skeleton | None, default: Skeleton | None) -> list[Skeleton]:
+    """Skeletons that the joints may be of: the default before the one given, or before all."""
+    every = [skeleton] if skeleton else map(skeletons.named, ('h36m17', *skeletons.names()))
+    return [*([default] if default else []), *every]
 
 
 def _plain(name: str) -> str:
@@ -215,8 +220,7 @@ def _by_name(
 ) -> tuple[Skeleton, list[int]]:
     """The skeleton of the most joints that all have one of the names, and their columns."""
     at = {_plain(name): i for i, name in enumerate(names)}
-    known = [default] if default else []
-    known += map(skeletons.named, ('h36m17', *skeletons.names()))
+    known = _candidates(skeleton, default)
     fitting = [s for s in known if all(_plain(s.names[j]) in at for j in s.detected)]
     chosen = skeleton or max(fitting, key=lambda s: len(s.detected), default=None)
     if chosen is None:
@@ -240,20 +244,19 @@ def _by_shape(
 ) -> tuple[Skeleton, list[str]]:
     """The skeleton of that number of joints whose bones lie as in a body."""
     n = pose2d.shape[1]
-    known = [*map(skeletons.named, skeletons.names()), *([default] if default else [])]
-    found = {s.name: s for s in known if n in (len(s), len(s.detected))}
+    found = {s.name: s for s in _candidates(None, default)[::-1] if n in _counts([s])}
     score = {name: tangle(s, pose2d, visible) for name, s in found.items()}
     best = min(score.values(), default=np.inf)
     good = [name for name in found if score[name] <= _MORE * best]
     named = raw.kind in keypoint_json.FORMATS
-    usual = _USUAL if named else [s.name for s in [default] if s]
+    usual = _USUAL if named else [default.name] if default else []
     chosen = next((name for name in usual if name in good), None)
     if chosen is None and len(good) == 1 and best < _TANGLED:
         chosen = good[0]
     if chosen is None:
         raise InputError(
             f'{path}: expected the skeleton to be given for its {n} joints, found none that '
-            f'is certain' + (f': {", ".join(found)} have as many' if found else '')
+            f'is certain' + (f': {", ".join(sorted(found))} have as many' if found else '')
         )
     if named and chosen in _USUAL:
         return found[chosen], []

@@ -1,19 +1,22 @@
 #!/usr/bin/env python
-"""What does each addition to the paper's method bring, and what would labels?
+"""How good is the method over several seeds, what does each addition bring, and what would labels?
 
 Runs train.py for every row and seed; existing runs are kept, interrupted ones resumed. The last
-generators, which no error on the test split has chosen, are measured there and tabulated;
---figures draws learning curves, the error by share of labels, and the same poses lifted by some of
-the rows. --cost times a training step of each row instead.
+generators, which no error on the test split has chosen, are measured there and tabulated. Since
+the error swings, its mean over the evaluations of a run's second half stands beside it, and the
+best, which was chosen on this very split. --each prints each seed, too; --figures draws learning
+curves, the error by share of labels, and the same poses lifted by some of the rows. --cost times a
+training step of each row instead.
 """
 
+import argparse
 import itertools
+import json
 import statistics
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import runs
-from lifting import where  # puts the project on the path
+import runs  # puts the project on the path
 
 ALONE = {
     'pitch': ['--camera-pitch', 'learn'],
@@ -32,6 +35,7 @@ WITHOUT = {
 LABELLED = (0.001, 0.01, 0.1, 1)
 ROWS = {
     'paper': [],
+    'std-0.14': ['--init-std', '0.14'],
     **ALONE,
     'plus': ['--preset', 'plus'],
     **{f'plus-without-{name}': ['--preset', 'plus', *part] for name, part in WITHOUT.items()},
@@ -46,6 +50,7 @@ ROWS = {
 }
 CENTRED = 'centred-'  # rows on the same poses, seen by cameras turned onto the root joint
 SHOWN = ('paper', 'plus', 'supervised')
+PROTOCOLS = 'kudo', 'mpjpe', 'n-mpjpe', 'p-mpjpe'
 
 
 def draw(options, folders, reports, rows):
@@ -62,7 +67,7 @@ def draw(options, folders, reports, rows):
     axes = figure.add_subplot()
     # There are ten colors: after them the dashes become dots.
     for place, row in enumerate(rows):
-        curves = [runs.curve(folders[cell]) for cell in cells[row]]
+        curves = [curve(folders[cell]) for cell in cells[row]]
         iterations = [i for i, _ in curves[0]]
         means = [statistics.mean(errors) for errors in zip(*([e for _, e in c] for c in curves))]
         style = '-' if row in SHOWN else '--' if place < 10 else ':'
@@ -105,45 +110,89 @@ def draw(options, folders, reports, rows):
     visualizations.pose_sheet(generators, chosen).savefig(folder / 'poses.png')
 
 
+def measure(dataset, snapshot):
+    """The JSON form of evaluate.py for a generator, read again if it has been measured."""
+    output = Path(f'{snapshot}.json')
+    if not output.exists():
+        given = '--snapshot', snapshot, '--dataset', dataset, '--output', output
+        runs.call('evaluate.py', *given, '--protocol', 'all', '--format', 'json', threads=2)
+    return json.loads(output.read_text())
+
+
+def curve(run):
+    """[(iteration, kudo error in mm)] of a run's evaluations, from its log."""
+    log = json.loads((run / 'log').read_text())
+    return [(e['iteration'], e['validation/mpjpe']) for e in log if 'validation/mpjpe' in e]
+
+
+def tabulate(cells, zero_depth, each):
+    """Print all protocols, then the actions under the paper's: mean (deviation) over the seeds.
+
+    `cells` is a dict from (row, seed) to its report and its `curve`, `zero_depth` one from the
+    name of a baseline's row to its scores; `each` prints each seed's figures, too.
+    """
+    rows = {name: {s: c for (n, s), c in cells.items() if n == name} for name, _ in cells}
+    columns = ['row', 'seeds', *PROTOCOLS, 'depth flips, %', 'second half: kudo', 'best: kudo']
+    print('|', ' | '.join(columns), '|\n' + '| --- ' * len(columns) + '|')
+
+    def line(name, seeds, found):
+        table = [
+            [*(report['protocols'][p]['average'] for p in PROTOCOLS),
+             100 * report['depth_flip_rate'],
+             statistics.mean(error for i, error in points if i > points[-1][0] / 2),
+             min(error for _, error in points)]
+            for report, points in found
+        ]  # fmt: skip
+        print(f'| {name} | {seeds} |', ' | '.join(map(runs.spread, zip(*table))), '|')
+
+    for name, of_row in rows.items():
+        for seed, cell in of_row.items() if each else ():
+            line(f'{name}, seed {seed}', 1, [cell])
+        line(name, len(of_row), of_row.values())
+    for name, scores in zero_depth.items():
+        averages = ' | '.join(f'{scores[p]["average"]:.1f}' for p in PROTOCOLS)
+        print(f'| {name} | | {averages} | | | |')
+
+    actions = list(next(iter(zero_depth.values()))['kudo']['actions'])
+    print(f'\n| kudo | {" | ".join(actions)} | Average |\n' + '| --- ' * (len(actions) + 2) + '|')
+    scores = {n: [c[0]['protocols']['kudo'] for c in row.values()] for n, row in rows.items()}
+    for name, found in (scores | {n: [s['kudo']] for n, s in zero_depth.items()}).items():
+        table = zip(*([*(s['actions'][a] for a in actions), s['average']] for s in found))
+        print(f'| {name} |', ' | '.join(map(runs.spread, table)), '|')
+
+
 def cost(options):
     """Time a step of each row, taking turns so that all see the same machine."""
     import chainer
+    import step
 
-    from chainer_pose.commands.train import parse_options
     from chainer_pose.datasets import pose_file
-    from chainer_pose.training.trainer import make_trainer
 
-    data, updaters = pose_file.read(options.dataset, 'train'), {}
-    for row in options.rows:
-        if row.startswith(CENTRED):
-            continue
-        arguments = ['--dataset', options.dataset, '--out', 'unused', '--iterations', '1000']
-        parsed = parse_options([*arguments, *ROWS[row]])
-        updaters[row] = make_trainer(parsed, data, None, chainer.get_device('@numpy')).updater
-    times = {row: [] for row in updaters}
-    with chainer.using_config('type_check', False), chainer.Reporter().scope({}):
-        for repeat, row in itertools.product(range(options.cost + 1), updaters):
-            for _ in range(11):
-                start = time.perf_counter()
-                updaters[row].update()
-                if repeat:  # the first round warms up
-                    times[row].append(time.perf_counter() - start)
+    data, device = pose_file.read(options.dataset, 'train'), chainer.get_device('@numpy')
+    given = '--dataset', options.dataset, '--out', 'unused', '--iterations', '1000'
+    rows = [row for row in options.rows if not row.startswith(CENTRED)]
+    sides = {row: step.Ours([*given, *ROWS[row]], data, device) for row in rows}
     print('| row | ms a step | of the first |\n| --- | ---: | ---: |')
-    medians = {row: 1000 * statistics.median(values) for row, values in times.items()}
-    first = next(iter(medians.values()))
-    for row, value in medians.items():
-        print(f'| {row} | {value:.1f} | {value / first:.2f} |')
+    seconds = step.time_sides(sides, options.cost, 0.2)
+    for row, value in seconds.items():
+        print(f'| {row} | {1000 * value:.1f} | {value / seconds[rows[0]]:.2f} |')
 
 
 def main():
-    parser = runs.parser(__doc__, 'results/ablation')
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     add = parser.add_argument
+    add('--dataset', required=True, metavar='FILE.h5', help='pose file to train on')
     add('--rows', nargs='+', choices=ROWS, default=list(ROWS), metavar='ROW', help='which to run')
+    add('--iterations', type=int, default=20000, help='of each run')
+    add('--seeds', type=int, nargs='+', default=[0, 1, 2], help='of each row')
+    add('--jobs', type=int, default=2, help='runs at a time, one thread each')
+    add('--out', type=Path, default=Path('results/ablation'), help='folder of the runs')
     add('--no-train', action='store_true', help='tabulate existing runs only')
+    add('--each', action='store_true', help='print each seed, too')
     add('--figures', metavar='DIR', help='draw there, too')
-    add('--cost', type=int, metavar='N', help='time N rounds of ten steps of each row instead')
+    add('--cost', type=int, metavar='N', help='time N turns of steps of each row instead')
     options = parser.parse_args()
-    print(where() + '\n')
+    print(runs.where() + '\n')
     if options.cost:
         return cost(options)
 
@@ -158,15 +207,16 @@ def main():
         runs.call('data/prepare_centered.py', '--dataset', options.dataset, '--out', centered)
     dataset = {row: centered if row.startswith(CENTRED) else options.dataset for row in ROWS}
     if not options.no_train:
-        runs.train_all(
-            options,
-            {
-                folder: (dataset[row], '--seed', seed, *ROWS[row])
+        with ThreadPoolExecutor(options.jobs) as pool:
+            futures = [
+                pool.submit(runs.train, folder, dataset[row], options.iterations,
+                            '--seed', seed, *ROWS[row])
                 for (row, seed), folder in folders.items()
-            },
-        )
+            ]  # fmt: skip
+        for future in futures:
+            future.result()
     reports = {
-        (row, seed): runs.measure(dataset[row], last)
+        (row, seed): measure(dataset[row], last)
         for row, seed in itertools.product(options.rows, options.seeds)
         if (last := folders[row, seed] / f'gen_{options.iterations}.npz').exists()
     }
@@ -174,8 +224,8 @@ def main():
         'z = 0' + (', centred' if row.startswith(CENTRED) else ''): report['zero_depth']
         for (row, _), report in reports.items()
     }
-    cells = {cell: (report, runs.second_half(folders[cell])) for cell, report in reports.items()}
-    runs.tabulate(cells, zero_depth, ('second half: kudo',))
+    cells = {cell: (report, curve(folders[cell])) for cell, report in reports.items()}
+    tabulate(cells, zero_depth, options.each)
     if options.figures:
         draw(options, folders, reports, list(dict.fromkeys(row for row, _ in reports)))
 

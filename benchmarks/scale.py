@@ -22,12 +22,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from lifting import ROOT, where, write_poses
+from runs import ROOT, where
 
 # isort: split
 import numpy as np
+from chainer.serializers import npz
 
 from chainer_pose import links, load_lifter
+from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.readers import h36m, synthetic
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.skeletons import H36M17
@@ -61,7 +63,7 @@ train.main(sys.argv[1:])
 
 
 def call(*arguments):
-    """Run a script of the project: (seconds, peak memory in MB, output)."""
+    """Run a script of the project: (seconds, peak memory in MB)."""
     started = time.monotonic()
     done = subprocess.run(
         [sys.executable, '-c', PEAK, sys.executable, *map(str, arguments)],
@@ -69,7 +71,17 @@ def call(*arguments):
     )  # fmt: skip
     if done.returncode:
         sys.exit(done.stderr)
-    return time.monotonic() - started, int(done.stderr.split()[-1]) / 1024, done.stdout
+    return time.monotonic() - started, int(done.stderr.split()[-1]) / 1024
+
+
+def write_poses(path, **poses):
+    """Write a pose file of synthetic poses, repeated with noise; how many, by split."""
+    rng, made, splits = np.random.default_rng(0), synthetic.make(), {}
+    for split, n in poses.items():
+        splits[split] = made[split].select(np.resize(np.arange(len(made[split])), n))
+        splits[split].pose2d[:] += rng.normal(0, 1, splits[split].pose2d.shape)
+        splits[split].pose3d[:] += rng.normal(0, 5, splits[split].pose3d.shape)
+    pose_file.write(path, splits)
 
 
 def header(*columns):
@@ -88,10 +100,9 @@ def load(options, folder):
     write_poses(data, train=options.poses, test=options.poses // 10)
     times = []
     for i in range(options.repeats):
-        command = [sys.executable, '-c', FIRST_STEP, '--dataset', data, '--out', folder / str(i)]
-        done = subprocess.run(
-            [*command, '--gpu', str(options.gpu)], capture_output=True, text=True, cwd=ROOT
-        )
+        given = '--dataset', data, '--out', folder / str(i), '--gpu', str(options.gpu)
+        command = [sys.executable, '-c', FIRST_STEP, *given]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
         times.append([float(text) for text in done.stderr.split()[-3:]])
     header(f'train.py, {options.poses} poses, median of {options.repeats}', 's')
     labels = 'importing Chainer', 'from there to the first step', 'the first step'
@@ -144,12 +155,11 @@ def evaluate(options, folder):
     data, snapshot = folder / 'poses.h5', folder / 'gen_1.npz'
     write_poses(data, test=options.poses)
     generator = links.Generator(len(H36M17), rng=np.random.default_rng(0))
-    arrays = {name.lstrip('/'): param.array for name, param in generator.namedparams()}
-    weights_file.write_generator(snapshot, arrays, H36M17)
+    weights_file.write_generator(snapshot, npz.serialize(generator), H36M17)
     header(f'evaluate.py --protocol, {options.poses} poses', 's', 'peak memory, MB')
     for protocol in ('kudo', 'p-mpjpe', 'all'):
         script = ROOT / 'evaluate.py', '--snapshot', snapshot, '--dataset', data
-        seconds, memory, _ = call(*script, '--protocol', protocol)
+        seconds, memory = call(*script, '--protocol', protocol)
         row(protocol, f'{seconds:.1f}', f'{memory:.0f}')
 
 
@@ -168,14 +178,13 @@ def lift(options, folder):
             times.append(time.perf_counter() - started)
         seconds = statistics.median(times)
         row(n, f'{n / seconds:.0f}', f'{1000 * seconds:.2f}')
-    header('predict.py', 's', 'poses a second', 'peak memory, MB')
-    for n in (options.poses, 5 * options.poses):  # memory must not grow with them
+    header('predict.py, poses, written', 's', 'poses a second', 'peak memory, MB')
+    for n in (options.poses, 5 * options.poses):
         np.save(folder / 'poses.npy', poses(n))
         for label, more in (('npz', ['--write', 'npz']), ('JSON, CSV and npz', [])):
             script = ROOT / 'predict.py', '--input', folder / 'poses.npy', '--skeleton', 'h36m17'
-            seconds, memory, _ = call(*script, '--out', folder / 'out', *more)
-            cells = f'{seconds:.1f}', f'{n / seconds:.0f}', f'{memory:.0f}'
-            row(f'{n} poses, writing {label}', *cells)
+            seconds, memory = call(*script, '--out', folder / 'out', *more)
+            row(f'{n}, {label}', f'{seconds:.1f}', f'{n / seconds:.0f}', f'{memory:.0f}')
 
 
 def prepare(options, folder):
@@ -204,7 +213,7 @@ def prepare(options, folder):
         write(root, world, *detections)
         for step in (1, 5):
             script = ROOT / 'data' / 'prepare_h36m.py', '--root', root, '--out', out
-            seconds, memory, _ = call(*script, '--step', step, '--all-cameras')
+            seconds, memory = call(*script, '--step', step, '--all-cameras')
             row(layout, step, f'{seconds:.0f}', f'{memory:.0f}', f'{out.stat().st_size >> 20}')
             out.unlink()
         shutil.rmtree(root)

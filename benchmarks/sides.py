@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from lifting import ROOT  # puts the project on the path
+from runs import ROOT  # puts the project on the path
 
 sys.path.append(str(ROOT / 'tests'))
 
@@ -28,10 +28,7 @@ def arguments(n_unit, batchsize, preset='paper', dataset='none.h5', out='none'):
 
 
 class Side:
-    """A training step; `turn` times it."""
-
-    def __call__(self):
-        raise NotImplementedError
+    """A training step, which is called; `turn` times it."""
 
     def wait(self):
         """Block until the device is done."""
@@ -56,19 +53,13 @@ class Side:
 
 
 class Ours(Side):
-    """The step as train.py runs it, with its reports and checks.
-
-    Args:
-        arguments: train.py's.
-        data: `datasets.PoseData`.
-        device: chainer device that is current (`devices.using`).
-        comm: ChainerMN communicator or None.
-    """
+    """The step as train.py runs it by its arguments, on a device that is current."""
 
     def __init__(self, arguments, data, device, comm=None):
         self.device, self.options = device, parse_options(arguments)
         self.updater = make_trainer(self.options, data, None, device, comm).updater
-        self.links = {name: self.updater.get_optimizer(name).target for name in ('gen', 'dis')}
+        optimizers = self.updater.get_all_optimizers()
+        self.links = {name: optimizer.target for name, optimizer in optimizers.items()}
         self._reads = device.xp is not np and comm is None
 
     def __call__(self):
@@ -79,19 +70,6 @@ class Ours(Side):
     def wait(self):
         if self.device.xp is not np:
             self.device.device.synchronize()
-
-
-class Bare(Side):
-    """The recorded step of `Ours` alone: a batch is copied in, the graph launched."""
-
-    def __init__(self, ours):
-        self.wait = ours.wait
-        iterators = (ours.updater.get_iterator(name) for name in ('main', 'angles'))
-        (real,), angle = (iterator.next() for iterator in iterators)
-        self._step, self._batch = ours.updater.recorded, (real, angle)
-
-    def __call__(self):
-        self._step(*self._batch)
 
 
 class Plain(Side):
@@ -120,12 +98,7 @@ class Plain(Side):
 
 
 class Before(Side):
-    """The step of another checkout, in a process of its own.
-
-    Args:
-        root: its folder.
-        arguments: train.py's, with a data set that exists.
-    """
+    """The step of another checkout, in a process of its own; the data set must exist."""
 
     def __init__(self, root, arguments):
         command = [sys.executable, Path(__file__).with_name('before.py'), root, *arguments]

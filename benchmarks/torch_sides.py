@@ -15,10 +15,7 @@ from chainer_pose.training import arrays
 class Torch(Side):
     """The step in eager PyTorch, with its fused Adam; the gate is read in each step.
 
-    Args:
-        ours: `sides.Ours`, from whose weights it begins.
-        data: `datasets.PoseData`.
-        **adam: more for `torch.optim.Adam`.
+    It begins from the weights of `ours`, a `sides.Ours`.
     """
 
     def __init__(self, ours, data, **adam):

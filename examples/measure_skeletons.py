@@ -15,8 +15,8 @@ import quadruped
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / 'benchmarks'))
 
-import lifting  # noqa: E402
-from runs import call, spread, train  # noqa: E402
+from runs import call, spread, train, where  # noqa: E402
+from weights import limb_errors, limbs  # noqa: E402
 
 from chainer_pose import geometry  # noqa: E402
 from chainer_pose.datasets import pose_file  # noqa: E402
@@ -36,14 +36,22 @@ def figures(snapshot, data):
         mpjpe = metrics.mpjpe(predicted, target)
         inverted = metrics.mpjpe(predicted * np.array([1, 1, -1]), target)
     else:
-        predicted, target = (lifting.limbs(pose, data.skeleton) for pose in (predicted, target))
-        errors = lifting.limb_errors(predicted, target)
+        predicted, target = (limbs(pose, data.skeleton) for pose in (predicted, target))
+        errors = limb_errors(predicted, target)
         mpjpe, inverted = errors['mpjpe'], errors['inverted']
     other = np.random.default_rng(0).permutation(len(target))
-    r, chance = (lifting.depth_correlation(predicted, pose) for pose in (target, target[other]))
+    r, chance = (depth_correlation(predicted, pose) for pose in (target, target[other]))
     better = 100 * (inverted < mpjpe)
     columns = mpjpe, np.minimum(mpjpe, inverted), better, 100 * np.abs(r), 100 * np.abs(chance)
     return [column.mean() for column in columns]
+
+
+def depth_correlation(predicted, target):
+    """Pearson's correlation of each pose's depths: (N, J, 3) twice to (N,)."""
+    a, b = predicted[:, :, 2], target[:, :, 2]
+    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
+    power = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    return (a * b).sum(axis=1) / np.where(power > 0, power, 1)
 
 
 def main():
@@ -54,15 +62,15 @@ def main():
     parser.add_argument('--out', type=Path, default=Path('results/skeletons'))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    limbs, animal = options.out / 'limbs12.h5', options.out / 'quadruped.h5'
+    people, animal = options.out / 'limbs12.h5', options.out / 'quadruped.h5'
     limbs12 = ROOT / 'examples' / 'skeletons' / 'limbs12.json'
-    arguments = (options.dataset, '--out', limbs, '--skeleton', limbs12)
+    arguments = (options.dataset, '--out', people, '--skeleton', limbs12)
     call('data/prepare_keypoints.py', *arguments, output=sys.stderr)
     pose_file.write(animal, quadruped.make())
-    print(lifting.where())
+    print(where())
     print('| skeleton | MPJPE, mm | of the better mirror image | inverted better, % | 100 abs r | '
           'by chance |\n| --- | ---: | ---: | ---: | ---: | ---: |')  # fmt: skip
-    for path in (Path(options.dataset), limbs, animal):
+    for path in (Path(options.dataset), people, animal):
         more = ['--rescale-fakes'] if path == animal else []  # it is longer than high
         test, rows = pose_file.read(path, 'test'), []
         for seed in options.seeds:

@@ -179,10 +179,8 @@ def report(found: Predictions) -> None:
     """Print what was done."""
     done = found.summary
     left_out = done['people'] - done['lifted']
-    print(
-        f'{done["lifted"]} of {done["people"]} people lifted'
-        + (f'; {left_out} with too few joints seen left out' if left_out else '')
-    )
+    note = f'; {left_out} with too few joints seen left out' if left_out else ''
+    print(f'{done["lifted"]} of {done["people"]} people lifted{note}')
     if done['imputed']:
         print('joints imputed:', ', '.join(f'{name} {n}' for name, n in done['imputed'].items()))
     if done['facing'] is None:
@@ -191,11 +189,9 @@ def report(found: Predictions) -> None:
             f'pose may be its mirror image in depth'
         )
     else:
-        share = 100 * done['facing'] / done['lifted']
-        print(
-            f'depth sign: {done["facing"]} of {done["lifted"]} lifted ({share:.1f} %) have '
-            f'sin b >= 0 (eq. 3)'
-        )
+        share = f'{done["facing"]} of {done["lifted"]} lifted'
+        percent = f'{100 * done["facing"] / done["lifted"]:.1f} %'
+        print(f'depth sign: {share} ({percent}) have sin b >= 0 (eq. 3)')
 
 
 def choose_person(options: PredictionOptions, found: Predictions) -> np.ndarray:
@@ -241,8 +237,8 @@ def write(options: PredictionOptions, found: Predictions, generator: LiftingLink
             columns, names = {'action': np.arange(len(shown))}, {'action': labels}
             pose2d = found.poses.pose2d[shown]
             data = PoseData('predictions', found.skeleton, pose2d, columns=columns, names=names)
-            title = 'left is blue, right is red'
-            visualizations.pose_sheet(generator, data, title).savefig(new('figure.png'))
+            sheet = visualizations.pose_sheet(generator, data, 'left is blue, right is red')
+            sheet.savefig(new('figure.png'))
         if options.bvh:
             mm = found.pose3d_mm
             played = played3d if mm is None else timing.blend(mm[chosen])

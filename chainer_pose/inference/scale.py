@@ -54,15 +54,15 @@ def by_bone(
 
 
 def _find(skeleton: Skeleton, argument: str, side: str, names: list[str]) -> int:
-    found = [side + name for name in names if side + name in skeleton.names]
+    names = [side + name for name in names]
+    found = [name for name in names if name in skeleton.names]
     if not found:
+        expected = f'expected the joint {" or ".join(names)}'
         raise InputError(
-            f'expected the joint {" or ".join(side + name for name in names)}, found none of that '
-            f'name in {skeleton.name}',
-            **{argument: None},
+            f'{expected}, found none of that name in {skeleton.name}', **{argument: None}
         )
     return skeleton.index(found[0])
 
 
 def _divide(mm: float, px: np.ndarray) -> np.ndarray:
-    return np.where(px > 0, mm / np.where(px > 0, px, 1), np.nan)
+    return mm / np.where(px > 0, px, np.nan)

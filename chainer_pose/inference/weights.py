@@ -30,13 +30,8 @@ _NONE = 'none'  # names of the values that are None, which npz cannot hold unpic
 
 
 class Trained(NamedTuple):
-    """What a network's file holds.
-
-    Attributes:
-        generator: on the CPU.
-        skeleton: the `Skeleton` it was trained on; None if the file does not have it.
-        prior: the `imputation.Prior` of the training poses; None if the file does not have it.
-    """
+    """A network, on the CPU, with the skeleton and prior of its training poses; None where the
+    file does not have them."""
 
     generator: Generator | Martinez
     skeleton: Skeleton | None

@@ -64,12 +64,9 @@ def convert(
     if impute:
         n = sum(map(len, inputs['train']))
         prior = _prior(every2d[:n], seen[:n], skeleton)
+    paths, fps = ', '.join(source.path for _, source in sources), sources[0][1].fps
     header = pose_file.Header(
-        name,
-        skeleton,
-        fps=sources[0][1].fps,
-        source='2D keypoints: ' + ', '.join(source.path for _, source in sources),
-        licence=licence,
+        name, skeleton, fps=fps, source=f'2D keypoints: {paths}', licence=licence
     )
     rng = np.random.default_rng(seed)
     counts = {split: np.zeros(3, int) for split in pose_file.SPLITS}

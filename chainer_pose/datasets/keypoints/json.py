@@ -85,8 +85,8 @@ def read(path: Path, counts: Collection[int], progress: Progress = silent) -> Ta
 def _entries(path: Path, data: Any, one_frame: bool) -> Iterator[_Entry]:
     """Everything in a file that may be a person."""
     stem = re.sub(r'_keypoints$', '', path.stem)
-    if isinstance(data, dict) and 'instance_info' in data:  # MMPose's, wrapped
-        data = data['instance_info']
+    if isinstance(data, dict):
+        data = data.get('instance_info', data)  # MMPose's, wrapped
     if isinstance(data, dict) and 'annotations' in data:
         images = {image['id']: image.get('file_name') for image in data.get('images', [])}
         for i, value in enumerate(data['annotations']):

@@ -146,7 +146,7 @@ class DeviceArray(NDArrayOperatorsMixin, object if cuda.available else cuda.ndar
         return _run(function, args, kwargs)
 
     def _read(self, *args, **kwargs):
-        raise Fault(f'a value read of {self!r}')
+        raise Fault(f'a value read of a device array of shape {self.shape}')
 
     __float__ = __int__ = __index__ = __complex__ = __bool__ = __array__ = __reduce_ex__ = _read
     item = get = tolist = tobytes = _read
@@ -155,9 +155,6 @@ class DeviceArray(NDArrayOperatorsMixin, object if cuda.available else cuda.ndar
 
     def dot(self, *args, **kwargs):
         raise Fault('dot: use chainer_pose.utils.cublas.dot')
-
-    def __repr__(self):
-        return f'DeviceArray(shape={self.shape}, dtype={self.dtype})'
 
     def __len__(self):
         return len(self._host)
@@ -378,7 +375,7 @@ def dot(a, b, transa=False, transb=False, out=None):
         if not isinstance(x, DeviceArray):
             raise Fault(f'dot of {type(x).__name__}, not device memory')
         if not (x.ndim == 2 and x.flags.c_contiguous and x.dtype == a.dtype):
-            raise ValueError(f'dot of {x!r} with strides {x.strides}')
+            raise ValueError(f'dot of {x.dtype}, shape {x.shape}, strides {x.strides}')
     left = a._host.T if transa else a._host
     right = b._host.T if transb else b._host
     if out is None:

@@ -75,8 +75,3 @@ def test_distortion_by_hand():
     factor = 1.875 + 0.07
     expected = [[factor + 0.03 * 5, 2 * factor + 0.02 * 5]]
     np.testing.assert_allclose(camera.project(np.array([[2.0, 4.0, 2.0]])), expected)
-
-
-def test_points_behind_the_camera_are_refused():
-    with pytest.raises(ValueError, match='in front of the camera'):
-        level_camera().project(np.array([[0.0, 0.0, -1.0]]))

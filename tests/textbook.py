@@ -47,13 +47,7 @@ def adam(link, alpha, beta1, weight_decay):
 class TextbookUpdater(chainer.training.StandardUpdater):
     """Section 3 and 4.2: two passes of D, two calls of backward().
 
-    Args:
-        iterator: of poses, (J, 2).
-        optimizers: dict with 'gen' and 'dis', set up.
-        joints: `skeleton.FaceJoints` of eq. (3).
-        rng: numpy.random.Generator of the angles.
-        cap: of the discriminator's accuracy.
-        **kwargs: converter and device, as of StandardUpdater.
+    `joints` are those of eq. (3), `rng` draws the angles, `cap` is of the accuracy of D.
     """
 
     def __init__(self, iterator, optimizers, joints, rng, cap=0.9, **kwargs):

@@ -58,7 +58,7 @@ def test_gradients(name):
     )  # fmt: skip
 
 
-@pytest.mark.skipif(device_arrays.UNAVAILABLE, reason=str(device_arrays.UNAVAILABLE))
+@pytest.mark.skipif(device_arrays.UNAVAILABLE is not None, reason=str(device_arrays.UNAVAILABLE))
 @pytest.mark.parametrize('dtype', ['f', 'd'])
 @parametrized
 def test_kernels_do_what_numpy_does(name, dtype, monkeypatch):
@@ -76,16 +76,6 @@ def test_kernels_do_what_numpy_does(name, dtype, monkeypatch):
         found = device_arrays.to_host(found)
         assert found.dtype == expected.dtype
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
-
-
-@pytest.mark.skipif(device_arrays.UNAVAILABLE, reason=str(device_arrays.UNAVAILABLE))
-@pytest.mark.parametrize('losses', [(1.0, 2.0), (1.0, np.inf), (np.nan, 1.0)])
-def test_accuracy_on_either(losses, rng, monkeypatch):
-    device_arrays.install(monkeypatch)
-    arrays = [*rng.normal(size=(2, 7, 1)), *map(np.array, losses)]
-    found = functions.accuracy(*map(device_arrays.DeviceArray, arrays))
-    expected = functions.accuracy(*arrays)
-    np.testing.assert_allclose([float(device_arrays.to_host(x)) for x in found], expected)
 
 
 ZEROS, LARGE = np.zeros(XY, 'f'), np.array([[1e4], [-1e4]], 'f')

@@ -82,17 +82,6 @@ def test_double_backprop(nets, x):
         assert_same(ours.grad, theirs.grad)
 
 
-@pytest.mark.parametrize('forget', [lambda w: w.cleargrad(), lambda w: setattr(w, 'grad', None)])
-def test_a_gradient_that_is_cleared_or_set_forgets_the_factors(nets, x, forget):
-    net = nets[0]
-    net(x).backward()
-    weight = net.used.W
-    assert len(weight.factors) == 2
-    forget(weight)
-    assert weight.factors == []
-    assert weight.grad is None
-
-
 @pytest.mark.parametrize(
     'copied', [copy.copy, copy.deepcopy, lambda w: pickle.loads(pickle.dumps(w))]
 )

@@ -39,15 +39,6 @@ def test_round_trip_through_options_json(tmp_path):
     assert load_options(tmp_path) == dataclasses.replace(parsed, out='')
 
 
-def test_an_old_options_json(tmp_path):
-    # An option of another version, none of the later ones, and two that contradict each other.
-    write(tmp_path, prefetch=3, alpha=0.1, epoch=7, mode='supervised', bone_weight=1)
-    loaded = load_options(tmp_path)
-    assert (loaded.alpha, loaded.epoch, loaded.bone_weight) == (0.1, 7, 1)
-    assert (loaded.draw_interval, loaded.record, loaded.ema) == (None, True, 0.0)
-    assert parse_options(['--resume', str(tmp_path)]).mode == 'supervised'
-
-
 @pytest.mark.parametrize(
     ('name', 'value'),
     [

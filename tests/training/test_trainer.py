@@ -14,23 +14,6 @@ def make(small_splits, *given, validation=None):
     return trainers.make_trainer(options, small_splits['train'], validation, devices.get_device(-1))
 
 
-@pytest.mark.parametrize(
-    ('given', 'weights'),
-    [
-        ([], {}),
-        (['--consistency', '10', '0'], {'consistency_2d': 10, 'consistency_depth': 0}),
-        (['--bone-weight', '100'], {'bones': 100}),
-        (['--mode', 'semi-supervised', '--depth-weight', '5'], {'depth': 5}),
-        (['--preset', 'plus'], {'consistency_2d': 10, 'consistency_depth': 1, 'bones': 100}),
-    ],
-)
-def test_the_regularizers_that_the_options_ask_for(small_splits, given, weights):
-    found = {}
-    for regularizer in make(small_splits, *given).updater.regularizers:
-        found |= regularizer.weights
-    assert found == weights
-
-
 def test_martinez_step_size_falls_by_4_percent_in_100000_iterations(small_splits, tmp_path):
     given = '--mode', 'supervised', '--model', 'martinez', '--alpha', '0.01'
     trainer = make(small_splits, *given, '--out', str(tmp_path))

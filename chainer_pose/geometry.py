@@ -104,10 +104,8 @@ class Camera:
 def camera_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
     """Make the rotation R, (3, 3), of a `Camera` in a world whose z axis points up.
 
-    Args:
-        yaw: direction in which the camera looks, from the world's x towards y, radians.
-        pitch: angle by which it looks down, radians.
-        roll: rotation of the image content, clockwise, radians.
+    It looks in the direction yaw, from the world's x towards y, and down by pitch; roll turns the
+    image content clockwise. In radians.
     """
     right = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
     forward = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), -np.sin(pitch)])

@@ -46,10 +46,9 @@ def evaluate_pck(
     batchsize: int = 4096,
     progress: Progress | None = None,
 ) -> PCKResult:
-    """Measure PCK at 150 mm and AUC (Mehta et al. 2017), relative to the root.
+    """Measure PCK at 150 mm and AUC (Mehta et al. 2017), over all and by action, camera, joint.
 
-    Over all poses, by action, by camera and by joint. Arguments and errors as of `evaluate`;
-    the data must have the 17 joints of Human3.6M.
+    Relative to the root, of the 17 joints of Human3.6M. Arguments and errors as of `evaluate`.
     """
     names = data.skeleton.names
     if not set(NOT_AMONG_14) <= set(names) or len(names) != 17:

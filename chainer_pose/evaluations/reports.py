@@ -144,10 +144,7 @@ def _beside(number: int | str, context: Context, actions: Iterable[str] = ()) ->
 
 
 def check_table(number: int, context: Context, trained_keypoints: str | None) -> None:
-    """Raise an InputError if Table 1 or 2 asks for other keypoints or another split.
-
-    The keypoints of training are None if not known.
-    """
+    """Raise an InputError if Table 1 or 2 asks for other keypoints (None: not known) or split."""
     wanted, keypoints = TABLE_KEYPOINTS[number], context.keypoints
     if keypoints not in wanted or trained_keypoints not in (None, keypoints):
         raise InputError(
@@ -162,8 +159,7 @@ def check_table(number: int, context: Context, trained_keypoints: str | None) ->
 def paper_table(number: int, context: Context, result: Result, zero_depth: Result) -> Report:
     """Fill the paper's Table 1 or 2 with one protocol's errors, beside the published rows.
 
-    A data set that is not Human3.6M gets a table of its own, without the
-    published rows: they are of other people and other cameras.
+    Without these, which are of other people and cameras, for data that are not Human3.6M.
     """
     ((protocol, score),) = result.scores.items()
     zero_score, label = zero_depth.scores[protocol], protocols.LABELS[protocol]

@@ -15,13 +15,9 @@ from chainer_pose.utils.devices import to_host
 
 
 class LiftingLink(chainer.Link):
-    """A network whose `forward` maps normalized poses, (B, J, 2), to depths, (B, J).
+    """A network whose `forward` maps normalized poses, (B, J, 2), to depths, (B, J)."""
 
-    Attributes:
-        in_mm: whether `lift` gives mm; if not, pixels of the input, since it has no scale.
-    """
-
-    in_mm: ClassVar[bool] = False
+    in_mm: ClassVar[bool] = False  # whether `lift` gives mm; if not, pixels of the input
 
     def lift(self, pose2d: np.ndarray, root: int, batchsize: int = 4096) -> np.ndarray:
         """Lift poses, (N, J, 2) px, `batchsize` at a time on the network's device.

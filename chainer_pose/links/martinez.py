@@ -26,11 +26,8 @@ class MaxNormLinear(Linear):
     """Linear layer that uses its weight matrix scaled to a norm of at most 1 (section 3.3).
 
     The stored weights keep their length: scaled down in place, they would be as small as one
-    step of Adam, which would scramble them. Arguments as of `Martinez`.
+    step of Adam, which would scramble them.
     """
-
-    def __init__(self, n_in: int, n_out: int, rng: np.random.Generator | None = None) -> None:
-        super().__init__(n_in, n_out, chainer.initializers.HeNormal(rng=rng))
 
     def forward(self, x: Variable | NdArray, skip: Variable | None = None) -> Variable:
         norm = F.sqrt(F.sum(F.square(self.W)))
@@ -41,10 +38,10 @@ class MaxNormLinear(Linear):
 class Layer(chainer.Chain):
     """Linear, batch normalization, ReLU, dropout: (B, n_in) to (B, n_unit)."""
 
-    def __init__(self, n_in: int, n_unit: int, rng: np.random.Generator | None = None) -> None:
+    def __init__(self, n_in: int, n_unit: int, initializer: chainer.Initializer) -> None:
         super().__init__()
         with self.init_scope():
-            self.linear = MaxNormLinear(n_in, n_unit, rng)
+            self.linear = MaxNormLinear(n_in, n_unit, initializer)
             self.norm = L.BatchNormalization(n_unit, decay=0.99, eps=1e-3)  # TensorFlow's
 
     def forward(self, x: Variable | NdArray, rng: np.random.Generator | None = None) -> Variable:
@@ -72,10 +69,11 @@ class Martinez(LiftingLink, chainer.Chain):
     ) -> None:
         super().__init__()
         self.n_joints = n_joints
+        he = chainer.initializers.HeNormal(rng=rng)
         with self.init_scope():
-            self.enter = Layer(2 * n_joints, n_unit, rng)
-            self.a1, self.a2, self.b1, self.b2 = (Layer(n_unit, n_unit, rng) for _ in range(4))
-            self.leave = MaxNormLinear(n_unit, 3 * n_joints, rng)
+            self.enter = Layer(2 * n_joints, n_unit, he)
+            self.a1, self.a2, self.b1, self.b2 = (Layer(n_unit, n_unit, he) for _ in range(4))
+            self.leave = MaxNormLinear(n_unit, 3 * n_joints, he)
         for name, size in (('in', 2 * n_joints), ('out', 3 * n_joints)):
             self.add_persistent(f'{name}_mean', np.zeros(size, np.float32))
             self.add_persistent(f'{name}_std', np.ones(size, np.float32))

@@ -47,7 +47,7 @@ def test_input_and_output_are_standardised(network, small_splits):
 
 
 def test_half_the_units_are_dropped_by_a_given_stream(rng):
-    layer = martinez.Layer(4, 4096, rng)
+    layer = martinez.Layer(4, 4096, chainer.initializers.HeNormal(rng=rng))
     x = np.random.default_rng(0).normal(size=(4, 4)).astype('f')
     whole, dropped = layer(x).array, layer(x, np.random.default_rng(0)).array
     kept = dropped != 0
@@ -58,7 +58,7 @@ def test_half_the_units_are_dropped_by_a_given_stream(rng):
 @pytest.mark.parametrize('length', [0.5, 30])
 def test_weights_are_used_with_a_norm_of_at_most_one(rng, length):
     with chainer.using_config('dtype', np.float64):
-        layer = martinez.MaxNormLinear(5, 7, rng)
+        layer = martinez.MaxNormLinear(5, 7, chainer.initializers.HeNormal(rng=rng))
     x = rng.normal(size=(4, 5))
     layer.W.array *= length / np.linalg.norm(layer.W.array)
     np.testing.assert_allclose(layer(x).array, x @ layer.W.array.T / max(length, 1))

@@ -127,7 +127,7 @@ def _crowd(where: str, key: str, frame: Any, people: Any) -> Iterator[_Entry]:
 
 
 def _first(value: Any, keys: tuple[str, ...]) -> Any:
-    return next((key for key in keys if isinstance(value, dict) and key in value), None)
+    return next((key for key in keys if key in value), None) if isinstance(value, dict) else None
 
 
 def _kind(kind: str, value: dict[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """What the tests share: small data, real data, the scripts."""
 
+import contextlib
+import io
 import os
 import runpy
 import signal
@@ -70,6 +72,20 @@ def script():
         )  # fmt: skip
 
     return run
+
+
+@pytest.fixture(scope='session')
+def printed():
+    """Run a command in this process, without warnings; returns what it prints."""
+
+    def call(command, *arguments):
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            command.main([*map(str, arguments)])
+        assert err.getvalue() == ''
+        return out.getvalue()
+
+    return call
 
 
 @pytest.fixture

@@ -102,28 +102,15 @@ def attribute(name, value):
     ('change', 'message'),
     [
         (attribute('format', 'other'), 'format: expected chainer-pose version 1, found other'),
-        (attribute('version', 2), 'found chainer-pose version 2'),
-        (lambda file: file.attrs.__delitem__('format'), 'found none version 1'),
-        (lambda file: file.attrs.__delitem__('joint_names'), 'joint_names'),
         (attribute('units_3d', 'm'), "units_3d mm or px, found .'px', 'm'"),
-        (lambda file: file.attrs.__delitem__('units_2d'), 'expected units_2d px'),
-        (attribute('fps', 'fast'), "'fast'"),
         (attribute('joint_parents', [0] * 17), 'expected 17 parents with one -1'),
-        (attribute('skeleton', '{'), 'expected a pose file'),
         (attribute('skeleton', '[' * 60_000), 'expected a pose file'),
-        (attribute('skeleton', '{"pairs": [["LHip", "RKnee"]]}'), 'pairs that mirror'),
         (replace('train', None), 'train: expected this split'),
         (replace('train/pose2d', None), 'train/pose2d: expected these poses'),
-        (
-            replace('train/pose2d', np.zeros((10, 16, 2), 'f')),
-            r"float32 of shape \('N', 17, 2\), found float32 of shape \(10, 16, 2\)",
-        ),
-        (replace('train/pose2d', np.zeros((10, 17, 2), complex)), 'found complex128'),
+        (replace('train/pose2d', np.zeros((10, 16, 2), 'f')), r'N.*, 17, 2\), found float32'),
         (replace('train/pose3d', np.zeros((3, 17, 3), 'f')), "equal .* 'pose3d': 3"),
         (replace('train/pose3d', POSE[:, :, :1] + [0, 1, np.inf]), 'inf.* at pose 0, joint 0'),
-        (lambda file: file['train/action'].__setitem__(0, 15), 'of 15 names, found 0 to 15'),
         (lambda file: file['train/camera'].__setitem__(0, -1), 'of 4 names, found -1'),
-        (replace('actions', None), 'action: expected indices of 0 names'),
         (replace('actions', np.zeros(15)), 'expected a pose file'),
     ],
 )  # fmt: skip
@@ -136,11 +123,11 @@ def test_errors_name_the_file_and_the_fault(change, message, copy):
     assert '\n' not in str(caught.value)
 
 
-@pytest.mark.parametrize('content', [b'', b'not HDF5 at all', None, 'cut'])
-def test_what_is_no_hdf5_file(small_file, tmp_path, content):
+@pytest.mark.parametrize('content', [b'not HDF5 at all', None])
+def test_what_is_no_hdf5_file(tmp_path, content):
     path = tmp_path / 'poses.h5'
     if content is not None:
-        path.write_bytes(small_file.read_bytes()[:-3000] if content == 'cut' else content)
+        path.write_bytes(content)
     with pytest.raises(InputError, match=r'poses\.h5: expected a pose file \(HDF5\)'):
         pose_file.read(path, 'train')
 
@@ -180,14 +167,10 @@ def test_parts_add_up_and_arrays_may_come_one_after_another(tmp_path, rng):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ({'pose2d': NAN}, r'train/pose2d: expected finite numbers, found \[nan, nan\]'),
         ({'pose2d': NAN, 'valid': ~SEEN, 'imputed': SEEN}, 'expected finite numbers'),
         ({'pose2d': POSE, 'pose3d': NAN}, r"train/pose3d: .* shape \('N', 17, 3\)"),
         ({'pose2d': POSE, 'pose3d': np.full((2, 17, 3), np.inf), 'valid': ~SEEN}, 'train/pose3d'),
-        ({'pose2d': POSE, 'valid': SEEN[:, :3]}, 'train/valid: expected bool'),
-        ({'pose2d': POSE, 'action': [0, 2]}, 'train/action: expected indices of 2 names'),
         ({'pose2d': POSE, 'frame': [0, 1, 2]}, 'train: expected pose2d and equal numbers'),
-        ({'pose3d': np.zeros((2, 17, 3))}, 'train: expected pose2d'),
     ],
 )
 def test_what_could_not_be_read_is_not_written(tmp_path, arguments, message):

@@ -1,5 +1,8 @@
+import re
+
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from chainer_pose.inference import bvh
 from chainer_pose.skeletons import H36M17, Skeleton
@@ -7,60 +10,37 @@ from chainer_pose.skeletons import H36M17, Skeleton
 CHAIN = Skeleton('arm', ('Shoulder', 'Elbow/1', 'Wrist', 'Finger'), (-1, 0, 1, 2))
 
 
-def turn(axis, angle):
-    i, j = {'X': (1, 2), 'Y': (2, 0), 'Z': (0, 1)}[axis]
-    matrix = np.eye(3)
-    matrix[[i, j], [i, j]] = np.cos(angle)
-    matrix[i, j], matrix[j, i] = -np.sin(angle), np.sin(angle)
-    return matrix
-
-
 def play(path):
     """A BVH reader written apart: names, (F, J, 3) places, frame time."""
-    words = path.read_text().split()
+    hierarchy, motion = path.read_text().split('MOTION\n')
     names, parents, offsets, channels, stack = [], [], [], [], []
-    i = 1
-    while words[i] != 'MOTION':
-        word = words[i]
-        if word in ('ROOT', 'JOINT'):
-            parents.append(stack[-1] if stack else -1)
-            names.append(words[i + 1])
-            joint = len(names) - 1
-            i += 1
-        elif word == 'End':
-            joint = None
-            i += 1
-        elif word == '{':
-            stack.append(joint)
-        elif word == '}':
+    for word, rest in re.findall(r'(ROOT|JOINT|End|OFFSET|CHANNELS|}) ?(.*)', hierarchy):
+        if word == '}':
             stack.pop()
         elif word == 'OFFSET':
-            if joint is not None:
-                offsets.append([float(x) for x in words[i + 1 : i + 4]])
-            i += 3
+            offsets.append([float(x) for x in rest.split()])
         elif word == 'CHANNELS':
-            n = int(words[i + 1])
-            channels.append(words[i + 2 : i + 2 + n])
-            i += 1 + n
-        i += 1
-    n_frames, frame_time = int(words[i + 2]), float(words[i + 5])
-    numbers = np.array(words[i + 6 :], float).reshape(n_frames, -1)
-    places = np.zeros((n_frames, len(names), 3))
-    for frame, row in enumerate(numbers):
-        row, world = list(row), []
-        for joint, parent in enumerate(parents):
-            rotation, shift = np.eye(3), np.zeros(3)
-            for channel in channels[joint]:
-                value = row.pop(0)
-                if channel.endswith('position'):
-                    shift['XYZ'.index(channel[0])] = value
-                else:
-                    rotation = rotation @ turn(channel[0], np.radians(value))
-            above = world[parent] if parent >= 0 else np.eye(3)
-            start = places[frame, parent] if parent >= 0 else np.zeros(3)
-            places[frame, joint] = start + above @ np.array(offsets[joint]) + shift
-            world.append(above @ rotation)
-    return names, places, frame_time
+            channels.append(rest)
+        else:
+            parents.append(stack[-1] if stack else -1)
+            stack.append(len(names))
+            names.append(rest)
+    turns = ' Zrotation Xrotation Yrotation'
+    assert channels[0] == '6 Xposition Yposition Zposition' + turns
+    assert set(channels[1:]) == {'3' + turns}
+    _, time, *rows = motion.splitlines()
+    places, world = np.zeros((len(rows), len(names), 3)), [None] * len(names)
+    for pose, row in zip(places, rows):
+        numbers = np.array(row.split(), float).reshape(-1, 3)
+        turning = iter(numbers[1:])
+        for joint, (name, parent) in enumerate(zip(names, parents)):
+            above = world[parent] if joint else Rotation.identity()
+            pose[joint] = (pose[parent] if joint else numbers[0]) + above.apply(offsets[joint])
+            if name != 'Site':
+                z, x, y = (Rotation.from_euler(*a, True) for a in zip('zxy', next(turning)))
+                world[joint] = above * z * x * y
+    joints = [joint for joint, name in enumerate(names) if name != 'Site']
+    return [names[joint] for joint in joints], places[:, joints], float(time.split()[-1])
 
 
 def test_a_chain_is_played_back_exactly(tmp_path, rng):

@@ -3,9 +3,11 @@ import numpy as np
 import pytest
 
 import chainer_pose
-from chainer_pose import geometry, links, skeletons
+from chainer_pose import functions, geometry, links, skeletons
+from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.imputation import Moments
 from chainer_pose.errors import InputError
+from chainer_pose.evaluations import protocols
 from chainer_pose.inference import lifter
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.inference.pretrained import DEFAULT, pretrained_path
@@ -25,16 +27,8 @@ def poses(rng):
     return rng.normal(400, 90, (5, 17, 2)).astype('f')
 
 
-def arrays_of(link):
-    arrays = chainer.serializers.DictionarySerializer()
-    arrays.save(link)
-    return arrays.target
-
-
 def test_three_lines():
-    from chainer_pose import load_lifter
-
-    lift = load_lifter('cmu')
+    lift = chainer_pose.load_lifter('cmu')
     pose3d = lift(np.random.default_rng(0).normal(size=(2, 17, 2)))
     assert pose3d.shape == (2, 17, 3)
     with pytest.raises(AttributeError, match='nothing'):
@@ -89,12 +83,9 @@ def test_what_cannot_be_lifted_is_nan(known, poses):
     assert np.isnan(lifted.pose3d[:2]).all()
     assert np.isnan(lifted.sin_beta[:2]).all()
     assert np.isfinite(lifted.sin_beta[2:]).all()
-
-
-def test_without_a_prior_only_whole_poses_are_lifted(known, poses):
-    poses[1, 4] = np.nan
-    bare = lifter.Lifter(known.generator, H36M17)
-    assert bare.lift(poses).lifted.tolist() == [True, False, True, True, True]
+    bare = lifter.Lifter(known.generator, H36M17)  # without a prior
+    poses[2, 4] = np.nan
+    assert bare.lift(poses).lifted.tolist() == [False, False, False, True, True]
 
 
 def test_other_joints_are_converted(known, poses):
@@ -109,8 +100,6 @@ def test_other_joints_are_converted(known, poses):
 
 
 def test_sin_beta_tells_the_mirror_image(known, poses):
-    from chainer_pose import functions
-
     lifted = known.lift(poses)
     expected = functions.sin_beta(lifted.pose2d, lifted.pose3d[:, :, 2], H36M17.face_joints)
     np.testing.assert_allclose(lifted.sin_beta, expected, rtol=1e-3, atol=1e-4)
@@ -120,11 +109,8 @@ def test_sin_beta_tells_the_mirror_image(known, poses):
     ('pose2d', 'more', 'message'),
     [
         (np.zeros((5, 16, 2)), {}, r'shape \(N, 17, 2\) for h36m17, got \(5, 16, 2\)'),
-        (np.zeros((5, 17, 3)), {}, r'got \(5, 17, 3\)'),
         (np.zeros((5, 17, 2)), {'visible': np.ones((5, 16))}, r'visible of shape \(5, 17\)'),
         (np.full((5, 17, 2), np.inf), {}, 'an infinite one'),
-        (np.zeros((5, 17, 2)), {'skeleton': 'openpose18'}, r'\(N, 18, 2\) for openpose18'),
-        (np.zeros((5, 17, 2)), {'skeleton': 'nobody'}, 'expected .* coco17'),
     ],
 )
 def test_what_does_not_fit_is_refused(known, pose2d, more, message):
@@ -144,9 +130,6 @@ def test_the_pretrained_weights_are_small_and_name_their_joints():
 
 def test_the_pretrained_weights_lift_real_people(shared_data):
     """Better than z = 0 by a third: what the card claims, to be noticed if it breaks."""
-    from chainer_pose.datasets import pose_file
-    from chainer_pose.evaluations import protocols
-
     data = pose_file.read(shared_data / 'cmu_rig.h5', 'test').select(slice(None, None, 20))
     chosen = ('mpjpe',)
     learned = protocols.evaluate(lifter.load_lifter('cmu').generator, data, chosen)
@@ -157,7 +140,7 @@ def test_the_pretrained_weights_lift_real_people(shared_data):
 def test_a_file_named_as_pretrained_weights_comes_first(tmp_path, monkeypatch, rng):
     monkeypatch.chdir(tmp_path)
     with open('cmu', 'wb') as file:
-        np.savez(file, **arrays_of(links.Generator(17, 8, 0.1, rng)))
+        np.savez(file, **chainer.serializers.npz.serialize(links.Generator(17, 8, 0.1, rng)))
     with pytest.raises(InputError, match='cmu: expected weights that name their joints'):
         lifter.load_lifter('cmu')
     assert lifter.load_lifter('cmu', 'h36m17').generator.l1.b.size == 8
@@ -166,7 +149,7 @@ def test_a_file_named_as_pretrained_weights_comes_first(tmp_path, monkeypatch, r
 
 
 def test_a_run_directory_loads_with_its_prior(tmp_path, known):
-    arrays = arrays_of(known.generator)
+    arrays = chainer.serializers.npz.serialize(known.generator)
     for name in ('gen_3', 'gen_20', 'gen_best'):
         weights_file.write_generator(tmp_path / f'{name}.npz', arrays, H36M17, known.prior)
     loaded = lifter.load_lifter(tmp_path)

@@ -28,17 +28,12 @@ def save(path, generator, skeleton=H36M17):
 
 
 def test_a_generator_rebuilds_from_its_file_alone(path, generator, rng):
-    loaded, skeleton, _ = weights_file.load_generator(path)
-    assert skeleton == H36M17
+    chainer.serializers.save_npz(path.parent / 'chainer.npz', generator)
     pose = rng.normal(size=(3, 17, 2)).astype('f')
-    np.testing.assert_array_equal(loaded(pose).array, generator(pose).array)
-
-
-def test_weights_saved_by_chainer_itself_load_too(generator, tmp_path):
-    chainer.serializers.save_npz(tmp_path / 'g.npz', generator)
-    loaded, skeleton, _ = weights_file.load_generator(tmp_path / 'g.npz')
-    assert skeleton is None
-    np.testing.assert_array_equal(loaded.l1.W.array, generator.l1.W.array)
+    for file, joints in ((path, H36M17), (path.parent / 'chainer.npz', None)):
+        loaded, skeleton, _ = weights_file.load_generator(file)
+        assert skeleton == joints
+        np.testing.assert_array_equal(loaded(pose).array, generator(pose).array)
 
 
 UNIT_BOX = json.dumps({'skeleton': H36M17.to_dict(), 'normalization': 'unit box'})
@@ -49,13 +44,8 @@ DUO = json.dumps({'skeleton': Skeleton('duo', ('a', 'b'), (-1, 0)).to_dict(), 'n
     ('changes', 'message'),
     [
         ({'l1/W': None}, 'expected a generator with l1/W, found l1/b'),
-        ({'l1/W': np.zeros((24, 34, 1), 'f')}, 'expected a generator with l1/W'),
         ({'l1/W': np.zeros((24, 30), 'f')}, r'l4/W .* \(15, 24\), found .*\(17, 24\)'),
-        ({'l4/W': np.zeros((1, 24), 'f')}, r'l4/W .* \(17, 24\), found .*\(1, 24\)'),
-        ({'l3/b': None}, r'l3/b of floats of shape \(24,\), found nothing'),
-        ({'l3/W': np.zeros((24, 24), int)}, 'found int64'),
         ({'l4/b': np.full(17, np.nan, 'f')}, 'expected finite weights, found l4/b'),
-        ({'metadata': np.array('{')}, 'expected a skeleton and a normalization in its metadata'),
         ({'metadata': np.array(UNIT_BOX)}, r"root at the origin, .* found 'unit box'"),
         ({'metadata': np.array(DUO)}, 'the 2 joints of its skeleton, found 17'),
     ],
@@ -82,16 +72,6 @@ def test_nothing_is_unpickled(tmp_path, monkeypatch):
         with pytest.raises(InputError, match=name):
             weights_file.load_generator(tmp_path / name)
     assert not (tmp_path / 'pickle-was-run').exists()
-
-
-@pytest.mark.parametrize('length', [0, 2, 3000, None])
-def test_damaged_files(path, length):
-    content = path.read_bytes()
-    path.unlink()
-    if length is not None:
-        path.write_bytes(content[:length])
-    with pytest.raises(InputError, match=r'gen_7\.npz: expected an npz file'):
-        weights_file.load_generator(path)
 
 
 def test_arrays_and_none_survive(tmp_path):

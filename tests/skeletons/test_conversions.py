@@ -48,15 +48,13 @@ def test_coco_to_human36m_by_hand():
     assert found['RWrist'] == [70, 150]
 
 
-@pytest.mark.parametrize('name', ['openpose18', 'openpose_body25'])
-@pytest.mark.parametrize('target', ['h36m17', 'mpii17', 'cmu17', 'coco17'])
-def test_every_detector_gives_the_same_person(name, target):
-    target = skeletons.named(target)
+@pytest.mark.parametrize('target', [H36M17, MPII17, CMU17, COCO], ids=lambda known: known.name)
+def test_every_detector_gives_the_same_person(target):
     expected, _ = convert(*upright(COCO), COCO, target)
-    source = skeletons.named(name)
-    found, visible = convert(*upright(source), source, target)
-    assert visible.all()
-    np.testing.assert_allclose(found, expected)
+    for source in map(skeletons.named, ('openpose18', 'openpose_body25')):
+        found, visible = convert(*upright(source), source, target)
+        assert visible.all()
+        np.testing.assert_allclose(found, expected)
 
 
 def test_without_ears_the_eyes_give_the_head_then_the_nose():

@@ -15,20 +15,12 @@ EXAMPLES = ROOT / 'examples' / 'skeletons'
 @pytest.mark.parametrize(
     ('known', 'face', 'bones'),
     [
-        (
-            H36M17,
-            ['Neck/Nose', 'Thorax', 'LShoulder', 'RShoulder'],
-            {('RKnee', 'RHip'), ('Thorax', 'Spine'), ('LShoulder', 'Thorax')},
-        ),
-        (
-            MPII16,
-            ['HeadTop', 'UpperNeck', 'LShoulder', 'RShoulder'],
-            {('RAnkle', 'RKnee'), ('LWrist', 'LElbow'), ('UpperNeck', 'Thorax')},
-        ),
+        (H36M17, ['Neck/Nose', 'Thorax'], {('RKnee', 'RHip'), ('LShoulder', 'Thorax')}),
+        (MPII16, ['HeadTop', 'UpperNeck'], {('LWrist', 'LElbow'), ('UpperNeck', 'Thorax')}),
     ],
 )
 def test_bones_and_the_joints_of_the_angle_loss(known, face, bones):
-    assert [known.names[j] for j in known.face_joints] == face
+    assert [known.names[j] for j in known.face_joints] == [*face, 'LShoulder', 'RShoulder']
     assert len(known.bones) == len(known) - 1
     assert bones <= {(known.names[child], known.names[parent]) for child, parent in known.bones}
 
@@ -118,21 +110,13 @@ TREE = '"name": "x", "joints": {"R": null, "LA": "R", "RA": "R", "LB": "LA", "RB
     ('text', 'message'),
     [
         ('{"name": "x"', 'expected a skeleton .JSON., found'),
-        ('[]', 'a name and joints'),
         ('{"name": "x", "names": 3, "parents": []}', 'a name and joints'),
         ('{"name": "x", "names": ["a", "a"], "parents": [-1, 0]}', 'each once'),
-        ('{"name": "x", "names": ["a"], "parents": [-1]}', 'two or more'),
-        ('{"name": "x", "names": ["a", "b"], "parents": [-1]}', 'expected 2 parents'),
         ('{"name": "x", "names": ["a", "b", "c"], "parents": [-1, 2, 1]}', 'one tree'),
-        ('{"name": "x", "names": ["a", "b"], "parents": [-1, 7]}', 'one tree'),
         ('{"name": "x", "joints": {"R": null, "A": "R", "A": "R"}}', "a key twice: 'A'"),
-        ('{"name": "x", "joints": {"R": null, "A": "B"}}', "'B' is not in list"),
-        ('{"name": "x", "joints": {"R": null, "A": null}}', 'one -1'),
         ('{TREE, "bones": {}}', "'bones'"),
         ('{TREE, "pairs": [["LA", "RB"]]}', 'pairs that mirror'),
-        ('{TREE, "pairs": [["LA", "RA"], ["RA", "RB"]]}', 'each joint once'),
         ('{TREE, "means": {"R": ["LA", "Q"]}}', 'two or more joints'),
-        ('{TREE, "angle": {"nose": "R"}}', 'angle to name joints'),
     ],
 )  # fmt: skip
 def test_a_faulty_file_gives_one_line(tmp_path, text, message):

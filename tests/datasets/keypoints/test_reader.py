@@ -1,10 +1,8 @@
-"""Every format from the small files in tests/data, each of them broken, and what users do."""
+"""Every format from the small files in tests/data, damaged ones, and what users do."""
 
-import copy
 import itertools
 import json
 import random
-import shutil
 
 import numpy as np
 import pytest
@@ -53,13 +51,16 @@ def write(tmp_path):
             np.save(path, content)
         elif path.suffix == '.npz':
             np.savez(path, **content)
-        elif isinstance(content, bytes):
-            path.write_bytes(content)
         else:
             path.write_text(content if isinstance(content, str) else json.dumps(content))
         return path
 
     return save
+
+
+def openpose(poses):
+    """OpenPose's JSON of a frame, without confidences."""
+    return {'people': [{'pose_keypoints_2d': flat(pose)} for pose in poses]}
 
 
 def flat(pose, confidence=None):
@@ -85,20 +86,20 @@ def test_each_format_is_recognised_and_read(name):
     assert not found.poses(0.98)[1][0].any() or kind == 'coco'
 
 
-@pytest.mark.parametrize('form', ['npy', 'npy with confidence', 'npz', 'npz with confidence'])
-def test_arrays(write, people, form):
+def test_arrays(write, people):
     pose2d, confidence = people
-    content = pose2d if form == 'npy' else np.dstack(people)
-    if form == 'npz':
-        content = {'anything': content}
-    elif form == 'npz with confidence':
-        content = {'keypoints': pose2d, 'confidence': confidence, 'frame': ['a', 'a', 'b'],
-                   'person': [0, 1, 0]}  # fmt: skip
-    found = keypoints.read(write(content, f'a.{form[:3]}'), skeleton=COCO)
-    np.testing.assert_array_equal(found.confidence > 0, confidence > 0)
-    np.testing.assert_array_equal(found.pose2d[confidence > 0], pose2d[confidence > 0])
-    if form == 'npz with confidence':
-        assert (found.frame, found.person) == (['a', 'a', 'b'], [0, 1, 0])
+    named = {
+        'keypoints': pose2d,
+        'confidence': confidence,
+        'frame': list('aab'),
+        'person': [0, 1, 0],
+    }
+    both = np.dstack(people)
+    for name, content in (('npy', pose2d), ('npy', both), ('npz', {'x': both}), ('npz', named)):
+        found = keypoints.read(write(content, f'a.{name}'), skeleton=COCO)
+        np.testing.assert_array_equal(found.confidence > 0, confidence > 0)
+        np.testing.assert_array_equal(found.pose2d[confidence > 0], pose2d[confidence > 0])
+    assert (found.frame, found.person) == (['a', 'a', 'b'], [0, 1, 0])
 
 
 def test_a_pose_file(tmp_path, people):
@@ -139,56 +140,42 @@ def test_the_joints_are_told_by_how_the_bones_lie(write, people, synthetic_split
     for side, part in itertools.product('LR', ('BigToe', 'SmallToe', 'Heel')):
         whole[side + part] = whole[side + 'Ankle'] + 5
     pose = np.stack([whole[other.names[j]] for j in other.detected], axis=1)
-    file = write({'people': [{'pose_keypoints_2d': flat(one)} for one in pose]})
-    assert keypoints.read(file).skeleton == other
+    assert keypoints.read(write(openpose(pose))).skeleton == other
 
 
 @pytest.mark.parametrize(
     'content',
     [
-        lambda pose: {'people': [{'pose_keypoints_2d': flat(p)} for p in pose]},  # x y only
+        openpose,
         lambda pose: [
             {'people': [{'pose_keypoints_2d': flat(p, np.ones(17))}, None]} for p in pose
         ],
-        lambda pose: (
-            [{'people': None}] * 0
-            + [
-                {'people': [{'pose_keypoints_2d': None}, {'pose_keypoints_2d': flat(p)}]}
-                for p in pose
-            ]
-        ),
+        lambda pose: [
+            {'people': [{'pose_keypoints_2d': None}, *openpose([p])['people']]} for p in pose
+        ],
         lambda pose: {f'{i}.jpg': {'bodies': [{'joints': flat(p)}]} for i, p in enumerate(pose)},
         lambda pose: [[{'keypoints': p.tolist()}] for p in pose],
         lambda pose: [{'name': 'person', 'keypoints': dict(zip('xy', p.T.tolist()))} for p in pose],
     ],
 )
 def test_the_kin_of_these_formats(write, people, content):
-    pose2d, _ = people
-    found = keypoints.read(write(content(pose2d)))
+    found = keypoints.read(write(content(people[0])))
     assert found.skeleton == COCO
-    np.testing.assert_array_equal(found.pose2d[0], pose2d[0])
+    np.testing.assert_array_equal(found.pose2d[0], people[0][0])
     assert len(found) == 3
 
 
-@pytest.mark.parametrize('spell', ['left_{}', 'left{}', 'L{}'])
-def test_joints_that_have_names_come_in_any_order(write, people, spell):
-    pose2d, _ = people
-    left = spell[:-2]
-    right = left.replace('left', 'right').replace('L', 'R')
-    names = [
-        (left if n[0] == 'L' else right) + n[1:] if n != 'Nose' else n
-        for n in (COCO.names[j] for j in COCO.detected)
-    ]
-    joints = [[{'name': n, 'x': x, 'y': y, 'score': 1} for n, (x, y) in zip(names, p.tolist())]
-              for p in pose2d]  # fmt: skip
-    poses = [{'keypoints': one[::-1], 'score': 1} for one in joints]
-    for one in poses[1:]:
-        one['keypoints'] = [
-            {'part': j['name'], 'position': {'x': j['x'], 'y': j['y']}} for j in one['keypoints']
-        ]
-    found = keypoints.read(write(poses))
+@pytest.mark.parametrize(('left', 'right'), [('left_', 'right_'), ('left', 'right'), ('L', 'R')])
+def test_joints_that_have_names_come_in_any_order(write, people, left, right):
+    """As MoveNet and as PoseNet write them."""
+    sides = {'L': left, 'R': right, 'N': 'N'}
+    names = [sides[name[0]] + name[1:] for name in map(COCO.names.__getitem__, COCO.detected)]
+    first, *rest = [list(zip(names, pose.tolist()))[::-1] for pose in people[0]]
+    poses = [[{'name': n, 'x': x, 'y': y, 'score': 1} for n, (x, y) in first]]
+    poses += [[{'part': n, 'position': {'x': x, 'y': y}} for n, (x, y) in pose] for pose in rest]
+    found = keypoints.read(write([{'keypoints': pose} for pose in poses]))
     assert (found.format, found.skeleton, found.frame) == ('posenet', COCO, [0, 1, 2])
-    np.testing.assert_array_equal(found.pose2d, pose2d)
+    np.testing.assert_array_equal(found.pose2d, people[0])
 
 
 @pytest.mark.parametrize('one', [1, 1.0, [1.0], [[1.0], [1.0]]])
@@ -229,8 +216,7 @@ def test_people_are_followed_where_nobody_is_named(write, people):
     here, there = people[0][0], people[0][0] + [300, 0]
     frames = [[here, there], [there + 5, here + 5], [there + 9], [there + 9, here + 9],
               [here + [900, 0], here + 12]]  # fmt: skip
-    data = [{'people': [{'pose_keypoints_2d': flat(p)} for p in frame]} for frame in frames]
-    found = keypoints.read(write(data))
+    found = keypoints.read(write([openpose(frame) for frame in frames]))
     assert found.person == [0, 1, 1, 0, 1, 1, 0, 2, 0]
     assert any('followed' in note for note in found.notes)
 
@@ -252,66 +238,26 @@ def test_what_is_not_there(write, people, name, missing):
     assert (kept.confidence[0] > 0).sum() == (17 if missing == 0 else 15)
 
 
-@pytest.mark.parametrize('name', [*FILES, 'plain.csv'])
-@pytest.mark.parametrize('how', ['truncated', 'joint count', 'infinite'])
-def test_a_broken_file_is_an_error_of_one_line(tmp_path, name, how):
-    path = broken = tmp_path / name
-    if name == 'openpose':
-        shutil.copytree(DATA / name, path)
-        broken = sorted(path.iterdir())[0]
-    else:
-        shutil.copy(DATA / name, path)
-    text = broken.read_text()
-    if how == 'truncated':
-        text = text[: int(len(text) * 0.7)]
-    elif how == 'infinite':
-        text = text.replace('118', '1e400', 1)
-    else:
-        nose = ('402, 118, 0.97, ', '402, 118, 2, ', '402,118,0.97,', '[402, 118], ')
-        text = text.replace(next(written for written in nose if written in text), '', 1)
-    broken.write_text(text)
-    known = skeletons.named(FILES[name][1]) if name in FILES else COCO
-    with pytest.raises(InputError) as caught:
-        keypoints.read(path, skeleton=known)
-    assert str(path) in str(caught.value)
-    assert '\n' not in str(caught.value)
-
-
 @pytest.mark.parametrize(
     ('name', 'content', 'message'),
     [
-        ('a.npz', b'PK truncated', 'expected an npz file'),
-        ('a.h5', b'\x89HDF truncated', 'expected a pose file'),
         ('a.npy', np.zeros((3, 16, 2)), 'the 17 joints of coco17, found 16'),
         ('a.npy', np.zeros((3, 17, 4)), r'\(N, J, 2\) or \(N, J, 3\).* shape'),
-        ('a.npy', np.zeros((0, 17, 2)), 'found none'),
-        ('a.npy', np.array([[['x', 'y']]]), r'\(N, J, 2\)'),
         ('a.npy', np.array([{}], object), r'a\.npy: expected an array of numbers'),
-        ('a.npz', {'keypoints': np.array([{}], object)}, 'expected an npz file of plain arrays'),
         ('a.npz', {'a': np.ones(3), 'b': np.ones(3)}, 'found: a, b'),
         ('a.npz', {'keypoints': np.ones((3, 17, 2)), 'confidence': np.ones(3)}, 'for each of'),
         ('a.npy', np.full((3, 17, 2), 1e300), 'expected finite numbers, found .inf'),
-        ('a.json', '[]', 'people with keypoints, found none'),
         ('a.json', '{"people": []}', 'people with keypoints, found none'),
-        ('a.json', '{"people": 3}', 'people: expected a list of people, found 3'),
         ('a.json', '{"persons": 7}', 'expected keypoints of OpenPose'),
         ('a.json', '[{"image_id": 1, "keypoints": [1, 2, 3, 4, 5]}]', 'x y or x y c of each'),
-        ('a.json', '[{"image_id": 1, "keypoints": "none"}]', r'\[0\]: expected keypoints'),
         ('a.csv', '', 'expected rows of numbers, found none'),
-        ('a.csv', 'a_x,a_y\n', 'expected rows of numbers, found none'),
         ('a.csv', 'a_x,a_y\n1,2\n', 'the joints of coco17, found no Nose'),
         ('a.csv', 'a_x,a_x\n1,2\n', 'each column once'),
-        ('a.csv', 'frame,x\n1,2\n', 'found no NAME_x'),
         ('a.csv', 'a_x\n1\n', 'found no a_y'),
-        ('a.csv', '1,2,3\n', 'the 17 joints of coco17, found 1'),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_keypoints(write, name, content, message):
-    if isinstance(content, bytes):
-        path = write(b'', 'raw').with_name(name)
-        path.write_bytes(content)
-    else:
-        path = write(content, name)
+    path = write(content, name)
     with pytest.raises(InputError, match=message) as caught:
         keypoints.read(path, skeleton=COCO)
     assert str(path) in str(caught.value)
@@ -331,38 +277,28 @@ def test_missing_places_and_other_formats(tmp_path):
 JUNK = [None, True, -1, 1e400, 10**400, 2.5, '', 'x', [], [[]], [1], {}, {'id': 1}, [None] * 51]
 
 
-def places(value, at=()):
-    """Paths to everything within a JSON value."""
-    yield at
+def places(value):
+    """Everything within a JSON value, as its container and key."""
     if isinstance(value, (dict, list)):
         for key in value if isinstance(value, dict) else range(len(value)):
-            yield from places(value[key], (*at, key))
+            yield value, key
+            yield from places(value[key])
 
 
 @pytest.mark.parametrize('name', [name for name in FILES if name.endswith('.json')])
 def test_whatever_stands_in_a_file_it_is_read_or_an_error(write, name):
-    """Any part of a file replaced by something else, or gone: never another exception."""
-    draw = random.Random(5)
-    whole = json.loads((DATA / name).read_text())
-    everywhere = [at for at in places(whole) if at]
-    outcomes = []
+    """Any part of a file replaced by something else: never another exception."""
+    draw, outcomes = random.Random(5), set()
     for _ in range(120):
-        value = copy.deepcopy(whole)
-        *way, last = draw.choice(everywhere)
-        inner = value
-        for key in way:
-            inner = inner[key]
-        if draw.random() < 0.2:
-            del inner[last]
-        else:
-            inner[last] = draw.choice(JUNK)
+        value = json.loads((DATA / name).read_text())
+        inner, key = draw.choice([*places(value)])
+        inner[key] = draw.choice(JUNK)
         try:
             keypoints.read(write(value)).poses(0.3)
-            outcomes.append('read')
+            outcomes.add('read')
         except InputError:
-            outcomes.append('error')
-    assert outcomes.count('read') > 10
-    assert outcomes.count('error') > 10
+            outcomes.add('error')
+    assert outcomes == {'read', 'error'}
 
 
 def test_windows_mark_before_a_text_is_no_fault(tmp_path):

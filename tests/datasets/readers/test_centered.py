@@ -91,12 +91,11 @@ def test_data_without_intrinsics(data):
         centered.turn_cameras(dataclasses.replace(data, pose2d=noisy))
 
 
-def test_the_command(data, refusal, tmp_path, capsys):
+def test_the_command(data, refusal, printed, tmp_path):
     pose_file.write(tmp_path / 'people.h5', {'train': data, 'test': data})
     out = tmp_path / 'centered.h5'
-    arguments = ['--dataset', str(tmp_path / 'people.h5'), '--out', str(out)]
-    prepare.main(['centered', *arguments])
-    assert '40 train, 40 test poses of 17 joints' in capsys.readouterr().out
+    arguments = ('--dataset', tmp_path / 'people.h5', '--out', out)
+    assert '40 train, 40 test poses of 17 joints' in printed(prepare, 'centered', *arguments)
     turned = pose_file.read(out, 'test')
     np.testing.assert_allclose(turned.pose2d, centered.turn_cameras(data).pose2d, atol=0.01)
     assert 'turned onto the root' in turned.source

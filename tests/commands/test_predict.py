@@ -129,6 +129,8 @@ def test_missing_joints_are_imputed_and_marked(lift, tmp_path):
     assert np.argwhere(found['imputed']).tolist() == [[0, foot]]
     assert np.abs(found['pose2d'][0, foot] - (438, 566)).max() < 150
     assert 'joints imputed: LFoot 1' in text
+    used, _ = lift(tmp_path / 'a.json', '--min-confidence', 0.1)
+    assert not used['imputed'].any()
 
 
 def test_people_with_too_few_joints(lift, tmp_path):

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from chainer.backends import cuda
 
+from chainer_pose.commands import evaluate
+from chainer_pose.commands import train as train_command
 from chainer_pose.datasets import pose_file
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.skeletons import Skeleton
@@ -22,26 +24,25 @@ PICTURES = 'loss.png', 'accuracy.png', 'validation.png'
 
 
 @pytest.fixture(scope='module')
-def train(script):
-    """Run train.py, which must succeed, quietly; returns what it prints."""
+def train(printed):
+    """Run train.py in this process, on data or to resume a run; returns what it prints."""
 
     def run(data, out, *options):
         given = ['--resume', out] if data is None else ['--dataset', data, '--out', out, *SMALL]
-        finished = script('train.py', *given, *options)
-        assert (finished.returncode, finished.stderr) == (0, '')
-        return finished.stdout
+        return printed(train_command, *given, *options)
 
     return run
 
 
 @pytest.fixture(scope='module')
-def run(train, small_file, tmp_path_factory):
-    """A run of 40 iterations on a few synthetic poses."""
+def run(script, small_file, tmp_path_factory):
+    """A run of 40 iterations on a few synthetic poses, by the script."""
     out = tmp_path_factory.mktemp('results') / 'run'
-    printed = train(small_file, out, '--iterations', 40, *INTERVALS)
-    assert '\033' not in printed
-    assert '\r' not in printed
-    lines = [line.split() for line in printed.splitlines()]
+    given = ('--dataset', small_file, '--out', out, '--iterations', 40, *SMALL, *INTERVALS)
+    finished = script('train.py', *given)
+    assert (finished.returncode, finished.stderr) == (0, '')
+    assert not set('\033\r') & set(finished.stdout)
+    lines = [line.split() for line in finished.stdout.splitlines()]
     assert [line[1] for line in lines[-5:]] == ['iteration', '10', '20', '30', '40']
     return out
 
@@ -138,7 +139,7 @@ def test_a_finished_run_can_be_lengthened(run, train, refusal, tmp_path):
     ],
 )
 def test_every_mode_trains_resumes_and_is_measured(
-    script, train, small_file, tmp_path, options, losses
+    printed, train, small_file, tmp_path, options, losses
 ):
     run = tmp_path / 'run'
     often = '--snapshot-interval', 6, '--evaluate-interval', 6, '--log-interval', 3
@@ -153,7 +154,7 @@ def test_every_mode_trains_resumes_and_is_measured(
         assert bytes_of(run / name) == bytes_of(resumed / name)
     assert log_of(resumed) == log
 
-    report = json.loads(script('evaluate.py', '--snapshot', run, '--format', 'json').stdout)
+    report = json.loads(printed(evaluate, '--snapshot', run, '--format', 'json'))
     assert report['snapshot'] == str(run / 'gen_best.npz')
     best = min(entry['validation/mpjpe'] for entry in log if 'validation/mpjpe' in entry)
     assert report['protocols']['kudo']['average'] == pytest.approx(best, rel=1e-6)
@@ -181,13 +182,13 @@ def test_without_3d_and_without_shoulders(train, flat_data, tmp_path):
     assert (out / 'poses' / '4.png').exists()
 
 
-def test_holdout_validates_on_clips_that_do_not_train(train, script, small_file, tmp_path):
-    printed = train(small_file, tmp_path / 'run', '--iterations', 4, '--holdout', 0.25)
+def test_holdout_validates_on_clips_that_do_not_train(train, printed, small_file, tmp_path):
+    text = train(small_file, tmp_path / 'run', '--iterations', 4, '--holdout', 0.25)
     n_poses = len(pose_file.read(small_file, 'train'))
     n_held = n_poses // 4  # every clip has as many poses
-    assert f'{n_poses - n_held} poses' in printed
-    assert f'{n_held} to validate on' in printed
-    assert 'flatters' not in script('evaluate.py', '--snapshot', tmp_path / 'run').stdout
+    assert f'{n_poses - n_held} poses' in text
+    assert f'{n_held} to validate on' in text
+    assert 'flatters' not in printed(evaluate, '--snapshot', tmp_path / 'run')
 
 
 def test_diverged_training_ends_with_one_line_and_keeps_the_last_good_snapshot(

@@ -130,7 +130,7 @@ def test_labels_need_3d(flat_data, read):
         read(flat_data)
 
 
-@pytest.mark.parametrize('fraction', [0.001, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize('fraction', [0.001, 0.5])
 def test_labelled_poses_come_clip_after_clip(small_splits, flat_data, fraction):
     data = small_splits['train']
     chosen, again = (

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from chainer_pose import functions, geometry
 from chainer_pose.datasets.readers import cmu
 from chainer_pose.errors import InputError
 from chainer_pose.skeletons import H36M17
@@ -127,17 +128,11 @@ def test_the_axis_frame_matters(clips):
 
 
 def test_rotations_are_z_after_y_after_x():
-    def about(axis, degrees):
-        angles = np.zeros(3)
-        angles[axis] = degrees
-        return cmu.rotation(angles)
-
-    np.testing.assert_allclose(about(0, 90) @ [0, 1, 0], [0, 0, 1], atol=1e-12)
-    np.testing.assert_allclose(about(1, 90) @ [0, 0, 1], [1, 0, 0], atol=1e-12)
-    np.testing.assert_allclose(about(2, 90) @ [1, 0, 0], [0, 1, 0], atol=1e-12)
-    np.testing.assert_allclose(
-        cmu.rotation(np.array([10, 20, 30])), about(2, 30) @ about(1, 20) @ about(0, 10)
-    )
+    x, y, z = (cmu.rotation(angles) for angles in np.diag([90.0, 90, 90]))
+    np.testing.assert_allclose(x @ [0, 1, 0], [0, 0, 1], atol=1e-12)
+    np.testing.assert_allclose(y @ [0, 0, 1], [1, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(z @ [1, 0, 0], [0, 1, 0], atol=1e-12)
+    np.testing.assert_allclose(cmu.rotation(np.full(3, 90.0)), z @ y @ x, atol=1e-12)
 
 
 def test_the_unit_of_length(clips):
@@ -165,16 +160,11 @@ def test_step_and_columns(clips, tmp_path):
 
 
 def test_the_last_fifth_of_the_subjects_tests_by_default(clips):
-    root = clips()
-    assert list(cmu.convert(root)[0]) == ['train']  # one subject leaves none to test
-    for subject in ('08', '09'):
-        clips(subject=subject)
-    splits, _ = cmu.convert(root)
-    named = {
-        split: {data.names['subject'][s] for s in data.columns['subject']}
-        for split, data in splits.items()
-    }
-    assert named == {'train': {'07', '08'}, 'test': {'09'}}
+    assert list(cmu.convert(clips())[0]) == ['train']  # one subject leaves none to test
+    clips(subject='08')
+    splits, _ = cmu.convert(clips(subject='09'))
+    used = {split: set(data.columns['subject'].tolist()) for split, data in splits.items()}
+    assert used == {'train': {0, 1}, 'test': {2}}
 
 
 def test_headings_turn_and_the_middle_is_centered(clips):
@@ -190,10 +180,11 @@ def test_headings_turn_and_the_middle_is_centered(clips):
 
 
 def test_random_headings_follow_the_seed(clips):
-    root = clips()
-    poses = [cmu.convert(root, [], seed=s)[0]['train'].pose2d for s in (0, 0, 1)]
-    np.testing.assert_array_equal(poses[0], poses[1])
-    assert (poses[0] != poses[2]).any()
+    first, same, other = (
+        cmu.convert(clips(), [], seed=seed)[0]['train'].pose2d for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, same)
+    assert (first != other).any()
 
 
 def test_frames_too_far_from_the_middle_are_left_out(clips):
@@ -207,14 +198,8 @@ def test_frames_too_far_from_the_middle_are_left_out(clips):
     ('old', 'new', 'message'),
     [
         (':hierarchy', ':other', "found: no 'hierarchy'"),
-        ('length 1.0', 'length 0', 'unit length of 0'),
-        ('angle deg', 'angle rad', 'angles in rad, not in deg'),
-        ('direction 0 -1 0', 'direction 0 -1', '3 finite number'),
         ('length 16', 'length x', r"\['x'\] where 1 finite"),
-        ('axis 0 0 0  XYZ', 'axis 0 0 0  ZYX', 'ZYX'),
         ('dof rx', 'dof tx', 'dof .*tx'),
-        ('name lradius', 'name other', 'bone lradius in the hierarchy'),
-        (' name lhipjoint\n', '', "no 'name'"),
         ('rclavicle', 'clavicle', 'no bone rclavicle'),
     ],
 )
@@ -230,8 +215,6 @@ def test_skeletons_that_cannot_be_read(clips, old, new, message):
     [
         (':DEGREES', ':RADIANS', 'expected :DEGREES'),
         ('ltibia 0', 'ltibia', r'frame 1: expected the angles of ltibia, found \[\]'),
-        ('ltibia 0', 'ltibia 1 2', r"found \['1', '2'\]"),
-        ('ltibia 0', 'ltibia nan', 'frame 1: expected the angles of ltibia'),
         ('ltibia 0', 'tail 0', "frame 1: expected a bone with angles, found 'tail'"),
         (amc([{}]), ':DEGREES\n', 'expected frames, found none'),
     ],
@@ -259,8 +242,6 @@ def test_what_is_missing_is_named(clips, tmp_path):
 
 
 def test_real_clips(shared_data):
-    from chainer_pose import functions, geometry
-
     clips = cmu.find_clips(shared_data / 'cmu_asfamc')
     assert list(clips) == ['02', '03']
     limbs = [

@@ -142,25 +142,17 @@ def test_step_and_the_camera_without_detections(copies, tmp_path):
     assert sum(n for n, _ in counts['test', 'sh'].values()) == (2 * 6 * 4 - 2) * FRAMES
 
 
-@pytest.mark.parametrize(
-    ('name', 'expected'),
-    [
-        ('Directions', ('Directions', 0)),
-        ('Discussion 2', ('Discussion', 2)),
-        ('Phoning_3', ('Phoning', 3)),
-        ('TakingPhoto 1', ('Photo', 1)),
-        ('WalkingDog', ('WalkDog', 0)),
-        ('SittingDown', ('SittingDown', 0)),
-        ('Walking', ('Walking', 0)),
-        ('_ALL 1', None),
-        ('Directions 1 copy', None),
-        ('Sit', None),
-        ('directions', None),
-    ],
-)
-def test_names_of_takes(name, expected):
-    take = h36m.parse_take('S1', name)
-    assert take == (None if expected is None else Take('S1', *expected))
+def test_names_of_takes():
+    for name, *expected in (
+        ('Discussion 2', 'Discussion', 2),
+        ('Phoning_3', 'Phoning', 3),
+        ('TakingPhoto 1', 'Photo', 1),
+        ('WalkingDog', 'WalkDog', 0),
+        ('SittingDown', 'SittingDown', 0),
+    ):
+        assert h36m.parse_take('S1', name) == Take('S1', *expected)
+    for name in ('_ALL 1', 'Directions 1 copy', 'Sit', 'directions'):
+        assert h36m.parse_take('S1', name) is None
 
 
 def test_suffixes_vary_and_s1_has_names_of_its_own(world, tmp_path):
@@ -225,24 +217,19 @@ def camera(**changes):
     ('damage', 'message'),
     [
         (lambda root: shutil.rmtree(root / 'S9'), r'S9/MyPoses.*recordings of S9, found none'),
-        (lambda root: (root / 'cameras.h5').unlink(), r'cameras\.h5: expected subject1/camera1 to'),
         (camera(Name=lambda _: [[48]]), r'subject9.* cameras 54138969 0 '),
-        (camera(T=lambda t: t[:2]), r'subject9.*cannot reshape array of size 2'),
         (camera(R=np.ones_like), r'camera2/R, which is no rotation'),
         (camera(T=lambda t: t + [[1e5], [0], [0]]), r'expected camera 55011271 to see the poses'),
         (
             lambda root: (root / DETECTED).unlink(),
             r'S9/StackedHourglass: expected detections of S9 Photo 1 by camera 58860488',
         ),
-        (lambda root: (root / POSES).write_bytes(b'x'), r'1\.h5: expected HDF5 with 3D_positions'),
         (
             rewrite(POSES, **{'3D_positions': lambda p: np.where(np.arange(20) == 3, np.nan, p)}),
             r'Photo 1\.h5: expected finite numbers, found others in frame 3',
         ),
         (rewrite(POSES, **{'3D_positions': lambda p: p[:90]}), r'1\.h5: expected frames of 32'),
-        (rewrite(POSES, **{'3D_positions': lambda p: p[:, :0]}), r'1\.h5: expected frames of 32'),
         (rewrite(POSES, **{'3D_positions': lambda p: p / 1000}), r'expected mm, found values up'),
-        (rewrite(DETECTED, poses=lambda p: p[:, :15]), r'expected shape \(F, 16, 2\)'),
         (
             rewrite(DETECTED, poses=lambda p: p[:-1]),
             r'sh, S9 Photo 1, camera 58860488: expected 20 frames or more, found 19',

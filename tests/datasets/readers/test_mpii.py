@@ -36,15 +36,11 @@ def people_of(root):
 def test_joints_by_id_counted_from_0(roots, layout):
     """Points in any order, pixels from 1, annorect and is_visible absent here and there."""
     people = people_of(roots / layout)
-    assert len(people) == len(ALL)
-    for person, expected in zip(people, ALL):
-        for joint in range(16):
-            if joint in expected['joints']:
-                wanted = np.array(expected['joints'][joint]) - 1
-                np.testing.assert_allclose(person.joints[joint], wanted)
-            else:
-                assert np.isnan(person.joints[joint]).all()
-        np.testing.assert_allclose(person.center, expected['center'])
+    expected = np.full((len(ALL), 16, 2), np.nan)
+    for joints, person in zip(expected, ALL):
+        joints[list(person['joints'])] = np.array(list(person['joints'].values())) - 1
+    np.testing.assert_allclose([person.joints for person in people], expected)
+    np.testing.assert_allclose([p.center for p in people], [p['center'] for p in ALL])
     assert people[0].image == '000000000.jpg'
 
 
@@ -54,42 +50,34 @@ def convert(people, tmp_path, **options):
     return pose_file.read(path, 'train'), counts
 
 
-def test_people_with_all_joints_by_default(roots, tmp_path):
-    data, counts = convert(people_of(roots / 'json'), tmp_path)
+def test_people_with_all_joints_by_default_the_rest_marked_on_demand(roots, tmp_path):
+    people = people_of(roots / 'json')
+    data, counts = convert(people, tmp_path)
     assert counts['train'][0] == len(data) == len(WHOLE)
     assert data.skeleton.names == MPII16.names
     assert data.pose3d is None
     assert data.valid.all()
     expected = np.array([[p['joints'][k] for k in range(16)] for p in WHOLE]) - 1
     np.testing.assert_allclose(data.pose2d, expected, atol=1e-4)
-
-
-def test_partial_keeps_the_rest_marked(roots, tmp_path):
-    data, _ = convert(people_of(roots / 'mat'), tmp_path, partial=True)
-    assert len(data) == len(ALL)
-    for row, person in enumerate(ALL):
-        assert set(np.flatnonzero(data.valid[row])) == set(person['joints'])
+    data, _ = convert(people, tmp_path, partial=True)
+    seen = [set(np.flatnonzero(valid)) for valid in data.valid]
+    assert seen == [set(person['joints']) for person in ALL]
     assert np.isnan(data.pose2d[~data.valid]).all()
 
 
-@pytest.mark.parametrize('partial', [False, True])
-def test_as_17_joints(roots, tmp_path, partial):
-    data, _ = convert(people_of(roots / 'v73'), tmp_path, joints='h36m17', partial=partial)
-    people = ALL if partial else WHOLE
+def test_as_17_joints(roots, tmp_path):
+    people = people_of(roots / 'v73')
+    data, _ = convert(people, tmp_path, joints='h36m17', partial=True)
     assert data.skeleton.names == H36M17.names
-    at = {name: data.pose2d[:, j] for j, name in enumerate(H36M17.names)}
-    for row, person in enumerate(people):
-        joints = {k: np.array(xy) - 1 for k, xy in person['joints'].items()}
-        for name, k in (('Hip', 6), ('RFoot', 0), ('LKnee', 4), ('Spine', 7), ('Thorax', 8),
-                        ('Head', 9), ('LWrist', 15), ('RShoulder', 12)):  # fmt: skip
-            if k in joints:
-                np.testing.assert_allclose(at[name][row], joints[k], atol=1e-4)
-        if 8 in joints and 9 in joints:
-            np.testing.assert_allclose(at['Neck/Nose'][row], (joints[8] + joints[9]) / 2, atol=1e-4)
-    nose = H36M17.names.index('Neck/Nose')
+    index, joints = H36M17.index, np.array([person.joints for person in people])
+    for name, k in (('Hip', 6), ('RFoot', 0), ('LKnee', 4), ('Spine', 7), ('Thorax', 8),
+                    ('Head', 9), ('LWrist', 15), ('RShoulder', 12)):  # fmt: skip
+        np.testing.assert_allclose(data.pose2d[:, index(name)], joints[:, k], atol=1e-4)
+    nose, middle = index('Neck/Nose'), joints[:, [8, 9]].mean(axis=1)
+    np.testing.assert_allclose(data.pose2d[:, nose], middle, atol=1e-4)
     assert not data.valid[:, nose].any()
-    has_ends = np.array([{8, 9} <= set(p['joints']) for p in people])
-    np.testing.assert_array_equal(data.imputed[:, nose], has_ends)
+    np.testing.assert_array_equal(data.imputed[:, nose], np.isfinite(middle[:, 0]))
+    assert len(convert(people, tmp_path, joints='h36m17')[0]) == len(WHOLE)
 
 
 def test_detections_find_their_people_in_any_order(roots, tmp_path):
@@ -142,26 +130,16 @@ def test_what_is_missing_or_wrong_is_named(roots, tmp_path):
     (tmp_path / 'empty').mkdir()
     with pytest.raises(InputError, match=r'found neither; the \.mat is at human-pose'):
         mpii.find(tmp_path / 'empty')
-    with pytest.raises(InputError, match='expected a folder'):
-        mpii.find(tmp_path / 'nowhere')
-    bad = tmp_path / 'bad.json'
     for text, message in (
-        ('{', 'expected JSON'),
         ('{}', 'expected a list of people, found a dict'),
         ('[{"image": "a"}]', r"entry 0: expected people with image.*found: no 'joints'"),
-        (
-            '[{"image": "a", "joints": [[1, 2]], "joints_vis": [1]}]',
-            r'entry 0: .*joints \[16\]\[2\].* cannot reshape',
-        ),
         ('[' * 100_000, 'expected JSON'),
     ):
-        bad.write_text(text)
+        (tmp_path / 'bad.json').write_text(text)
         with pytest.raises(InputError, match=message):
-            mpii.read_json(bad)
+            mpii.read_json(tmp_path / 'bad.json')
     broken = trees.mpii_people(2)
     broken[0][0]['joints'][19] = (1.0, 2.0)
     trees.write_mpii_mat(tmp_path / 'bad.mat', broken)
-    with pytest.raises(
-        InputError, match=r'annolist\(1\): expected joint ids from 0 to 15, found 19'
-    ):
+    with pytest.raises(InputError, match=r'\(1\): expected joint ids from 0 to 15, found 19'):
         mpii.read_mat(tmp_path / 'bad.mat')

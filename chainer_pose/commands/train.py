@@ -8,26 +8,16 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import chainer
 import numpy as np
 
 from chainer_pose import datasets
 from chainer_pose.datasets import PoseData, pose_file
-from chainer_pose.errors import InputError
-from chainer_pose.training import run_directory
-from chainer_pose.training.options import (
-    DEFAULTS,
-    MODELS,
-    PRESETS,
-    RESUMABLE,
-    STORED,
-    TrainingOptions,
-    check_options,
-    load_options,
-)
-from chainer_pose.training.trainer import STREAMS, make_trainer
+from chainer_pose.training import TrainingOptions, make_trainer, run_directory
+from chainer_pose.training import options as training_options
+from chainer_pose.training.trainer import STREAMS
 from chainer_pose.utils import cli, devices, files, random_state
 from chainer_pose.utils.comm import connect
 
@@ -36,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parse_options(argv)
     comm = connect(options.communicator)
     rank, size = (0, 1) if comm is None else (comm.rank, comm.size)
-    check_size(options, size)
+    training_options.check_ranks(options, size)
     say = print if rank == 0 else lambda _: None
     gpu = options.gpu if comm is None or options.gpu < 0 else options.gpu + comm.intra_rank
     device = devices.get_device(gpu)
@@ -50,8 +40,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(devices.using(device))
         if rank == 0:  # the others write nothing
-            stack.enter_context(run_directory.lock(out, new=options.resume is None))
-        write_or_check_options(options, path, train, rank)
+            stored = options.to_json() | {'dataset_sha256': files.sha256(path)}
+            resume = options.resume is not None
+            stack.enter_context(run_directory.lock(out, stored, train.skeleton, resume))
         say(
             f'{path}: {n_train} poses of {len(train.skeleton)} joints to learn from, '
             f'{0 if validation is None else len(validation)} to validate on\n'
@@ -69,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if options.resume is not None:
             snapshot = Path(options.resume)
             if snapshot.is_dir():
-                snapshot = run_directory.latest_snapshot(snapshot, lambda text: cli.warn([text]))
+                snapshot = run_directory.latest_snapshot(snapshot)
             run_directory.load_snapshot(snapshot, trainer)
             updater = trainer.updater
             length, unit = trainer.stop_trigger.get_training_length()
@@ -85,21 +76,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         # The updater checks for values that are not finite; NumPy's warnings would add lines.
         stack.enter_context(np.errstate(all='ignore'))
         trainer.run(show_loop_exception_msg=False)
-
-
-def check_size(options: TrainingOptions, size: int) -> None:
-    """Check that a number of processes can train a run."""
-    if options.resume is not None and options.ranks != size:
-        n = options.ranks
-        raise InputError(
-            f'expected {n} rank(s), as the run began, found {size}; use mpiexec -n {n}',
-            resume=options.resume,
-        )
-    if size > 1 and options.model == 'martinez':
-        raise InputError(
-            'expected the model kudo, found martinez, whose batch normalization would differ',
-            communicator=options.communicator,
-        )
 
 
 def load(options: TrainingOptions, path: Path) -> tuple[PoseData, PoseData | None]:
@@ -118,25 +94,6 @@ def load(options: TrainingOptions, path: Path) -> tuple[PoseData, PoseData | Non
     return train, validation
 
 
-def write_or_check_options(
-    options: TrainingOptions, path: Path, train: PoseData, rank: int
-) -> None:
-    """Write a new run's options.json, or check that the data of a resumed run are the same."""
-    digest = files.sha256(path)
-    if options.resume is None:
-        if rank == 0:
-            stored = {**options.to_json(), 'dataset_sha256': digest}
-            run_directory.write_options(options.out, stored, train.skeleton)
-        return
-    began = run_directory.read_options(options.out).get('dataset_sha256', digest)
-    if began != digest:
-        raise InputError(
-            f'expected the file that the run began with, of SHA-256 {began!s:.12}..., '
-            f'found one of {digest:.12}...',
-            dataset=path,
-        )
-
-
 def make_parser() -> cli.Parser:
     """Make the parser of train.py, whose namespace holds only what is typed."""
     parser = cli.Parser(
@@ -146,7 +103,7 @@ def make_parser() -> cli.Parser:
         epilog='Measure the run with: python evaluate.py --snapshot DIR',
         argument_default=argparse.SUPPRESS,
     )
-    parser.add_options(TrainingOptions, resumable=RESUMABLE)
+    parser.add_options(TrainingOptions, resumable=training_options.RESUMABLE)
     return parser
 
 
@@ -161,31 +118,12 @@ def parse_options(argv: Sequence[str] | None = None) -> TrainingOptions:
     """
     parser = make_parser()
     typed = vars(parser.parse_args(argv))
-    if 'resume' in typed:
-        return _resume(parser, typed)
-    model = MODELS[typed.get('model', DEFAULTS.model)]
-    preset = PRESETS[typed.get('preset', DEFAULTS.preset)]
-    options = TrainingOptions(**{**model, **preset, **typed})
-    check_options(options)
-    return options
-
-
-def _resume(parser: cli.Parser, typed: dict[str, Any]) -> TrainingOptions:
+    if 'resume' not in typed:
+        return training_options.choose(typed)
     given = typed['resume'] or typed.get('out')
     if not given:
         parser.error('argument --resume: expected a run directory or a snapshot, or --out DIR')
-    path = Path(given)
-    run = path if path.is_dir() else path.parent
-    options = load_options(run)
-    for name, field in STORED.items():
-        began = getattr(options, name)
-        value = typed.get(name, began)
-        if value != began and not field.metadata.get('resumable'):
-            raise InputError(
-                f'expected {began}, as the run {run} began; --resume may change only {RESUMABLE}',
-                **{name: value},
-            )
-    return dataclasses.replace(options, **{**typed, 'out': str(run), 'resume': str(path)})
+    return training_options.resume(Path(given), typed)
 
 
 def run() -> NoReturn:

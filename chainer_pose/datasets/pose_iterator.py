@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import chainer
 import numpy as np
+from chainer.types import NdArray
 
 from chainer_pose.utils import comm as comm_module
 from chainer_pose.utils.random_state import serialize_rng
-
-if TYPE_CHECKING:
-    import chainermn
-    from chainer.types import NdArray
 
 
 class PoseIterator(chainer.dataset.Iterator):
@@ -33,7 +28,7 @@ class PoseIterator(chainer.dataset.Iterator):
         arrays: tuple[NdArray, ...],
         batchsize: int,
         rng: np.random.Generator,
-        comm: chainermn.CommunicatorBase | None = None,
+        comm: comm_module.Communicator | None = None,
     ) -> None:
         self.arrays = arrays
         self.batch_size = batchsize * (1 if comm is None else comm.size)

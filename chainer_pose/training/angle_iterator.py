@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 
 import chainer
 import numpy as np
+from chainer.types import NdArray
 
 from chainer_pose.utils import comm as comm_module
 from chainer_pose.utils.random_state import serialize_rng
-
-if TYPE_CHECKING:
-    import chainermn
-    from chainer.types import NdArray
 
 
 def random_angles(n: int, rng: np.random.Generator) -> np.ndarray:
@@ -39,7 +35,7 @@ class AngleIterator(chainer.dataset.Iterator):
         batch_size: int,
         rng: np.random.Generator,
         device: chainer.backend.Device,
-        comm: chainermn.CommunicatorBase | None = None,
+        comm: comm_module.Communicator | None = None,
         ahead: int = 256,
     ) -> None:
         self._shape = (ahead, batch_size)

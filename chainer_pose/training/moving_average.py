@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import chainer
 import numpy as np
 
-from chainer_pose.optimizers import flatten
+from chainer_pose.optimizers import Adam, flatten
 from chainer_pose.utils.devices import is_on_device, scalar_like
 from chainer_pose.utils.kernels import Elementwise
-
-if TYPE_CHECKING:
-    from chainer_pose.optimizers import Adam
 
 _follow = Elementwise(
     'T p, float64 decay, int64 t',

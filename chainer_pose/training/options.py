@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -150,12 +150,15 @@ STORED = {field.name: field for field in FIELDS if field.metadata.get('stored', 
 RESUMABLE = ', '.join(flag(field.name) for field in FIELDS if field.metadata.get('resumable'))
 
 
-def check_options(options: TrainingOptions) -> None:
-    """Check that options do not contradict each other.
+def choose(typed: Mapping[str, Any]) -> TrainingOptions:
+    """Return the options of a new run: what is typed, else the preset's, the model's, the default.
 
     Raises:
-        InputError: if one would have no effect.
+        InputError: if options contradict each other: if one would have no effect.
     """
+    model = MODELS[typed.get('model', DEFAULTS.model)]
+    preset = PRESETS[typed.get('preset', DEFAULTS.preset)]
+    options = TrainingOptions(**{**model, **preset, **typed})
     if options.model == 'martinez' and options.mode != 'supervised':
         raise InputError(f'expected mode supervised, found {options.mode}', model='martinez')
     without_effect = ['labelled'] if options.mode == 'unsupervised' else []
@@ -170,6 +173,44 @@ def check_options(options: TrainingOptions) -> None:
             raise InputError(
                 f'expected a mode and model that use it, found {found}', **{name: value}
             )
+    return options
+
+
+def resume(path: Path, typed: Mapping[str, Any]) -> TrainingOptions:
+    """Return the options that a run began with, and what is typed that may be changed.
+
+    Args:
+        path: the run directory, or a snapshot in it.
+        typed: dict from option to value.
+    Raises:
+        InputError: if there is no such run, or another option is changed.
+    """
+    run = path if path.is_dir() else path.parent
+    options = load_options(run)
+    for name, field in STORED.items():
+        began = getattr(options, name)
+        value = typed.get(name, began)
+        if value != began and not field.metadata.get('resumable'):
+            raise InputError(
+                f'expected {began}, as the run {run} began; --resume may change only {RESUMABLE}',
+                **{name: value},
+            )
+    return dataclasses.replace(options, **{**typed, 'out': str(run), 'resume': str(path)})
+
+
+def check_ranks(options: TrainingOptions, ranks: int) -> None:
+    """Raise an InputError if that number of processes cannot train a run."""
+    if options.resume is not None and options.ranks != ranks:
+        n = options.ranks
+        raise InputError(
+            f'expected {n} rank(s), as the run began, found {ranks}; use mpiexec -n {n}',
+            resume=options.resume,
+        )
+    if ranks > 1 and options.model == 'martinez':
+        raise InputError(
+            'expected the model kudo, found martinez, whose batch normalization would differ',
+            communicator=options.communicator,
+        )
 
 
 def load_options(run: str | Path) -> TrainingOptions:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import chainer
 import chainer.functions as F
 import numpy as np
+from chainer import Variable
+from chainer.types import NdArray
 
 from chainer_pose import functions
+from chainer_pose.links import Generator
 from chainer_pose.utils import comm as comm_module
 from chainer_pose.utils.devices import to_host
-
-if TYPE_CHECKING:
-    import chainermn
-    from chainer import Variable
-    from chainer.types import NdArray
-
-    from chainer_pose.links import Generator
 
 
 class LiftedBatch(NamedTuple):
@@ -112,7 +108,7 @@ class BoneRatios(Regularizer):
         weight: float,
         momentum: float = 0.01,
         device: chainer.backend.Device | None = None,
-        comm: chainermn.CommunicatorBase | None = None,
+        comm: comm_module.Communicator | None = None,
     ) -> None:
         super().__init__(bones=weight)
         send = (device or chainer.get_device('@numpy')).send

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import chainer
 import numpy as np
+from chainer import Variable
+from chainer.types import NdArray
 
 from chainer_pose.utils.devices import is_on_device, to_host
 from chainer_pose.utils.kernels import Elementwise
-
-if TYPE_CHECKING:
-    from chainer import Variable
-    from chainer.types import NdArray
 
 _MOST = 24  # reports of a step; each has a letter for its type
 

@@ -11,7 +11,7 @@ import contextlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from chainer_pose import __version__
 from chainer_pose.errors import InputError
 from chainer_pose.inference.weights import NORMALIZATION, numbered, read_arrays
 from chainer_pose.skeletons import Skeleton
+from chainer_pose.utils import cli
 from chainer_pose.utils.files import StrPath, atomic_path, read_json, reading, writing
 
 _LOCK = '.lock'
@@ -31,19 +32,21 @@ _TEMPORARY = re.compile(r'\.\w+-\w{8}\.(npz|json|png)|log\w{8}')
 
 
 @contextlib.contextmanager
-def lock(out: StrPath, new: bool) -> Iterator[None]:
+def lock(
+    out: StrPath, options: Mapping[str, Any], skeleton: Skeleton, resume: bool
+) -> Iterator[None]:
     """Lock a run directory, made if absent, and remove temporary files of a killed process.
 
+    The options, JSON values, are written to a new run's options.json; of a resumed run they must
+    have the same dataset_sha256.
+
     Raises:
-        InputError: if another process has locked it, if it cannot be made, or if it is `new` and
-            not empty.
+        InputError: if another process has locked it, if it cannot be made, if it is new and not
+            empty, or if the data are not those that the run began with.
     """
     out = Path(out)
-    if (
-        new
-        and out.exists()
-        and (not out.is_dir() or any(path.name != _LOCK for path in out.iterdir()))
-    ):
+    in_use = out.exists() and not (out.is_dir() and {p.name for p in out.iterdir()} <= {_LOCK})
+    if in_use and not resume:
         raise InputError(
             f'expected a new or empty folder, found one in use; continue that run with '
             f'--resume {out}',
@@ -59,15 +62,25 @@ def lock(out: StrPath, new: bool) -> Iterator[None]:
         for path in out.iterdir():
             if _TEMPORARY.fullmatch(path.name):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if resume:
+            _check_data(options, read_options(out))
+        else:
+            write_options(out, options, skeleton)
         yield
 
 
-def write_options(out: StrPath, options: Mapping[str, Any], skeleton: Skeleton) -> None:
-    """Write the options.json of a new run; `options` are JSON values.
+def _check_data(options: Mapping[str, Any], began: Mapping[str, Any]) -> None:
+    expected, found = (each.get('dataset_sha256') for each in (began, options))
+    if expected not in (found, None):
+        raise InputError(
+            f'expected the file that the run began with, of SHA-256 {expected!s:.12}..., '
+            f'found one of {found!s:.12}...',
+            dataset=options['dataset'],
+        )
 
-    Raises:
-        InputError: if `out` cannot be written.
-    """
+
+def write_options(out: StrPath, options: Mapping[str, Any], skeleton: Skeleton) -> None:
+    """Write the options.json of a new run, or raise an InputError if `out` cannot be written."""
     stored = {
         'chainer_pose': __version__,
         'options': options,
@@ -109,8 +122,8 @@ def load_snapshot(path: StrPath, trainer: chainer.training.Trainer) -> None:
         ) from error
 
 
-def latest_snapshot(run: StrPath, warn: Callable[[str], None] = lambda text: None) -> Path:
-    """Return the path of the newest readable snapshot of a run; `warn` of damaged ones.
+def latest_snapshot(run: StrPath) -> Path:
+    """Return the path of the newest readable snapshot of a run; warn of damaged ones.
 
     Raises:
         InputError: if there is none.
@@ -120,7 +133,7 @@ def latest_snapshot(run: StrPath, warn: Callable[[str], None] = lambda text: Non
         try:
             read_arrays(path)
         except InputError as error:
-            warn(f'{error}; trying the one before')
+            cli.warn([f'{error}; trying the one before'])
         else:
             return path
     found = f'{len(snapshots)} that cannot be read' if snapshots else 'none'

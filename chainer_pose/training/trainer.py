@@ -7,7 +7,7 @@ import functools
 import math
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainer
 import numpy as np
@@ -34,10 +34,7 @@ from chainer_pose.training.options import TrainingOptions
 from chainer_pose.training.triggers import EveryAndLast
 from chainer_pose.training.updaters import PoseGANUpdater, SupervisedUpdater, labelled_loss
 from chainer_pose.utils import random_state
-
-if TYPE_CHECKING:
-    import chainermn
-
+from chainer_pose.utils.comm import Communicator
 
 # One for each purpose: add at the end only, or old seeds mean other runs.
 STREAMS = (
@@ -57,18 +54,16 @@ def make_trainer(
     data: PoseData,
     validation: PoseData | None,
     device: chainer.backend.Device,
-    comm: chainermn.CommunicatorBase | None = None,
+    comm: Communicator | None = None,
 ) -> chainer.training.Trainer:
-    """Make the trainer of a run.
+    """Make the trainer of a run; of all processes but the first, one that writes nothing.
 
     Args:
-        options: `TrainingOptions`.
-        data: `datasets.PoseData` to learn from.
-        validation: `datasets.PoseData` to measure on, or None.
+        options: of the run.
+        data: poses to learn from.
+        validation: poses to measure on, or None.
         device: chainer device.
         comm: ChainerMN communicator whose processes train together; None for one process.
-    Returns:
-        chainer.training.Trainer; of all processes but the first, one that writes nothing.
     Raises:
         InputError: if the data lack what the options need.
     """
@@ -76,18 +71,18 @@ def make_trainer(
     updater = make.supervised() if options.mode == 'supervised' else make.adversarial()
     length = (options.iterations, 'iteration') if options.iterations else (options.epoch, 'epoch')
     trainer = chainer.training.Trainer(updater, length, out=options.out)
-    _extend(trainer, options, make.poses, data, validation, device, comm)
+    make.extend(trainer, validation)
     return trainer
 
 
 @dataclasses.dataclass
 class _Maker:
-    """Makes an updater and its parts."""
+    """Makes an updater, its parts, and what extends its trainer."""
 
     options: TrainingOptions
     data: PoseData
     device: chainer.backend.Device
-    comm: chainermn.CommunicatorBase | None
+    comm: Communicator | None
 
     def __post_init__(self) -> None:
         self.rng = random_state.streams(self.options.seed, STREAMS)
@@ -187,89 +182,82 @@ class _Maker:
         dropout, more = self.rng['dropout'], self.of_every_updater(optimizer)
         return SupervisedUpdater(iterator, optimizer, loss, dropout, **more)
 
+    def extend(self, trainer: chainer.training.Trainer, validation: PoseData | None) -> None:
+        """Add validation, log, pictures and snapshots; only the first process writes."""
+        options, comm, updater = self.options, self.comm, trainer.updater
+        optimizer, iterator = updater.get_optimizer('gen'), updater.get_iterator('main')
+        # What is measured, drawn and written.
+        gen = optimizer.target if updater.average is None else updater.average.average
 
-def _extend(
-    trainer: chainer.training.Trainer,
-    options: TrainingOptions,
-    poses: np.ndarray,
-    data: PoseData,
-    validation: PoseData | None,
-    device: chainer.backend.Device,
-    comm: chainermn.CommunicatorBase | None,
-) -> None:
-    """Add validation, log, pictures and snapshots; only the first process writes."""
-    updater = trainer.updater
-    optimizer, iterator = updater.get_optimizer('gen'), updater.get_iterator('main')
-    # What is measured, drawn and written.
-    gen = optimizer.target if updater.average is None else updater.average.average
+        n_batches = len(iterator.arrays[0]) / iterator.batch_size
+        last = options.iterations or math.ceil(options.epoch * n_batches)
+        log = options.log_interval or min(1000, max(1, last // 20))
+        least = max(1, last // 20) if options.iterations else math.ceil(n_batches)
+        least = max(least, EVALUATED_AFTER * (0 if validation is None else len(validation)))
+        drawn_after = DRAWN_AFTER if self.device.xp is np else DRAWN_AFTER_ON_GPU
+        to_log = EveryAndLast(log, last)
+        to_evaluate = EveryAndLast(options.evaluate_interval or log * math.ceil(least / log), last)
+        to_draw = EveryAndLast(options.draw_interval or max(last // 5, drawn_after), last)
+        by_epoch = options.iterations is None and options.snapshot_interval is None
+        save = EveryAndLast(options.snapshot_interval or max(1, last // 10), last)
+        to_save = (1, 'epoch') if by_epoch else save
 
-    n_batches = len(iterator.arrays[0]) / iterator.batch_size
-    last = options.iterations or math.ceil(options.epoch * n_batches)
-    log = options.log_interval or min(1000, max(1, last // 20))
-    least = max(1, last // 20) if options.iterations else math.ceil(n_batches)
-    least = max(least, EVALUATED_AFTER * (0 if validation is None else len(validation)))
-    drawn_after = DRAWN_AFTER if device.xp is np else DRAWN_AFTER_ON_GPU
-    to_log = EveryAndLast(log, last)
-    to_evaluate = EveryAndLast(options.evaluate_interval or log * math.ceil(least / log), last)
-    to_draw = EveryAndLast(options.draw_interval or max(last // 5, drawn_after), last)
-    by_epoch = options.iterations is None and options.snapshot_interval is None
-    save = EveryAndLast(options.snapshot_interval or max(1, last // 10), last)
-    to_save = (1, 'epoch') if by_epoch else save
+        if options.model == 'martinez':
+            decay = extensions.ExponentialShift(
+                'alpha', martinez.DECAY, options.alpha, None, optimizer
+            )
+            trainer.extend(decay)
+        trainer.extend(  # the means that the updater keeps on a GPU
+            lambda trainer: updater.report(trainer.updater.iteration),
+            'read_reports',
+            to_log,
+            chainer.training.PRIORITY_WRITER + 1,
+        )
+        errors = []
+        if validation is not None and validation.pose3d is not None:
+            trainer.extend(PoseEvaluator(gen, validation, comm=comm), trigger=to_evaluate)
+            errors = ['validation/mpjpe']
+        if comm is not None and comm.rank > 0:
+            trainer.extend(StopOnSignal(comm=comm))
+            return
 
-    if options.model == 'martinez':
-        decay = extensions.ExponentialShift('alpha', martinez.DECAY, options.alpha, None, optimizer)
-        trainer.extend(decay)
-    trainer.extend(  # the means that the updater keeps on a GPU
-        lambda trainer: updater.report(trainer.updater.iteration),
-        'read_reports',
-        to_log,
-        chainer.training.PRIORITY_WRITER + 1,
-    )
-    errors = []
-    if validation is not None and validation.pose3d is not None:
-        trainer.extend(PoseEvaluator(gen, validation, comm=comm), trigger=to_evaluate)
-        errors = ['validation/mpjpe']
-    if comm is not None and comm.rank > 0:
-        trainer.extend(StopOnSignal(comm=comm))
-        return
+        trainer.extend(extensions.LogReport(trigger=to_log))
+        columns = [*updater.losses, *updater.shares, *errors, *updater.degrees]
+        trainer.extend(PrintLog(['epoch', 'iteration', *columns, 'elapsed_time'], last))
+        if validation is not None:
+            trainer.extend(PosePlot(gen, validation), trigger=to_draw)
+        shares = updater.shares
+        if shares:  # the accuracies on real and on fake tell more than their mean
+            shares = ('dis/accuracy/real', 'dis/accuracy/fake', *shares[1:])
+        plots = {
+            'loss': LogPlot(updater.losses, 'loss.png', 'loss'),
+            'accuracy': LogPlot(shares, 'accuracy.png', 'share'),
+            'validation': LogPlot(errors, 'validation.png', 'error (kudo), mm'),
+        }
+        for name, plot in plots.items():
+            trainer.extend(plot, trigger=to_draw, name=f'plot_{name}')
 
-    trainer.extend(extensions.LogReport(trigger=to_log))
-    columns = [*updater.losses, *updater.shares, *errors, *updater.degrees]
-    trainer.extend(PrintLog(['epoch', 'iteration', *columns, 'elapsed_time'], last))
-    if validation is not None:
-        trainer.extend(PosePlot(gen, validation), trigger=to_draw)
-    shares = updater.shares
-    if shares:  # the accuracies on real and on fake tell more than their mean
-        shares = ('dis/accuracy/real', 'dis/accuracy/fake', *shares[1:])
-    plots = {
-        'loss': LogPlot(updater.losses, 'loss.png', 'loss'),
-        'accuracy': LogPlot(shares, 'accuracy.png', 'share'),
-        'validation': LogPlot(errors, 'validation.png', 'error (kudo), mm'),
-    }
-    for name, plot in plots.items():
-        trainer.extend(plot, trigger=to_draw, name=f'plot_{name}')
+        prior = imputation.Moments().add(self.poses).prior()
+        write_generator = functools.partial(
+            weights_file.write_generator, skeleton=self.data.skeleton, prior=prior
+        )
 
-    prior = imputation.Moments().add(poses).prior()
-    write_generator = functools.partial(
-        weights_file.write_generator, skeleton=data.skeleton, prior=prior
-    )
+        def written(filename: str) -> chainer.training.Extension:
+            return extensions.snapshot_object(gen, filename, writer=_Writer(write_generator))
 
-    def written(filename: str) -> chainer.training.Extension:
-        return extensions.snapshot_object(gen, filename, writer=_Writer(write_generator))
-
-    if errors:
-        to_choose = triggers.MinValueTrigger('validation/mpjpe', to_evaluate)
-        trainer.extend(written('gen_best.npz'), trigger=to_choose, name='gen_best')
-    filename = f'gen_{{.updater.{"epoch" if by_epoch else "iteration"}}}.npz'
-    trainer.extend(written(filename), trigger=to_save, name='gen')
-    # Last, so that it holds the state of all the others.
-    snapshot = extensions.snapshot(
-        filename='snapshot_{.updater.iteration}.npz',
-        writer=_Writer(weights_file.write_arrays),
-        n_retains=options.keep,
-    )
-    trainer.extend(snapshot, trigger=to_save, name='snapshot', priority=-200)
-    trainer.extend(StopOnSignal([snapshot, *plots.values()], comm))
+        if errors:
+            to_choose = triggers.MinValueTrigger('validation/mpjpe', to_evaluate)
+            trainer.extend(written('gen_best.npz'), trigger=to_choose, name='gen_best')
+        filename = f'gen_{{.updater.{"epoch" if by_epoch else "iteration"}}}.npz'
+        trainer.extend(written(filename), trigger=to_save, name='gen')
+        # Last, so that it holds the state of all the others.
+        snapshot = extensions.snapshot(
+            filename='snapshot_{.updater.iteration}.npz',
+            writer=_Writer(weights_file.write_arrays),
+            n_retains=options.keep,
+        )
+        trainer.extend(snapshot, trigger=to_save, name='snapshot', priority=-200)
+        trainer.extend(StopOnSignal([snapshot, *plots.values()], comm))
 
 
 class _Writer(snapshot_writers.Writer):

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainer
 import chainer.functions as F
 import numpy as np
+from chainer import Variable
+from chainer.types import NdArray
 
 from chainer_pose import functions
 from chainer_pose.errors import NonFiniteError
-from chainer_pose.training.regularizers import LiftedBatch
+from chainer_pose.links import CameraPitch, Generator
+from chainer_pose.skeletons import FaceJoints
+from chainer_pose.training.moving_average import MovingAverage
+from chainer_pose.training.regularizers import LiftedBatch, Regularizer
 from chainer_pose.training.report_means import ReportMeans
 from chainer_pose.utils import comm as comm_module
 from chainer_pose.utils.devices import is_on_device, scalar_like, to_host
 from chainer_pose.utils.random_state import serialize_rng
 from chainer_pose.utils.recorded import Recorded
-
-if TYPE_CHECKING:
-    import chainermn
-    from chainer import Variable
-    from chainer.types import NdArray
-
-    from chainer_pose.links import CameraPitch, Generator
-    from chainer_pose.skeletons import FaceJoints
-    from chainer_pose.training.moving_average import MovingAverage
-    from chainer_pose.training.regularizers import Regularizer
 
 
 class RecordedUpdater(chainer.training.StandardUpdater):
@@ -58,7 +53,7 @@ class RecordedUpdater(chainer.training.StandardUpdater):
         optimizers: Mapping[str, chainer.Optimizer],
         average: MovingAverage | None = None,
         device: chainer.backend.Device | None = None,
-        comm: chainermn.CommunicatorBase | None = None,
+        comm: comm_module.Communicator | None = None,
         record: bool = True,
     ) -> None:
         super().__init__(dict(iterators), dict(optimizers))

@@ -6,18 +6,19 @@ with its own part of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from chainer.types import NdArray
 
 from chainer_pose.errors import InputError
 
-if TYPE_CHECKING:
-    import chainermn
-    from chainer.types import NdArray
+# chainermn.CommunicatorBase; ChainerMN needs MPI and is imported for several processes only.
+Communicator = Any
 
 NAMES = ('naive', 'pure_nccl')
 
 
-def connect(name: str | None) -> chainermn.CommunicatorBase | None:
+def connect(name: str | None) -> Communicator | None:
     """A ChainerMN communicator by its name.
 
     Args:
@@ -48,7 +49,7 @@ def connect(name: str | None) -> chainermn.CommunicatorBase | None:
         raise InputError(f'expected CuPy with NCCL, found: {error}', communicator=name) from error
 
 
-def own_part(array: NdArray, comm: chainermn.CommunicatorBase | None) -> NdArray:
+def own_part(array: NdArray, comm: Communicator | None) -> NdArray:
     """This process's equal part of an array whose length the number of processes divides."""
     if comm is None:
         return array
@@ -56,12 +57,12 @@ def own_part(array: NdArray, comm: chainermn.CommunicatorBase | None) -> NdArray
     return array[comm.rank * n : (comm.rank + 1) * n]
 
 
-def mean(value: Any, comm: chainermn.CommunicatorBase | None) -> Any:
+def mean(value: Any, comm: Communicator | None) -> Any:
     """Mean of the processes' values, numbers or NumPy arrays, alike in each process."""
     return value if comm is None else comm.allreduce_obj(value) / comm.size
 
 
-def gather(items: list, comm: chainermn.CommunicatorBase | None) -> list:
+def gather(items: list, comm: Communicator | None) -> list:
     """The processes' lists one after the other, the same in each process."""
     if comm is None:
         return items

@@ -9,14 +9,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chainer.backends import cuda
+from chainer.types import NdArray
 
 from chainer_pose.errors import InputError
-
-if TYPE_CHECKING:
-    from chainer.types import NdArray
 
 _WORKSPACE = 32 << 20  # bytes; what NVIDIA recommends for Hopper
 _GEMM = {'f': ('cublasSgemm_v2', ctypes.c_float), 'd': ('cublasDgemm_v2', ctypes.c_double)}

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import chainer
 import numpy as np
 from chainer.backends import cuda
+from chainer.types import NdArray
 
 from chainer_pose.errors import InputError
-
-if TYPE_CHECKING:
-    from chainer.types import NdArray
 
 
 def is_on_device(array: NdArray) -> bool:

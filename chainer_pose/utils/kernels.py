@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from chainer.backends import cuda
-
-if TYPE_CHECKING:
-    from chainer.types import NdArray
+from chainer.types import NdArray
 
 
 class Elementwise(NamedTuple):

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+import chainer
 import numpy as np
-from chainer import serializer as serializer_module
-
-if TYPE_CHECKING:
-    import chainer
 
 
 def streams(seed: int, names: Sequence[str]) -> dict[str, np.random.Generator]:
@@ -30,7 +26,7 @@ def serialize_rng(
     serializer: chainer.AbstractSerializer, key: str, rng: np.random.Generator
 ) -> None:
     """Save or load, in place, the state of a generator with a Chainer serializer."""
-    if isinstance(serializer, serializer_module.Serializer):
+    if isinstance(serializer, chainer.Serializer):
         serializer(key, json.dumps(rng.bit_generator.state))
     else:
         rng.bit_generator.state = json.loads(str(serializer(key, '')))

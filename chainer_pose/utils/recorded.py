@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chainer.backends import cuda
+from chainer.types import NdArray
 
 from chainer_pose.utils.devices import is_on_device
-
-if TYPE_CHECKING:
-    from chainer.types import NdArray
 
 _EAGER = 2  # calls before the recording, which compile kernels and fill the memory pool
 

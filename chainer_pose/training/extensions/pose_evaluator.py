@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainer
 import numpy as np
 
+from chainer_pose.datasets import PoseData
 from chainer_pose.evaluations import protocols
+from chainer_pose.links import LiftingLink
 from chainer_pose.utils import comm as comm_module
 from chainer_pose.utils import devices
-
-if TYPE_CHECKING:
-    import chainermn
-
-    from chainer_pose.datasets import PoseData
-    from chainer_pose.links import LiftingLink
 
 
 class PoseEvaluator(chainer.training.Extension):
@@ -40,7 +36,7 @@ class PoseEvaluator(chainer.training.Extension):
         generator: LiftingLink,
         data: PoseData,
         batchsize: int = 4096,
-        comm: chainermn.CommunicatorBase | None = None,
+        comm: comm_module.Communicator | None = None,
     ) -> None:
         self._generator = generator
         self._data = protocols.measurable(data)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainer
 
 from chainer_pose.errors import Stopped
 from chainer_pose.utils import comm as comm_module
-
-if TYPE_CHECKING:
-    import chainermn
 
 
 class StopOnSignal(chainer.training.Extension):
@@ -29,7 +26,7 @@ class StopOnSignal(chainer.training.Extension):
     def __init__(
         self,
         before: Sequence[chainer.training.Extension] = (),
-        comm: chainermn.CommunicatorBase | None = None,
+        comm: comm_module.Communicator | None = None,
     ) -> None:
         self._before = before
         self._comm = comm

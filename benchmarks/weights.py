@@ -94,7 +94,7 @@ def measure(folder):
     print('| weights | test poses of | 12 limb joints: MPJPE, mm | P-MPJPE, mm | sin b >= 0, % '
           '| left against right |\n| --- | --- | ---: | ---: | ---: | ---: |')  # fmt: skip
     for name, arrangement in DATA.items():
-        data, source = pose_file.read(folder / f'{name}.h5', 'test'), skeletons.named(arrangement)
+        data, source = pose_file.read(folder / f'{name}.h5', 'test'), skeletons.get(arrangement)
         flat = links.ZeroDepth().lift(data.pose2d, source.root)
         lifted = {'zero depth': (flat, source, '')}
         for weights in PRETRAINED:

@@ -25,7 +25,9 @@ class InputError(ValueError):
 
 
 class NonFiniteError(ArithmeticError):
-    """Training has diverged: a loss or parameter is not finite; status 1."""
+    """Training has diverged: a loss or parameter is not finite."""
+
+    status = 1
 
 
 class Stopped(Exception):
@@ -39,4 +41,4 @@ class Stopped(Exception):
     def __init__(self, number: int, iteration: int) -> None:
         name = signal.Signals(number).name
         super().__init__(f'stopped by {name} after iteration {iteration}; --resume continues')
-        self.number = number
+        self.status = 128 + number

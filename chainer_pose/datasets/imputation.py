@@ -17,12 +17,7 @@ _SHIFT, _SCALE = 1e2, 1.0  # variances of the unknown position and relative size
 
 
 class Prior(NamedTuple):
-    """Mean and covariance of normalized poses.
-
-    Attributes:
-        mean: (2J,) float64 array, interleaved x1 y1 x2 y2.
-        covariance: (2J, 2J) float64 array.
-    """
+    """Mean (2J,), interleaved x1 y1 x2 y2, and covariance (2J, 2J) of normalized poses, float64."""
 
     mean: np.ndarray
     covariance: np.ndarray
@@ -54,7 +49,7 @@ def impute(prior: Prior, pose2d: np.ndarray, visible: np.ndarray) -> tuple[np.nd
     """Put the missing joints of each pose where they most likely are.
 
     Args:
-        prior: `Prior`.
+        prior: of normalized poses.
         pose2d: (N, J, 2) float array, px.
         visible: (N, J) bool array, which joints have coordinates.
     Returns:
@@ -65,13 +60,11 @@ def impute(prior: Prior, pose2d: np.ndarray, visible: np.ndarray) -> tuple[np.nd
     imputed = np.zeros_like(visible)
     enough = visible.mean(axis=1) >= MIN_SHARE
     incomplete = np.flatnonzero(enough & ~visible.all(axis=1))
-    if len(incomplete):
-        patterns, which = np.unique(visible[incomplete], axis=0, return_inverse=True)
-        which = which.reshape(-1)  # NumPy 2.0 returns another shape
-        for i, seen in enumerate(patterns):
-            rows = incomplete[which == i]
-            pose2d[rows[:, None], ~seen] = _most_likely(prior, pose2d[rows][:, seen], seen)
-            imputed[rows] = ~seen
+    patterns, which = np.unique(visible[incomplete], axis=0, return_inverse=True)
+    for i, seen in enumerate(patterns):
+        rows = incomplete[which.reshape(-1) == i]  # NumPy 2.0 returns another shape
+        pose2d[rows[:, None], ~seen] = _most_likely(prior, pose2d[rows][:, seen], seen)
+        imputed[rows] = ~seen
     return pose2d, imputed
 
 

@@ -11,15 +11,23 @@ from chainer_pose.errors import InputError
 from chainer_pose.skeletons import Skeleton
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Header:
-    """What all poses of a pose file share; see `PoseData` for the fields.
+    """What all poses of a pose file share.
 
-    `extra` holds optional attributes, which no reader of pose files needs.
+    Attributes:
+        name: the data set's name.
+        skeleton: of J joints.
+        names: dict from 'action', 'subject', 'camera' to their lists of names.
+        fps: frames a second, 0 if unknown.
+        source, licence: texts, where the poses came from and who may use them.
+        units_3d: 'mm', or 'px' for poses that were lifted without a scale.
+        extra: further attributes to write, which no reader of pose files needs.
     """
 
     name: str
     skeleton: Skeleton
+    _: dataclasses.KW_ONLY
     names: dict = dataclasses.field(default_factory=dict)
     fps: float = 0.0
     source: str = ''
@@ -29,38 +37,23 @@ class Header:
 
 
 @dataclasses.dataclass
-class PoseData:
+class PoseData(Header):
     """Poses of one split of a pose file.
 
     Attributes:
-        name: the data set's name.
-        skeleton: `skeletons.Skeleton` of J joints.
         pose2d: (N, J, 2) float32, px.
         pose3d: (N, J, 3) float32, mm, camera frame; None in 2D-only data.
         valid: (N, J) bool, which joints of pose2d were detected; None for all.
-        imputed: (N, J) bool, which of the others have coordinates that were
-            estimated; None for none.
-        columns: dict of (N,) int32 arrays, some of 'action', 'subject', 'camera',
-            'clip', 'frame'.
-        names: dict from 'action', 'subject', 'camera' to their lists of names.
-        fps: frames a second, 0 if unknown.
-        source, licence: texts, where the poses came from and who may use them.
-        units_3d: 'mm', or 'px' for poses that were lifted without a scale.
+        imputed: (N, J) bool, which of the others have estimated coordinates; None for none.
+        columns: dict of (N,) int32 arrays, some of 'action', 'subject', 'camera', 'clip', 'frame'.
         target: text, what pose3d is where the data have several ground truths.
     """
 
-    name: str
-    skeleton: Skeleton
     pose2d: np.ndarray
     pose3d: np.ndarray | None = None
     valid: np.ndarray | None = None
     imputed: np.ndarray | None = None
     columns: dict = dataclasses.field(default_factory=dict)
-    names: dict = dataclasses.field(default_factory=dict)
-    fps: float = 0.0
-    source: str = ''
-    licence: str = ''
-    units_3d: str = 'mm'
     target: str = ''
 
     def __len__(self) -> int:
@@ -77,11 +70,6 @@ class PoseData:
         if self.pose3d is None:
             raise InputError(f'{self.name}: expected pose3d, found 2D only')
         return self.pose3d
-
-    def header(self, **changes: Any) -> Header:
-        """Make the `Header` of a file of these poses, with some fields changed."""
-        shared = ('name', 'skeleton', 'names', 'fps', 'source', 'licence', 'units_3d')
-        return Header(**{key: getattr(self, key) for key in shared} | changes)
 
     def select(self, index: np.ndarray | slice) -> PoseData:
         """Return the poses that `index` (bool, int or slice) picks."""

@@ -27,7 +27,7 @@ _MORE = ('name', 'pairs', 'angle', 'means')  # of a skeleton, beside joint names
 
 
 def array_name(name: str, which: str) -> str:
-    """Return the dataset of keypoints or a target: pose2d for 'gt', pose2d_sh for 'sh'."""
+    """Return the name of a dataset: pose2d for 'gt', pose2d_sh for 'sh'."""
     return name if which == 'gt' else f'{name}_{which}'
 
 
@@ -117,14 +117,8 @@ class Writer:
 
 
 def write(path: StrPath, splits: Mapping[str, PoseData]) -> None:
-    """Write a pose file as `writing` does.
-
-    Args:
-        path: the file.
-        splits: dict from 'train' and/or 'test' to `PoseData` of one header.
-    """
-    first = next(iter(splits.values()))
-    with writing(path, first.header()) as writer:
+    """Write a pose file of 'train', 'test' or both, which share a header, as `writing` does."""
+    with writing(path, next(iter(splits.values()))) as writer:
         for split, data in splits.items():
             arrays: dict[str, Any] = {'pose2d': data.pose2d, 'pose3d': data.pose3d}
             writer.append(split, data.valid, data.imputed, **arrays, **data.columns)

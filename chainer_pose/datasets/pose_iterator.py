@@ -41,12 +41,9 @@ class PoseIterator(chainer.dataset.Iterator):
         self._shuffle()
 
     def _shuffle(self) -> None:
-        self._order = self._rng.permutation(len(self.arrays[0]))
-        self._send_order()
-
-    def _send_order(self) -> None:
-        # Once an epoch, instead of each batch's indices to a GPU.
-        self._sent_order = chainer.backend.get_array_module(self.arrays[0]).asarray(self._order)
+        # Sent to a GPU once an epoch, instead of each batch's indices.
+        xp = chainer.backend.get_array_module(self.arrays[0])
+        self._order = xp.asarray(self._rng.permutation(len(self.arrays[0])))
 
     def __next__(self) -> tuple[NdArray, ...]:
         self._previous_epoch_detail = self.epoch_detail
@@ -54,7 +51,7 @@ class PoseIterator(chainer.dataset.Iterator):
         drawn = []
         missing = self.batch_size
         while missing:
-            part = self._sent_order[self._position : self._position + missing]
+            part = self._order[self._position : self._position + missing]
             drawn.append(part)
             missing -= len(part)
             self._position += len(part)
@@ -88,5 +85,4 @@ class PoseIterator(chainer.dataset.Iterator):
         )
         self._position = serializer('position', self._position)
         serializer('order', self._order)
-        self._send_order()
         serialize_rng(serializer, 'shuffle', self._rng)

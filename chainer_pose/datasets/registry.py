@@ -11,20 +11,16 @@ from chainer_pose.utils.files import writing
 
 
 def data_directory() -> Path:
-    """Return the folder of the named data sets.
-
-    It is $CHAINER_POSE_DATA, else data/ of the working directory.
-    """
+    """Return the folder of named data sets: $CHAINER_POSE_DATA, else data/ of the working one."""
     return Path(os.environ.get('CHAINER_POSE_DATA') or 'data')
 
 
 def find(dataset: str) -> Path:
-    """Return the pose file of a data set.
+    """Return the pose file of a data set, a path that ends in .h5 or a name.
 
-    Args:
-        dataset: a path that ends in .h5, or a name: NAME.h5 is looked for in
-            `data_directory()`, then in data/ of the working directory. 'synthetic'
-            is made in `data_directory()` if absent.
+    NAME.h5 is looked for in `data_directory()`, then in data/ of the working directory;
+    'synthetic' is made in the first if absent.
+
     Raises:
         InputError: if there is no such file.
     """

@@ -10,19 +10,12 @@ from chainer_pose.errors import InputError
 
 
 def complete(data: PoseData) -> np.ndarray:
-    """Return which poses can be learned from and lifted: not degenerate, all joints visible.
-
-    Imputed joints count as visible. The result is a bool array of shape (N,).
-    """
+    """Return which poses have all joints, detected or imputed, not all in one place: (N,) bool."""
     return data.visible.all(axis=1) & (geometry.scale(data.pose2d, data.skeleton.root) > 0)
 
 
 def require_complete(data: PoseData) -> np.ndarray:
-    """As `complete`.
-
-    Raises:
-        InputError: if no pose is complete.
-    """
+    """Return `complete`, or raise an InputError if no pose is."""
     mask = complete(data)
     if not mask.any():
         raise InputError(
@@ -38,11 +31,11 @@ def hold_out(
     """Set whole clips aside for validation, so that no test pose chooses anything.
 
     Args:
-        data: `datasets.PoseData` with clips.
+        data: poses with clips.
         fraction: share of the clips to set aside, between 0 and 1; at least one is.
-        rng: numpy.random.Generator that picks them.
+        rng: picks them.
     Returns:
-        (kept, held out): two `datasets.PoseData`.
+        (kept, held out).
     Raises:
         InputError: if there are too few clips.
     """
@@ -65,9 +58,9 @@ def choose_labelled(data: PoseData, fraction: float, rng: np.random.Generator) -
     taken in random order until there are enough poses, the last one in part.
 
     Args:
-        data: `datasets.PoseData`; without clips every pose is one.
+        data: poses; without clips every pose is one.
         fraction: share of the poses, above 0, up to 1; at least one is taken.
-        rng: numpy.random.Generator that orders the clips.
+        rng: orders the clips.
     """
     clip = data.columns.get('clip', np.arange(len(data)))
     clips, which = np.unique(clip, return_inverse=True)

@@ -204,7 +204,8 @@ def write_h5(path: StrPath, predictions: Predictions, progress: Progress = silen
     source, poses = predictions.source, predictions.poses
     splits = source.splits or {'test': _as_data(source)}
     first = next(iter(splits.values()))
-    header = first.header(
+    header = dataclasses.replace(
+        first,
         skeleton=predictions.skeleton,
         source=f'{first.source}; pose3d predicted by chainer_pose from keypoints '
         f'{source.keypoints}',

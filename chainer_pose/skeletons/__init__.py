@@ -7,8 +7,6 @@ from chainer_pose.skeletons.skeleton import (
     FaceJoints,
     Skeleton,
     get,
-    load,
-    named,
     names,
 )
 
@@ -19,7 +17,5 @@ __all__ = [
     'Skeleton',
     'convert',
     'get',
-    'load',
-    'named',
     'names',
 ]

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if options.out:
             parser.error('argument --out: expected NAME or FILE.json, too, found none')
         for name in skeletons.names():
-            print(describe(skeletons.named(name)).splitlines()[0])
+            print(describe(skeletons.get(name)).splitlines()[0])
         return
     skeleton = skeletons.get(options.skeleton)
     print(describe(skeleton))

@@ -6,7 +6,6 @@ All other modules refer to joints by name. The named skeletons are JSON files be
 from __future__ import annotations
 
 import dataclasses
-import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -35,7 +34,6 @@ class Skeleton:
     """Joints that form a tree.
 
     Args:
-        name: its name.
         names: J joint names, each once.
         parents: J indices, each joint's parent; -1 once, at the root.
         pairs: (left, right) names of joints that mirror each other; by default found by
@@ -114,7 +112,6 @@ class Skeleton:
         return tuple((j, p) for j, p in enumerate(self.parents) if p >= 0)
 
     def children(self, joint: int) -> list[int]:
-        """Return the indices of a joint's children."""
         return [child for child, parent in enumerate(self.parents) if parent == joint]
 
     @property
@@ -205,8 +202,13 @@ class Skeleton:
             ) from error
 
 
-def load(path: StrPath) -> Skeleton:
-    """Read a skeleton from a JSON file::
+def names() -> tuple[str, ...]:
+    """Return the names of the skeletons of the package, sorted."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob('*.json')))
+
+
+def get(name_or_path: StrPath) -> Skeleton:
+    """Return a skeleton of the package, or read one from a file that ends in .json::
 
         {"name": "stool",
          "joints": {"Seat": null, "LegA": "Seat", "LegB": "Seat", "LegC": "Seat"},
@@ -219,37 +221,19 @@ def load(path: StrPath) -> Skeleton:
     ``virtual_joints``, ``angle`` and a ``description`` may be absent: see `Skeleton`.
 
     Raises:
-        InputError: naming the file, what was expected and what was found.
+        InputError: if there is none, or the file is wrong.
     """
-    with reading(path, 'a skeleton (JSON)'):
-        return Skeleton.from_dict(read_json(path, 'a skeleton (JSON)', object_pairs_hook=_once))
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of the skeletons of the package, sorted."""
-    return tuple(sorted(path.stem for path in _FOLDER.glob('*.json')))
-
-
-@functools.lru_cache
-def named(name: str) -> Skeleton:
-    """Return a skeleton of the package."""
-    return load(_FOLDER / f'{name}.json')
-
-
-def get(name_or_path: str) -> Skeleton:
-    """Return a skeleton by its name, or from a file that ends in .json.
-
-    Raises:
-        InputError: if there is none.
-    """
-    if str(name_or_path).endswith('.json'):
-        return load(name_or_path)
-    if name_or_path not in names():
-        raise InputError(
-            f'expected a file that ends in .json, or one of {", ".join(names())}',
-            skeleton=name_or_path,
-        )
-    return named(name_or_path)
+    path = Path(name_or_path)
+    if path.suffix != '.json':
+        if name_or_path not in names():
+            raise InputError(
+                f'expected a file that ends in .json, or one of {", ".join(names())}',
+                skeleton=name_or_path,
+            )
+        path = _FOLDER / f'{name_or_path}.json'
+    expected = 'a skeleton (JSON)'
+    with reading(path, expected):
+        return Skeleton.from_dict(read_json(path, expected, object_pairs_hook=_once))
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -322,5 +306,5 @@ def _is_tree(parents: Sequence[int]) -> bool:
     return len(reached) == len(parents) + 1
 
 
-H36M17 = named('h36m17')
-MPII16 = named('mpii16')
+H36M17 = get('h36m17')
+MPII16 = get('mpii16')

@@ -24,8 +24,8 @@ class AngleIterator(chainer.dataset.Iterator):
 
     Args:
         batch_size: angles a batch, of all processes together.
-        rng: numpy.random.Generator that draws them.
-        device: chainer device.
+        rng: draws them.
+        device: where they are sent.
         comm: ChainerMN communicator, each of whose processes gets its part.
         ahead: batches drawn at a time.
     """

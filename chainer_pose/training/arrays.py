@@ -12,20 +12,18 @@ def training_poses(data: PoseData) -> np.ndarray:
     """Return the complete poses, normalized as in section 3.3: (N, J, 2) float32.
 
     Raises:
-        InputError: if no pose is complete.
+        InputError: if there is none.
     """
     poses = data.pose2d[require_complete(data)]
     return geometry.normalize(poses, data.skeleton.root)[0]
 
 
 def labelled_poses(data: PoseData) -> tuple[np.ndarray, np.ndarray]:
-    """Return `training_poses` and the depths that a generator should predict for them.
+    """Return `training_poses` and their depths: float32, (N, J, 2) and (N, J).
 
     A depth is z relative to the root over the size of the ground truth on the xy-plane
     (section 4.1), by which the protocols multiply it.
 
-    Returns:
-        float32 arrays of shape (N, J, 2) and (N, J).
     Raises:
         InputError: if there is no pose3d, or no complete pose.
     """
@@ -39,10 +37,7 @@ def labelled_poses(data: PoseData) -> tuple[np.ndarray, np.ndarray]:
 def pixel_poses(data: PoseData) -> tuple[np.ndarray, np.ndarray]:
     """Return the complete poses as measured: 2D in px, 3D in mm with the root at the origin.
 
-    Returns:
-        float32 arrays of shape (N, J, 2) and (N, J, 3).
-    Raises:
-        InputError: as `labelled_poses`.
+    They are float32, (N, J, 2) and (N, J, 3). Raises InputError as `labelled_poses`.
     """
     complete = require_complete(data)
     centered = geometry.center(data.require_pose3d()[complete], data.skeleton.root)

@@ -23,11 +23,8 @@ class MovingAverage:
     After iteration t = 1, 2, ...: average = d average + (1 - d) link, with
     d = min(decay, t / (t + 9)), so that the first weights are soon forgotten.
 
-    Args:
-        optimizer: `optimizers.Adam` that is set up on the link.
-        decay: between 0 and 1.
     Attributes:
-        average: copy of the link, with the averages as parameters.
+        average: copy of the link of `optimizer`, with the averages as parameters.
     """
 
     def __init__(self, optimizer: Adam, decay: float) -> None:

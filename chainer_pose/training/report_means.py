@@ -25,12 +25,9 @@ def _add(n: int) -> Elementwise:
 
 
 class ReportMeans:
-    """Means of reports since they were last read.
+    """Means of reports on a device since they were last read.
 
     Reading a value blocks until a GPU's queue is empty, so it is read once for many steps.
-
-    Args:
-        device: chainer device of the reports.
     """
 
     def __init__(self, device: chainer.backend.Device) -> None:
@@ -56,5 +53,4 @@ class ReportMeans:
         return dict(zip(self._names, means))
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        """Save or load the sums."""
         serializer('sums', self._sums)

@@ -9,10 +9,6 @@ class EveryAndLast:
     """Fire at every interval-th iteration and at the last one of the run.
 
     Chainer's interval trigger would not save the end of a run that the interval does not divide.
-
-    Args:
-        interval: iterations.
-        last: iteration at which the run ends.
     """
 
     def __init__(self, interval: int, last: int) -> None:

@@ -49,28 +49,21 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f'{self.prog}: {message}\n')
 
     def add_options(self, kind: type[Any], **words: str) -> None:
-        """Add an option for each field of a dataclass.
-
-        Args:
-            kind: a dataclass whose fields are declared by `option`.
-            words: further texts for the help, as %(name)s.
-        """
+        """Add an option for each field declared by `option`; `words` fill %(name)s in the help."""
         groups: dict[str, Any] = {'': self}
         for field in dataclasses.fields(kind):
             more = field.metadata
-            if more.get('typed', True):
-                group = more.get('group', '')
-                if group not in groups:
-                    groups[group] = self.add_argument_group(group)
-                default = typing.cast(Callable, field.default_factory)()
-                given = argument_of(kind, field)
-                if self.argument_default is None and 'required' not in given:
-                    given['default'] = default
-                groups[group].add_argument(
-                    *more.get('flags', [flag(field.name)]),
-                    help=more['help'] % {'default': default, **words},
-                    **given,
-                )
+            if not more.get('typed', True):
+                continue
+            group = more.get('group', '')
+            if group not in groups:
+                groups[group] = self.add_argument_group(group)
+            default = typing.cast(Callable, field.default_factory)()
+            given = argument_of(kind, field)
+            if self.argument_default is None and 'required' not in given:
+                given['default'] = default
+            text = more['help'] % {'default': default, **words}
+            groups[group].add_argument(*more.get('flags', [flag(field.name)]), help=text, **given)
 
 
 def argument_of(kind: type[Any], field: dataclasses.Field) -> dict[str, Any]:
@@ -111,11 +104,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         status = 130
     except (InputError, OSError, NonFiniteError, Stopped) as error:
         _print(error)
-        status = 2
-        if isinstance(error, NonFiniteError):
-            status = 1
-        elif isinstance(error, Stopped):
-            status = 128 + error.number
+        status = getattr(error, 'status', 2)
     mpi = sys.modules.get('mpi4py.MPI')
     if status and mpi is not None and mpi.COMM_WORLD.size > 1:
         time.sleep(1)  # lets mpiexec read the message
@@ -170,13 +159,7 @@ class Progress:
 def number(
     kind: type, low: float = -math.inf, high: float = math.inf, above: float = -math.inf
 ) -> Callable[[str], Any]:
-    """Return an argparse type: a finite number within bounds.
-
-    Args:
-        kind: int or float.
-        low, high: smallest and largest value allowed.
-        above: the value must be larger than this.
-    """
+    """Return an argparse type: a finite int or float from `low` to `high` and above `above`."""
     expected = {int: 'a whole number', float: 'a number'}[kind]
     bounds = (f'{low} or more', f'more than {above}', f'at most {high}')
     expected = ' and '.join([expected, *(text for text in bounds if 'inf' not in text)])

@@ -19,12 +19,8 @@ NAMES = ('naive', 'pure_nccl')
 
 
 def connect(name: str | None) -> Communicator | None:
-    """A ChainerMN communicator by its name.
+    """Return a ChainerMN communicator by its name, one of `NAMES`; None for one process.
 
-    Args:
-        name: one of `NAMES`; None for one process alone.
-    Returns:
-        The communicator, or None.
     Raises:
         InputError: if mpi4py or, for pure_nccl, NCCL is missing, saying how to install it.
     """

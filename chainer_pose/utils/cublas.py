@@ -57,20 +57,14 @@ def _handle(device: int, stream: int) -> tuple[ctypes.c_void_p, Any]:
 
 
 def dot(
-    a: NdArray,
-    b: NdArray,
-    transa: bool = False,
-    transb: bool = False,
-    out: NdArray | None = None,
+    a: NdArray, b: NdArray, transa: bool = False, transb: bool = False, out: NdArray | None = None
 ) -> NdArray:
     """Give op(a) op(b), on the current stream.
 
     Args:
         a, b: CuPy matrices, both of float32 or both of float64.
         transa, transb: whether op transposes them.
-        out: C-contiguous matrix to write to; None for a new one.
-    Returns:
-        `out`.
+        out: C-contiguous matrix to write to and return; None for a new one.
     Raises:
         InputError: if cuBLAS is missing.
         RuntimeError: if it reports an error.

@@ -10,14 +10,7 @@ import numpy as np
 
 
 def streams(seed: int, names: Sequence[str]) -> dict[str, np.random.Generator]:
-    """Independent generators, one for each name.
-
-    Args:
-        seed: non-negative int.
-        names: what each is for; the order matters, so add at the end.
-    Returns:
-        dict of numpy.random.Generator.
-    """
+    """Return independent generators, one for each name; the order of the names matters."""
     seeds = np.random.SeedSequence(seed).spawn(len(names))
     return {name: np.random.default_rng(s) for name, s in zip(names, seeds)}
 

@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 
 DATA = ROOT / 'tests' / 'data'
 EXAMPLE = ROOT / 'examples' / 'keypoints.json'
-COCO = skeletons.named('coco17')
+COCO = skeletons.get('coco17')
 
 
 @pytest.fixture

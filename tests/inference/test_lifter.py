@@ -13,7 +13,7 @@ from chainer_pose.inference import weights as weights_file
 from chainer_pose.inference.pretrained import DEFAULT, pretrained_path
 from chainer_pose.skeletons import H36M17
 
-COCO = skeletons.named('coco17')
+COCO = skeletons.get('coco17')
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_the_pretrained_weights_are_small_and_name_their_joints():
     with np.load(path) as file:
         assert (file['l2/W'].dtype, file['l2/W'].shape) == (np.float16, (1024, 1024))
     known = lifter.load_lifter()
-    assert known.skeleton == skeletons.named('cmu17')
+    assert known.skeleton == skeletons.get('cmu17')
     assert known.prior is not None
 
 

@@ -7,7 +7,7 @@ from chainer_pose.errors import InputError
 from chainer_pose.skeletons import H36M17, MPII16, Skeleton, convert
 from tests.conftest import ROOT
 
-COCO, MPII17, CMU17 = map(skeletons.named, ('coco17', 'mpii17', 'cmu17'))
+COCO, MPII17, CMU17 = map(skeletons.get, ('coco17', 'mpii17', 'cmu17'))
 
 
 def upright(known):
@@ -51,7 +51,7 @@ def test_coco_to_human36m_by_hand():
 @pytest.mark.parametrize('target', [H36M17, MPII17, CMU17, COCO], ids=lambda known: known.name)
 def test_every_detector_gives_the_same_person(target):
     expected, _ = convert(*upright(COCO), COCO, target)
-    for source in map(skeletons.named, ('openpose18', 'openpose_body25')):
+    for source in map(skeletons.get, ('openpose18', 'openpose_body25')):
         found, visible = convert(*upright(source), source, target)
         assert visible.all()
         np.testing.assert_allclose(found, expected)

@@ -205,7 +205,7 @@ def _counts(known: list[Skeleton]) -> set[int]:
 
 def _candidates(skeleton: Skeleton | None, default: Skeleton | None) -> list[Skeleton]:
     """Skeletons that the joints may be of: the default before the one given, or before all."""
-    every = [skeleton] if skeleton else map(skeletons.named, ('h36m17', *skeletons.names()))
+    every = [skeleton] if skeleton else map(skeletons.get, ('h36m17', *skeletons.names()))
     return [*([default] if default else []), *every]
 
 

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
+from chainer_pose import skeletons
 from chainer_pose.datasets.pose_data import PoseData
 from chainer_pose.datasets.readers import rig, shared
 from chainer_pose.errors import InputError
-from chainer_pose.skeletons import named
 from chainer_pose.utils import files
 from chainer_pose.utils.files import StrPath
 
 NAME = 'cmu'
-SKELETON = named('cmu17')
+SKELETON = skeletons.get('cmu17')
 FPS = 120.0
 INCH = 25.4  # mm; "length 0.45" in :units means that 0.45 file units are an inch
 ROOM = 2000.0  # mm; frames whose root is further from the middle are left out

@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainer_pose import skeletons
 from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.readers import matlab, shared
 from chainer_pose.errors import InputError
-from chainer_pose.skeletons import MPII16, named
+from chainer_pose.skeletons import MPII16
 from chainer_pose.utils import files
 from chainer_pose.utils.files import StrPath
 
 NAME = 'mpii'
-SKELETONS = {'mpii16': MPII16, 'h36m17': named('mpii17')}
+SKELETONS = {'mpii16': MPII16, 'h36m17': skeletons.get('mpii17')}
 MAT = 'mpii_human_pose_v1_u12_1.mat'
 JSON_SPLITS = {'train': 'train.json', 'test': 'valid.json'}
 HOW_TO_GET = 'the .mat is at human-pose.mpi-inf.mpg.de, the JSON with human-pose-estimation.pytorch'

@@ -18,8 +18,8 @@ class PoseEvaluator(chainer.training.Extension):
     """Measure the generator on data with ground truth, on its device, in large batches.
 
     Args:
-        generator: `links.LiftingLink`.
-        data: `datasets.PoseData` with pose3d.
+        generator: the network.
+        data: poses with pose3d.
         batchsize: poses lifted at a time.
         comm: ChainerMN communicator, each of whose processes measures a part.
 

@@ -12,12 +12,7 @@ from chainer_pose.links import LiftingLink
 
 
 class PosePlot(chainer.training.Extension):
-    """Draw the same few poses at each call, as ``poses/N.png`` under the run.
-
-    Args:
-        generator: `links.Generator`.
-        data: `datasets.PoseData`, of which five poses, evenly spread, are drawn.
-    """
+    """Draw the same five poses, evenly spread in the data, as ``poses/N.png`` under the run."""
 
     trigger = 1, 'epoch'
     priority = chainer.training.PRIORITY_READER

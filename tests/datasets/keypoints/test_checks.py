@@ -7,7 +7,7 @@ from chainer_pose.datasets.keypoints import find_faults as warnings
 from chainer_pose.skeletons import H36M17
 from tests.conftest import ROOT
 
-COCO = skeletons.named('coco17')
+COCO = skeletons.get('coco17')
 
 
 @pytest.fixture

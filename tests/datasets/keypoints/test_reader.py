@@ -14,7 +14,7 @@ from chainer_pose.skeletons import H36M17
 from tests.conftest import ROOT
 
 DATA = ROOT / 'tests' / 'data'
-COCO = skeletons.named('coco17')
+COCO = skeletons.get('coco17')
 # The joints that all of them have, of the first person of the first frame.
 FIRST = {
     'Nose': (402, 118, 0.97), 'LEye': (410, 109, 0.95), 'RWrist': (352, 335, 0.81),
@@ -119,7 +119,7 @@ def test_a_pose_file(tmp_path, people):
     pose_file.write(path, {'train': data})
     assert keypoints.read(path).person == ['0@right', '1@left', '0@left']
     with pytest.raises(InputError, match='expected the joints of openpose18 in order'):
-        keypoints.read(path, skeleton=skeletons.named('openpose18'))
+        keypoints.read(path, skeleton=skeletons.get('openpose18'))
 
 
 def test_the_joints_are_told_by_how_the_bones_lie(write, people, synthetic_splits):
@@ -133,7 +133,7 @@ def test_the_joints_are_told_by_how_the_bones_lie(write, people, synthetic_split
     with pytest.raises(InputError, match=r'skeleton to be given for its 17 joints.*h36m17'):
         keypoints.read(write(human36m, 'a.npy'))
     # OpenPose's two models of 25 joints.
-    other = skeletons.named('body_25b')
+    other = skeletons.get('body_25b')
     whole = dict(zip((COCO.names[j] for j in COCO.detected), pose2d.swapaxes(0, 1)))
     whole['UpperNeck'] = (whole['LShoulder'] + whole['RShoulder']) / 2
     whole['HeadTop'] = whole['Nose'] - [0, 30]

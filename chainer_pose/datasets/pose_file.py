@@ -85,8 +85,7 @@ class Writer:
             split: 'train' or 'test'.
             valid, imputed: (N, J) bool, of the poses of `keypoints`; see `PoseData`.
             keypoints: 'gt' for pose2d, NAME for pose2d_NAME.
-            arrays: pose2d, pose2d_NAME, pose3d, pose3d_NAME or one of
-                `INDEX_COLUMNS`, N rows each.
+            arrays: pose2d, pose2d_NAME, pose3d, pose3d_NAME, `INDEX_COLUMNS`, N rows each.
         Raises:
             InputError: if visible joints are not finite, an index has no name, or
                 shapes do not fit the skeleton.
@@ -155,11 +154,8 @@ def read(path: StrPath, split: str, keypoints: str = 'gt', target: str = 'gt') -
     """
     with _open(path) as file:
         skeleton = _read_skeleton(file, Path(path).stem)
-        names = {
-            column: file[key].asstr()[()].tolist()
-            for column, key in NAME_LISTS.items()
-            if key in file
-        }
+        lists = {column: file[key] for column, key in NAME_LISTS.items() if key in file}
+        names = {column: stored.asstr()[()].tolist() for column, stored in lists.items()}
         if split not in file:
             raise InputError(f'{split}: expected this split, found {sorted(file)}')
         group = file[split]
@@ -179,9 +175,8 @@ def read(path: StrPath, split: str, keypoints: str = 'gt', target: str = 'gt') -
         arrays: dict[str, Any] = {}
         for key, name in stored.items():
             if name in group:
-                visible = None
-                if key == 'pose2d':
-                    visible = visible_joints(arrays.get('valid'), arrays.get('imputed'))
+                seen = visible_joints(arrays.get('valid'), arrays.get('imputed'))
+                visible = seen if key == 'pose2d' else None
                 arrays[key] = _checked(f'{split}/{name}', group[name][()], skeleton, names, visible)
         _check_rows(split, arrays)
         units = _text(file, 'units_2d'), _text(file, 'units_3d')

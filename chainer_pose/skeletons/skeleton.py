@@ -148,12 +148,10 @@ class Skeleton:
         Raises:
             ValueError: if there are neither K nor J joints.
         """
-        joints = {len(self): range(len(self)), len(self.detected): self.detected}
-        if pose.shape[1] not in joints:
-            raise ValueError(
-                f'expected the {len(self.detected)} joints of {self.name}, found {pose.shape[1]}'
-            )
-        given = list(joints[pose.shape[1]])
+        n, detected = pose.shape[1], self.detected
+        if n not in (len(self), len(detected)):
+            raise ValueError(f'expected the {len(detected)} joints of {self.name}, found {n}')
+        given = list(detected if n == len(detected) else range(n))
         whole = np.full((len(pose), len(self), pose.shape[2]), np.nan, pose.dtype)
         seen = np.zeros(whole.shape[:2], bool)
         whole[:, given] = np.where(visible[:, :, None], pose, np.nan)
@@ -268,12 +266,10 @@ def _pairs_from_names(skeleton: Skeleton) -> tuple[tuple[str, str], ...]:
 def _unmirrored(skeleton: Skeleton, pairs: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
     """The first pair whose parents are neither one joint nor a pair."""
     other = {a: b for pair in pairs for a, b in (pair, pair[::-1])}
-    parent = {
-        name: None if above < 0 else skeleton.names[above]
-        for name, above in zip(skeleton.names, skeleton.parents)
-    }
+    parents = ('' if above < 0 else skeleton.names[above] for above in skeleton.parents)
+    parent = dict(zip(skeleton.names, parents))
     for left, right in pairs:
-        if other.get(parent[left], parent[left]) != parent[right]:  # type: ignore[arg-type]
+        if other.get(parent[left], parent[left]) != parent[right]:
             return left, right
     return None
 

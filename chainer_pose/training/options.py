@@ -154,7 +154,7 @@ def choose(typed: Mapping[str, Any]) -> TrainingOptions:
     """Return the options of a new run: what is typed, else the preset's, the model's, the default.
 
     Raises:
-        InputError: if options contradict each other: if one would have no effect.
+        InputError: if one would have no effect beside the others.
     """
     model = MODELS[typed.get('model', DEFAULTS.model)]
     preset = PRESETS[typed.get('preset', DEFAULTS.preset)]
@@ -169,21 +169,16 @@ def choose(typed: Mapping[str, Any]) -> TrainingOptions:
     for name in without_effect:
         value = getattr(options, name)
         if value != getattr(DEFAULTS, name):
-            found = f'mode {options.mode}, model {options.model}'
-            raise InputError(
-                f'expected a mode and model that use it, found {found}', **{name: value}
-            )
+            found = f'found mode {options.mode}, model {options.model}'
+            raise InputError(f'expected a mode and model that use it, {found}', **{name: value})
     return options
 
 
 def resume(path: Path, typed: Mapping[str, Any]) -> TrainingOptions:
     """Return the options that a run began with, and what is typed that may be changed.
 
-    Args:
-        path: the run directory, or a snapshot in it.
-        typed: dict from option to value.
     Raises:
-        InputError: if there is no such run, or another option is changed.
+        InputError: if `path` is neither a run nor a snapshot in one, or another option is changed.
     """
     run = path if path.is_dir() else path.parent
     options = load_options(run)

@@ -18,21 +18,13 @@ from chainer_pose.utils.devices import to_host
 
 
 class LiftedBatch(NamedTuple):
-    """A lifted batch.
+    """A lifted batch."""
 
-    Attributes:
-        real: (B, J, 2) array, 2D poses.
-        depth: (B, J) Variable, their depths.
-        angle: (B,) array, by which they were turned, radians.
-        pitch: Variable of shape (), radians; None for horizontal cameras.
-        labelled: another batch with labels, poses (B, J, 2) and depths (B, J); or ().
-    """
-
-    real: NdArray
-    depth: Variable
-    angle: NdArray
-    pitch: Variable | None = None
-    labelled: tuple[NdArray, ...] = ()
+    real: NdArray  # (B, J, 2), 2D poses
+    depth: Variable  # (B, J)
+    angle: NdArray  # (B,), by which they were turned, radians
+    pitch: Variable | None = None  # of shape (), radians; None for horizontal cameras
+    labelled: tuple[NdArray, ...] = ()  # another batch's poses (B, J, 2) and depths (B, J)
 
 
 class Regularizer:
@@ -49,7 +41,7 @@ class Regularizer:
         raise NotImplementedError
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        """Save or load its state; it has none here."""
+        """Save or load its state: none here."""
 
 
 class Consistency(Regularizer):
@@ -60,7 +52,6 @@ class Consistency(Regularizer):
     depth.
 
     Args:
-        generator: `links.Generator`.
         weight_2d, weight_depth: factors of the two errors.
         rescale: whether to normalize the turned pose before it is lifted.
     """
@@ -94,9 +85,7 @@ class BoneRatios(Regularizer):
 
     Args:
         bones: pairs of joints (child, parent).
-        weight: the factor.
         momentum: share of a batch in the running mean.
-        device: chainer device; None for the CPU.
         comm: ChainerMN communicator over whose batches the mean is taken.
     Attributes:
         mean: (number of bones,) array, NaN before the first batch.

@@ -29,10 +29,10 @@ class RecordedUpdater(chainer.training.StandardUpdater):
     """Base of the updaters: a step of arrays, recorded on a GPU, whose reports are summed there.
 
     Args:
-        iterators: dict of iterators, 'main' among them.
-        optimizers: dict of optimizers, set up on links on `device`.
-        average: `MovingAverage` to update after each step.
-        device: chainer device; None for the CPU.
+        iterators: 'main' and others.
+        optimizers: set up on links on `device`.
+        average: updated after each step.
+        device: None for the CPU.
         comm: ChainerMN communicator; steps then run eagerly.
         record: False to run each step eagerly on a GPU, too; a step that draws random numbers
             on the host needs it.
@@ -107,22 +107,20 @@ class PoseGANUpdater(RecordedUpdater):
         iterators: dict of 'main', which yields tuples of normalized (B, J, 2) poses on the links'
             device; 'angles' (`AngleIterator`); and, if a regularizer needs it, 'labelled', which
             yields tuples of poses and depths.
-        optimizers: dict of `optimizers.Adam`: 'gen', 'dis', and 'pitch' for a learned pitch.
-        joints: `skeletons.FaceJoints` of eq. (3); None for no angle loss.
+        optimizers: of `optimizers.Adam`: 'gen', 'dis', and 'pitch' for a learned pitch.
+        joints: of eq. (3); None for no angle loss.
         angle_weight: factor of the angle loss in eq. (4), 1 in the paper.
         accuracy_cap: accuracy above which the discriminator rests; the generator does below
             1 - accuracy_cap. 0.9 in section 4.2.
-        pitch: `links.CameraPitch` about whose vertical poses turn; None for the image's, as in
-            the paper.
-        regularizers: list of `Regularizer`, whose losses are added to eq. (4).
+        pitch: about whose vertical poses turn; None for the image's, as in the paper.
+        regularizers: whose losses are added to eq. (4).
         rescale_fakes: whether to normalize the turned poses, as the real ones are.
         **kwargs: as of `RecordedUpdater`.
 
     Reports each iteration; on a GPU means over the iterations since the last `report`:
         * ``gen/loss``, eq. (2); ``gen/angle``, eq. (3); ``gen/<name>`` of each regularizer,
           before its factor.
-        * ``dis/loss``, eq. (2).
-        * ``dis/accuracy``, ``dis/accuracy/real``, ``dis/accuracy/fake``.
+        * ``dis/loss``, eq. (2); ``dis/accuracy``, ``dis/accuracy/real``, ``dis/accuracy/fake``.
         * ``gen/updated``, ``dis/updated``: 1 if the gate let the network learn, else 0.
         * ``camera/pitch``: degrees, if there is one.
 
@@ -237,10 +235,9 @@ class SupervisedUpdater(RecordedUpdater):
 
     Args:
         iterator: yields tuples of poses and targets.
-        optimizer: `optimizers.Adam` of the network.
         loss: function of (network, poses, target, rng) that returns a Variable of shape ():
             `labelled_loss` or `links.martinez.loss`.
-        rng: numpy.random.Generator that the loss draws from.
+        rng: the loss draws from it.
         **kwargs: as of `RecordedUpdater`.
 
     Reports ``gen/supervised``, the loss; raises NonFiniteError as `PoseGANUpdater` does.
@@ -282,8 +279,5 @@ class SupervisedUpdater(RecordedUpdater):
 def labelled_loss(
     generator: Generator, pose: NdArray, depth: NdArray, rng: np.random.Generator | None = None
 ) -> Variable:
-    """Mean squared error of the depths (B, J) of normalized poses (B, J, 2).
-
-    The loss of the authors' supervised mode; `rng` is not used.
-    """
+    """Mean squared error of the depths (B, J) of normalized poses (B, J, 2); draws nothing."""
     return functions.mean_squared_error(generator(pose), depth)

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from chainer_pose import skeletons
 from chainer_pose.datasets.readers import rig, synthetic
-from chainer_pose.skeletons import H36M17, named
+from chainer_pose.skeletons import H36M17
 
 HERE = Path(__file__).resolve().parent
-COCO = named('coco17')
+COCO = skeletons.get('coco17')
 PEOPLE = (('Walking', 11, (-700, -400)), ('Greeting', 11, (500, 500)))  # action, seed, place in mm
 
 

@@ -3,6 +3,7 @@ import pytest
 
 from chainer_pose.errors import InputError
 from chainer_pose.inference import weights as weights_file
+from chainer_pose.skeletons import H36M17
 from chainer_pose.training import run_directory
 
 

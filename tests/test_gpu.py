@@ -14,9 +14,11 @@ from chainer.serializers import DictionarySerializer, NpzDeserializer
 
 from chainer_pose import links
 from chainer_pose.datasets import pose_file
+from chainer_pose.errors import NonFiniteError
 from chainer_pose.evaluations import protocols
 from chainer_pose.training.extensions import PoseEvaluator
 from chainer_pose.utils import devices
+from chainer_pose.utils.recorded import Recorded
 
 pytestmark = [
     pytest.mark.gpu,
@@ -133,3 +135,22 @@ def test_training_stops_resumes_and_is_measured(tmp_path):
     weights = [dict(np.load(tmp_path / run / 'gen_60.npz')) for run in ('whole', 'halves')]
     assert_same_state(*weights)
     assert 'kudo' in script('evaluate.py', '--gpu', 0, '--snapshot', 'whole')
+
+
+def test_a_loss_that_is_not_finite_is_found_when_it_is_read(gpu):
+    updater = make_updater('paper', gpu)
+    run(updater, 5)
+    before = state(updater.get_optimizer('gen').target)
+    updater.get_iterator('main').arrays[0][...] = np.nan
+    run(updater, 3)
+    assert_same_state(state(updater.get_optimizer('gen').target), before)
+    with pytest.raises(NonFiniteError, match='is nan at iteration 8'):
+        updater.report(8)
+
+
+def test_a_capture_that_fails_goes_on_eagerly(gpu, capsys):
+    x = cuda.cupy.arange(6, dtype=np.float32).reshape(2, 3)
+    function = Recorded(lambda a: a.dot(a.T))  # cuBLAS by CuPy, which refuses it then
+    for _ in range(4):
+        np.testing.assert_array_equal(function(x).get(), x.get() @ x.get().T)
+    assert capsys.readouterr().err.count('CUDA graph: expected to record the step') == 1

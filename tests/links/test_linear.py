@@ -3,6 +3,7 @@ import pickle
 
 import chainer
 import chainer.functions as F
+import chainer.links as L
 import numpy as np
 import pytest
 
@@ -94,3 +95,29 @@ def test_copies_are_weights(nets, x, copied):
     np.testing.assert_array_equal(again.array, weight.array)
     net(x).backward()  # what the copied collects from now on is not the copy's
     assert_same(again.grad, nets[1].used.W.grad)
+
+
+@pytest.mark.parametrize('forget', [lambda w: w.cleargrad(), lambda w: setattr(w, 'grad', None)])
+def test_a_gradient_that_is_cleared_or_set_forgets_the_factors(nets, x, forget):
+    net = nets[0]
+    net(x).backward()
+    weight = net.used.W
+    assert len(weight.factors) == 2
+    forget(weight)
+    assert weight.factors == []
+    assert weight.grad is None
+
+
+def test_chainers_optimizers_and_hooks_see_a_gradient(rng, x):
+    ours = links.Linear(3, 4, chainer.initializers.Normal(1.0))
+    theirs = L.Linear(3, 4, initialW=ours.W.array.copy())
+    before = ours.W.array.copy()
+    for layer in (ours, theirs):
+        optimizer = chainer.optimizers.SGD(0.1).setup(layer)
+        optimizer.add_hook(chainer.optimizer_hooks.GradientClipping(3.0))
+        layer.W.update_rule.add_hook(chainer.optimizer_hooks.WeightDecay(0.1))
+        for _ in range(3):
+            optimizer.update(lambda x, f=layer: F.sum(f(x) ** 2), x)
+    assert_same(ours.W.array, theirs.W.array)
+    assert_same(ours.b.array, theirs.b.array)
+    assert (ours.W.array != before).all()

@@ -105,3 +105,21 @@ def test_zero_root_keeps_the_roots_depth_at_zero(rng):
     depth = generator(pose).array
     assert not depth[:, 2].any()
     assert (depth != before)[:, [0, 1, 3, 4]].all()
+
+
+@pytest.mark.parametrize('turn', [1, -1])
+def test_each_resumes_from_the_others_snapshot(rng, turn):
+    saved, loaded = pair(rng)[::turn]
+
+    def update(optimizer):
+        for i, param in enumerate(optimizer.target.params()):
+            param.grad = np.full_like(param.array, np.sin(i + optimizer.t))
+        optimizer.update()
+
+    for _ in range(3):
+        update(saved)
+    chainer.serializers.NpzDeserializer(state_of(saved)).load(loaded)
+    chainer.serializers.NpzDeserializer(state_of(saved)).load(loaded.target)
+    for optimizer in (saved, loaded):
+        update(optimizer)
+    assert_equal(saved, loaded)

@@ -1,4 +1,4 @@
-# Set up, run and check chainer_pose; README.md, "Start" tells what each does.
+# Set up, run and check chainer_pose; README.md tells what each does.
 
 PYTHON ?= python3
 VENV := .venv

@@ -4,4 +4,4 @@
 from chainer_pose.commands.prepare import run
 
 if __name__ == '__main__':
-    run('mpi-inf-3dhp')
+    run('mpi_inf_3dhp')

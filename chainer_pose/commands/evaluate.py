@@ -75,7 +75,6 @@ class EvaluationOptions:
 def parse_options(argv: Sequence[str] | None) -> EvaluationOptions:
     """Read a command line; options that contradict each other end with status 2."""
     parser = cli.Parser(
-        prog='evaluate.py',
         description=f'{__doc__}\n\nThe row of a protocol stands above that of the zero-depth '
         f'baseline. The average is the\nmean over the actions, as in Tables 1 and 2 of the paper.',
     )

@@ -46,8 +46,8 @@ class PredictionOptions:
 
     snapshot: str | None = _weights(None, """run directory (its gen_best.npz, else its last
         gen_N.npz) or a generator file""", metavar='RUN|FILE.npz')
-    weights: str = _weights(DEFAULT, """without --snapshot, weights that come with the package
-        (default: %(default)s)""", choices=tuple(PRETRAINED))
+    weights: str | None = _weights(None, f"""weights that come with the package (default, without
+        --snapshot: {DEFAULT})""", choices=tuple(PRETRAINED))
     generator: str = _weights('best', 'of a run directory, which generator (default: %(default)s)',
         choices=('best', 'last'))
 
@@ -116,6 +116,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = cli.parse(parser, PredictionOptions, argv)
     if not options.input and not options.onnx:
         parser.error('argument --input: expected keypoints, found none')
+    if options.snapshot and options.weights:
+        parser.error('argument --weights: expected it without --snapshot, found both')
     if options.height and options.bone_length:
         parser.error('argument --bone-length: expected it without --height, found both')
     for name in ('person', 'fps'):
@@ -124,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.mp4:
         animations.require_ffmpeg()
     skeleton = skeletons.get(options.skeleton) if options.skeleton else None
-    weights = options.snapshot or pretrained_path(options.weights)
+    weights = options.snapshot or pretrained_path(options.weights or DEFAULT)
     lifter = load_lifter(weights, skeleton, options.generator == 'last', options.gpu)
     if options.onnx:
         with files.writing(options.onnx):
@@ -154,8 +156,11 @@ def predict(
         parts = []
         for start in range(0, len(source), options.batchsize):
             part = slice(start, start + options.batchsize)
-            parts.append(lifter.lift(pose2d[part], visible[part], source.skeleton))
-            progress(start, len(source), 'people lifted')
+            poses = lifter.lift(
+                pose2d[part], visible[part], source.skeleton, options.batchsize
+            )
+            parts.append(poses)
+            progress(start + len(poses.pose2d), len(source), 'people lifted')
     poses = Lifted(*map(np.concatenate, zip(*parts)))
     print(f'{path}: {source.format}, joints of {source.skeleton.name}')
     print(''.join(f'{path}: {note}\n' for note in source.notes), end='')

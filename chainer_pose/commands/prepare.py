@@ -227,10 +227,11 @@ class Keypoints:
         inputs: dict[str, list[keypoints.Keypoints]] = {'train': [], 'test': []}
         known = skeleton
         for number, file in enumerate(listed):
-            source = keypoints.read(
-                file, self.format, skeleton, known,
-                zeros_are_coordinates=self.zeros_are_coordinates,
-            )
+            with cli.Progress() as progress:
+                source = keypoints.read(
+                    file, self.format, skeleton, known, progress=progress,
+                    zeros_are_coordinates=self.zeros_are_coordinates,
+                )
             if known is not None and source.skeleton != known:
                 raise InputError(
                     f'{file}: expected the joints of {known.name}, as before, found those of '
@@ -254,8 +255,9 @@ class Keypoints:
     def _reduce(self, path: Path, skeleton: skeletons.Skeleton | None) -> None:
         """Write a pose file with the joints of another skeleton."""
         if len(self.input) > 1 or self.test or self.impute:
-            raise InputError('expected one pose file, and neither test nor impute',
-                input=' '.join(self.input))
+            raise InputError(
+                f'{self.input[0]}: expected one pose file, and neither test nor impute'
+            )
         if skeleton is None:
             raise InputError('expected the joints to take, found none', skeleton=None)
         if path.resolve() == Path(self.input[0]).resolve():
@@ -301,7 +303,7 @@ class Centered:
 SOURCES: dict[str, Any] = {
     'h36m': H36M,
     'mpii': MPII,
-    'mpi-inf-3dhp': MPIINF3DHP,
+    'mpi_inf_3dhp': MPIINF3DHP,
     'cmu': CMU,
     'synthetic': Synthetic,
     'keypoints': Keypoints,

@@ -76,6 +76,8 @@ def find_generator(path: StrPath, last: bool = False) -> Path:
     """
     path = Path(path)
     if not path.is_dir():
+        if not path.exists():
+            raise InputError(f'{path}: expected a run or a generator file, found no such file')
         return path
     found, best = numbered(path, 'gen'), path / 'gen_best.npz'
     if best.is_file():

@@ -180,6 +180,8 @@ def resume(path: Path, typed: Mapping[str, Any]) -> TrainingOptions:
     Raises:
         InputError: if `path` is neither a run nor a snapshot in one, or another option is changed.
     """
+    if path.suffix != '.npz' and not path.is_dir():
+        raise InputError('expected a run directory or a snapshot, found none', resume=path)
     run = path if path.is_dir() else path.parent
     options = load_options(run)
     for name, field in STORED.items():

@@ -45,13 +45,17 @@ def lock(
             empty, or if the data are not those that the run began with.
     """
     out = Path(out)
-    in_use = out.exists() and not (out.is_dir() and {p.name for p in out.iterdir()} <= {_LOCK})
-    if in_use and not resume:
-        raise InputError(
-            f'expected a new or empty folder, found one in use; continue that run with '
-            f'--resume {out}',
-            out=out,
-        )
+
+    def check_new() -> None:
+        empty = out.is_dir() and {p.name for p in out.iterdir()} <= {_LOCK}
+        if not resume and out.exists() and not empty:
+            raise InputError(
+                f'expected a new or empty folder, found one in use; continue that run with '
+                f'--resume {out}',
+                out=out,
+            )
+
+    check_new()
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         try:
@@ -59,6 +63,7 @@ def lock(
         except filelock.Timeout as error:
             raise InputError('expected a run that nobody is training', out=out) from error
     with lock:
+        check_new()  # another process may have been quicker
         for path in out.iterdir():
             if _TEMPORARY.fullmatch(path.name):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

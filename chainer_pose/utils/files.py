@@ -49,6 +49,8 @@ def writing(path: StrPath) -> Iterator[None]:
     """Turn a failure to write into an InputError that names the path."""
     try:
         yield
+    except BrokenPipeError:  # of standard output: the reader has seen enough
+        raise
     except OSError as error:
         raise InputError(
             f'{path}: expected a place that can be written, found: {error.strerror}'

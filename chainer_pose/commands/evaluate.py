@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = devices.get_device(options.gpu)
     device.use()
     weights = weights_file.find_generator(options.snapshot, last=options.generator == 'last')
-    generator, skeleton, _ = weights_file.load_generator(weights)
+    generator, skeleton, *_ = weights_file.load_generator(weights)
     trained: Mapping[str, Any] = {}
     if (weights.parent / 'options.json').is_file():
         trained = run_directory.read_options(weights.parent)

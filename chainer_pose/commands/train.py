@@ -8,7 +8,7 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import chainer
 import numpy as np
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = devices.get_device(gpu)
     path = datasets.find(options.dataset)
     train, validation = load(options, path)
-    n_train = np.count_nonzero(datasets.require_complete(train))
+    n_train = int(np.count_nonzero(datasets.require_complete(train)))
     out = options.out or f'results/{path.stem}-{datetime.datetime.now():%Y%m%d-%H%M%S}'
     if comm is not None:  # clocks may differ
         out = comm.bcast_obj(out if rank == 0 else None)
@@ -40,7 +40,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(devices.using(device))
         if rank == 0:  # the others write nothing
-            stored = options.to_json() | {'dataset_sha256': files.sha256(path)}
+            stored = options.to_json() | {
+                'dataset_sha256': files.sha256(path),
+                'data': describe_data(options, path, train, n_train),
+            }
             resume = options.resume is not None
             stack.enter_context(run_directory.lock(out, stored, train.skeleton, resume))
         say(
@@ -92,6 +95,23 @@ def load(options: TrainingOptions, path: Path) -> tuple[PoseData, PoseData | Non
     if options.mode != 'unsupervised':
         train.require_pose3d()
     return train, validation
+
+
+def describe_data(
+    options: TrainingOptions, path: Path, train: PoseData, n_poses: int
+) -> dict[str, Any]:
+    """What options.json holds of the data, JSON values, for who compares a run with the paper."""
+    return {
+        'path': str(path.resolve()),
+        'sha256': pose_file.digest(path, options.keypoints),
+        'name': train.name,
+        'poses': n_poses,
+        'subjects': train.present('subject'),
+        'fps': train.fps,
+        'preparation': train.preparation,
+        'lacks': train.lacks,
+        'excused': train.excused,
+    }
 
 
 def make_parser() -> cli.Parser:

@@ -22,6 +22,7 @@ class Header:
         fps: frames a second, 0 if unknown.
         source, licence: texts, where the poses came from and who may use them.
         units_3d: 'mm', or 'px' for poses that were lifted without a scale.
+        preparation: text, how the data were changed where the paper changes none; '' for not.
         extra: further attributes to write, which no reader of pose files needs.
     """
 
@@ -33,6 +34,7 @@ class Header:
     source: str = ''
     licence: str = ''
     units_3d: str = 'mm'
+    preparation: str = ''
     extra: dict = dataclasses.field(default_factory=dict)
 
 
@@ -47,6 +49,9 @@ class PoseData(Header):
         imputed: (N, J) bool, which of the others have estimated coordinates; None for none.
         columns: dict of (N,) int32 arrays, some of 'action', 'subject', 'camera', 'clip', 'frame'.
         target: text, what pose3d is where the data have several ground truths.
+        lacks: text, which poses of the whole data set the split lacks; '' for none, None if that
+            is not known.
+        excused: text, which of them every user of the data set or of its public copy lacks.
     """
 
     pose2d: np.ndarray
@@ -55,6 +60,8 @@ class PoseData(Header):
     imputed: np.ndarray | None = None
     columns: dict = dataclasses.field(default_factory=dict)
     target: str = ''
+    lacks: str | None = None
+    excused: str = ''
 
     def __len__(self) -> int:
         return len(self.pose2d)
@@ -64,6 +71,11 @@ class PoseData(Header):
         """(N, J) bool, which joints of pose2d have coordinates, detected or imputed."""
         visible = visible_joints(self.valid, self.imputed)
         return np.ones(self.pose2d.shape[:2], bool) if visible is None else visible
+
+    def present(self, column: str) -> list[str]:
+        """Return the names of a column that occur, in their order; none without the column."""
+        found = np.unique(self.columns.get(column, np.empty(0, int)))
+        return [self.names[column][i] for i in found]
 
     def require_pose3d(self) -> np.ndarray:
         """Return pose3d, or raise an InputError if the data are 2D only."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,6 +53,7 @@ def writing(path: StrPath, header: Header) -> Iterator[Writer]:
             root=header.skeleton.root,
             source=header.source,
             licence=header.licence,
+            preparation=header.preparation,
             joint_names=np.array(header.skeleton.names, h5py.string_dtype()),
             joint_parents=np.array(header.skeleton.parents, np.int32),
             skeleton=json.dumps({key: skeleton[key] for key in _MORE}),
@@ -114,6 +116,10 @@ class Writer:
         """Store what a split's array is: `PoseData.target`."""
         self._file[split][name].attrs['description'] = text
 
+    def lack(self, split: str, lacks: str, excused: str = '') -> None:
+        """Store which poses a split lacks: `PoseData.lacks` and `PoseData.excused`."""
+        self._file[split].attrs.update(lacks=lacks, excused=excused)
+
 
 def write(path: StrPath, splits: Mapping[str, PoseData]) -> None:
     """Write a pose file of 'train', 'test' or both, which share a header, as `writing` does."""
@@ -121,6 +127,8 @@ def write(path: StrPath, splits: Mapping[str, PoseData]) -> None:
         for split, data in splits.items():
             arrays: dict[str, Any] = {'pose2d': data.pose2d, 'pose3d': data.pose3d}
             writer.append(split, data.valid, data.imputed, **arrays, **data.columns)
+            if data.lacks is not None:
+                writer.lack(split, data.lacks, data.excused)
 
 
 def describe(path: StrPath) -> str:
@@ -191,9 +199,36 @@ def read(path: StrPath, split: str, keypoints: str = 'gt', target: str = 'gt') -
             source=_text(file, 'source'),
             licence=_text(file, 'licence'),
             units_3d=units[1] or 'mm',
+            preparation=_text(file, 'preparation'),
+            lacks=_text(group, 'lacks') if 'lacks' in group.attrs else None,
+            excused=_text(group, 'excused'),
             target=_text(group[stored['pose3d']], 'description') if 'pose3d' in arrays else '',
             **arrays,
         )
+
+
+def digest(path: StrPath, keypoints: str = 'gt') -> str:
+    """Return a SHA-256, in hexadecimal, of what `read` reads of these keypoints, of all splits.
+
+    Poses of other keypoints that are added to the file do not change it.
+    """
+    found = hashlib.sha256()
+    for split in splits_of(path):
+        data = read(path, split, keypoints)
+        names = [
+            split,
+            list(data.skeleton.names),
+            list(data.skeleton.parents),
+            data.names,
+            data.fps,
+        ]
+        found.update(json.dumps(names, sort_keys=True).encode())
+        parts = {key: getattr(data, key) for key in ('pose2d', 'pose3d', 'valid', 'imputed')}
+        for key, array in sorted({**parts, **data.columns}.items()):
+            if array is not None:
+                found.update(f'{key} {array.shape}'.encode())
+                found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
 
 
 @contextlib.contextmanager

@@ -166,7 +166,7 @@ def load_lifter(
     device = devices.get_device(gpu)
     named = str(path) in PRETRAINED and not Path(path).exists()
     path = pretrained_path(str(path)) if named else weights_file.find_generator(path, last)
-    generator, known, prior = weights_file.load_generator(path)
+    generator, known, prior, _ = weights_file.load_generator(path)
     known = known or _known(skeleton)
     if known is None:
         raise InputError(f'{path}: expected weights that name their joints, found none')

@@ -30,12 +30,13 @@ _NONE = 'none'  # names of the values that are None, which npz cannot hold unpic
 
 
 class Trained(NamedTuple):
-    """A network, on the CPU, with the skeleton and prior of its training poses; None where the
-    file does not have them."""
+    """A network, on the CPU, with the skeleton and prior of its training poses and the iterations
+    that it was trained for; None where the file does not have them."""
 
     generator: Generator | Martinez
     skeleton: Skeleton | None
     prior: Prior | None
+    iteration: int | None
 
 
 def write_arrays(path: StrPath, arrays: Mapping[str, np.ndarray]) -> None:
@@ -101,11 +102,16 @@ def numbered(run: StrPath, stem: str) -> list[Path]:
 
 
 def write_generator(
-    path: StrPath, arrays: Mapping[str, np.ndarray], skeleton: Skeleton, prior: Prior | None = None
+    path: StrPath,
+    arrays: Mapping[str, np.ndarray],
+    skeleton: Skeleton,
+    prior: Prior | None = None,
+    iteration: int | None = None,
 ) -> None:
-    """Write a link's arrays, as Chainer serializes them, with the skeleton of its joints and
-    the `imputation.Prior` of its training poses."""
-    metadata = json.dumps({'skeleton': skeleton.to_dict(), 'normalization': NORMALIZATION})
+    """Write a link's arrays, as Chainer serializes them, with the skeleton of its joints, the
+    `imputation.Prior` of its training poses and the iterations that it was trained for."""
+    stored = {'skeleton': skeleton.to_dict(), 'normalization': NORMALIZATION}
+    metadata = json.dumps(stored if iteration is None else {**stored, 'iteration': iteration})
     parts = {} if prior is None else {_PRIOR + k: part for k, part in prior._asdict().items()}
     write_arrays(path, {**arrays, **parts, _METADATA: np.array(metadata)})
 
@@ -132,13 +138,15 @@ def load_generator(path: StrPath) -> Trained:
         _check(path, key, arrays.get(key), shape)
     generator = network(n_joints, n_unit)
     NpzDeserializer(arrays, strict=network is Generator).load(generator)
-    skeleton = None if metadata is None else _read_metadata(path, metadata, n_joints)
+    skeleton, iteration = (
+        (None, None) if metadata is None else _read_metadata(path, metadata, n_joints)
+    )
     prior = None
     if len(parts) == len(Prior._fields):
         for (key, part), n_axes in zip(parts.items(), (1, 2)):
             _check(path, key, part, (2 * n_joints,) * n_axes)
         prior = Prior(*(part.astype(np.float64) for part in parts.values()))
-    return Trained(generator, skeleton, prior)
+    return Trained(generator, skeleton, prior, iteration)
 
 
 def _check(path: StrPath, key: str, array: np.ndarray | None, shape: tuple[int, ...]) -> None:
@@ -149,11 +157,12 @@ def _check(path: StrPath, key: str, array: np.ndarray | None, shape: tuple[int, 
         raise InputError(f'{path}: expected finite weights, found {key} with others')
 
 
-def _read_metadata(path: StrPath, text: np.ndarray, n_joints: int) -> Skeleton:
+def _read_metadata(path: StrPath, text: np.ndarray, n_joints: int) -> tuple[Skeleton, int | None]:
     with reading(path, 'a skeleton and a normalization in its metadata'):
         metadata = json.loads(str(text))
         skeleton = Skeleton.from_dict(metadata['skeleton'])
         normalization = metadata['normalization']
+        iteration = int(metadata['iteration']) if 'iteration' in metadata else None
     if len(skeleton) != n_joints:
         raise InputError(
             f'{path}: expected weights for the {len(skeleton)} joints of its skeleton, '
@@ -164,7 +173,7 @@ def _read_metadata(path: StrPath, text: np.ndarray, n_joints: int) -> Skeleton:
             f'{path}: expected weights for poses with the {NORMALIZATION}, found '
             f'{normalization!r:.80}'
         )
-    return skeleton
+    return skeleton, iteration
 
 
 def check_fit(

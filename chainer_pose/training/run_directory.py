@@ -38,7 +38,7 @@ def lock(
     """Lock a run directory, made if absent, and remove temporary files of a killed process.
 
     The options, JSON values, are written to a new run's options.json; of a resumed run they must
-    have the same dataset_sha256.
+    be of the same data.
 
     Raises:
         InputError: if another process has locked it, if it cannot be made, if it is new and not
@@ -75,13 +75,21 @@ def lock(
 
 
 def _check_data(options: Mapping[str, Any], began: Mapping[str, Any]) -> None:
-    expected, found = (each.get('dataset_sha256') for each in (began, options))
-    if expected not in (found, None):
+    if not used_same_data(began, options):
+        expected, found = (each.get('dataset_sha256') for each in (began, options))
         raise InputError(
             f'expected the file that the run began with, of SHA-256 {expected!s:.12}..., '
             f'found one of {found!s:.12}...',
             dataset=options['dataset'],
         )
+
+
+def used_same_data(began: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
+    """Whether two options.json name one pose file, or two that differ in what neither used."""
+    if began.get('dataset_sha256') in (options.get('dataset_sha256'), None):
+        return True
+    used, found = (each.get('data', {}).get('sha256') for each in (began, options))
+    return used is not None and used == found
 
 
 def write_options(out: StrPath, options: Mapping[str, Any], skeleton: Skeleton) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import os
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 
 import chainer
 import numpy as np
+from chainer.serializers import DictionarySerializer
 from chainer.training import extensions, triggers
 from chainer.training.extensions import snapshot_writers
 
@@ -238,12 +238,18 @@ class _Maker:
             trainer.extend(plot, trigger=to_draw, name=f'plot_{name}')
 
         prior = imputation.Moments().add(self.poses).prior()
-        write_generator = functools.partial(
-            weights_file.write_generator, skeleton=self.data.skeleton, prior=prior
-        )
 
-        def written(filename: str) -> chainer.training.Extension:
-            return extensions.snapshot_object(gen, filename, writer=_Writer(write_generator))
+        def written(filename: str) -> Callable[[chainer.training.Trainer], None]:
+            def write(trainer: chainer.training.Trainer) -> None:
+                path = os.path.join(trainer.out, filename.format(trainer))
+                arrays = DictionarySerializer({})
+                arrays.save(gen)
+                iteration = trainer.updater.iteration
+                weights_file.write_generator(
+                    path, arrays.target, self.data.skeleton, prior, iteration
+                )
+
+            return write
 
         if errors:
             to_choose = triggers.MinValueTrigger('validation/mpjpe', to_evaluate)
@@ -253,7 +259,7 @@ class _Maker:
         # Last, so that it holds the state of all the others.
         snapshot = extensions.snapshot(
             filename='snapshot_{.updater.iteration}.npz',
-            writer=_Writer(weights_file.write_arrays),
+            writer=_Writer(),
             n_retains=options.keep,
         )
         trainer.extend(snapshot, trigger=to_save, name='snapshot', priority=-200)
@@ -261,12 +267,8 @@ class _Maker:
 
 
 class _Writer(snapshot_writers.Writer):
-    """Writes a snapshot with a function that does so whole or not at all."""
-
-    def __init__(self, write: Callable[[str, Any], None]) -> None:
-        super().__init__()
-        self._write = write
+    """Writes a snapshot whole or not at all."""
 
     def __call__(self, filename: str, outdir: str, target: Any) -> None:
-        self._write(os.path.join(outdir, filename), target)
+        weights_file.write_arrays(os.path.join(outdir, filename), target)
         self._post_save()  # removes all but the newest

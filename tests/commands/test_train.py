@@ -201,7 +201,7 @@ def test_diverged_training_ends_with_one_line_and_keeps_the_last_good_snapshot(
     assert finished.returncode == 1
     assert finished.stderr.count('\n') == 1
     assert 'diverged' in finished.stderr
-    generator, _, _ = weights_file.load_generator(weights_file.find_generator(tmp_path / 'run'))
+    generator, *_ = weights_file.load_generator(weights_file.find_generator(tmp_path / 'run'))
     assert all(np.isfinite(param.array).all() for param in generator.params())
 
 

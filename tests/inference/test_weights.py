@@ -31,7 +31,7 @@ def test_a_generator_rebuilds_from_its_file_alone(path, generator, rng):
     chainer.serializers.save_npz(path.parent / 'chainer.npz', generator)
     pose = rng.normal(size=(3, 17, 2)).astype('f')
     for file, joints in ((path, H36M17), (path.parent / 'chainer.npz', None)):
-        loaded, skeleton, _ = weights_file.load_generator(file)
+        loaded, skeleton, *_ = weights_file.load_generator(file)
         assert skeleton == joints
         np.testing.assert_array_equal(loaded(pose).array, generator(pose).array)
 

@@ -64,6 +64,7 @@ def turn_cameras(
         pose2d=np.where(visible[:, :, None], pose2d, data.pose2d).astype(np.float32),
         pose3d=pose3d,
         source=f'{data.source}; cameras turned onto the root joint',
+        preparation='cameras turned onto the root joint',
     )
 
 

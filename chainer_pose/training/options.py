@@ -210,6 +210,12 @@ def check_ranks(options: TrainingOptions, ranks: int) -> None:
         )
 
 
+def n_iterations(options: TrainingOptions, n_poses: int) -> int:
+    """Number of iterations of a whole run on that many poses (those it learns from)."""
+    poses_an_iteration = options.batchsize * options.ranks
+    return options.iterations or -(-options.epoch * n_poses // poses_an_iteration)
+
+
 def load_options(run: str | Path) -> TrainingOptions:
     """Read a run's options.json; absent options have their defaults, unknown ones are ignored.
 

@@ -30,7 +30,7 @@ from chainer_pose.training.extensions import (
     StopOnSignal,
 )
 from chainer_pose.training.moving_average import MovingAverage
-from chainer_pose.training.options import TrainingOptions
+from chainer_pose.training.options import TrainingOptions, n_iterations
 from chainer_pose.training.triggers import EveryAndLast
 from chainer_pose.training.updaters import PoseGANUpdater, SupervisedUpdater, labelled_loss
 from chainer_pose.utils import random_state
@@ -189,10 +189,10 @@ class _Maker:
         # What is measured, drawn and written.
         gen = optimizer.target if updater.average is None else updater.average.average
 
-        n_batches = len(iterator.arrays[0]) / iterator.batch_size
-        last = options.iterations or math.ceil(options.epoch * n_batches)
+        n_poses = len(iterator.arrays[0])
+        last = n_iterations(options, n_poses)
         log = options.log_interval or min(1000, max(1, last // 20))
-        least = max(1, last // 20) if options.iterations else math.ceil(n_batches)
+        least = max(1, last // 20) if options.iterations else math.ceil(n_poses / iterator.batch_size)
         least = max(least, EVALUATED_AFTER * (0 if validation is None else len(validation)))
         drawn_after = DRAWN_AFTER if self.device.xp is np else DRAWN_AFTER_ON_GPU
         to_log = EveryAndLast(log, last)

@@ -6,21 +6,15 @@ BIN := $(VENV)/bin
 # Chainer's archive does not build with setuptools 81 or newer. Newer pips take
 # the constraint for builds from one variable, older ones from the other.
 CONSTRAINED := PIP_BUILD_CONSTRAINT=build-constraints.txt PIP_CONSTRAINT=build-constraints.txt
-DEMO := results/demo
-# Smaller and in larger batches than the paper's, to be done in minutes on a CPU;
-# the deviation keeps the size of the signal that 0.02 gives 1024 units.
-DEMO_OPTIONS := --iterations 6000 --batchsize 256 --n-unit 256 --init-std 0.04
 
-# The paper's tables: make table1 GPU=0 H36M=/path. Prepares the data, trains (or
-# goes on where an earlier call stopped), measures and draws. TRAIN_OPTIONS adds
-# options of train.py; a resumed run takes its own.
+# What reproduce.py reproduces: make table1 GPU=0 H36M=/path. It prepares the data, trains (or
+# goes on where an earlier call stopped), measures and draws. TRAIN_OPTIONS adds options.
 GPU ?= -1
 RESULTS ?= results
-H36M_FILE ?= data/h36m.h5
-3DHP_FILE ?= data/mpi_inf_3dhp.h5
-TRAIN_OPTIONS ?= --epoch 50
+SEEDS ?= 0
+TRAIN_OPTIONS ?=
 
-.PHONY: install demo table1 table2 pck test test-slow fuzz coverage tox lint format clean
+.PHONY: install demo table1 table2 pck test test-slow fuzz coverage tox lint format
 
 install: $(VENV)/.installed
 
@@ -33,41 +27,14 @@ $(VENV)/.installed: pyproject.toml setup.py build-constraints.txt
 # busy machine the two wait for each other most of the time.
 demo: export OMP_NUM_THREADS := 1
 demo: install
-	rm -rf $(DEMO)
-	$(BIN)/python train.py --dataset synthetic --out $(DEMO) $(DEMO_OPTIONS)
-	$(BIN)/python evaluate.py --snapshot $(DEMO) --protocol all
-	@echo "pictures: $(DEMO)/poses/ and $(DEMO)/*.png"
+	$(BIN)/python reproduce.py demo --out "$(RESULTS)"
+	@echo "pictures: $(RESULTS)/demo/"
 
-$(H36M_FILE): | install
-	@test -n "$(H36M)" || { echo "make: $@: expected H36M=/path/to/Human3.6M, found none" >&2; exit 2; }
-	$(BIN)/python data/prepare_h36m.py --root "$(H36M)" --out $@
+table1 table2: install
+	$(BIN)/python reproduce.py $@ $(if $(H36M),--data "$(H36M)") --gpu $(GPU) --out "$(RESULTS)" --seeds $(SEEDS) $(TRAIN_OPTIONS)
 
-$(3DHP_FILE): | install
-	@test -n "$(MPI_INF_3DHP)" || { echo "make: $@: expected MPI_INF_3DHP=/path, found none" >&2; exit 2; }
-	$(BIN)/python data/prepare_mpi_inf_3dhp.py --root "$(MPI_INF_3DHP)" --out $@
-
-# $(call reproduce,NAME,DATA,options of train.py,options of evaluate.py). The table
-# is of the last generator: the best is chosen by its error on the test split.
-define reproduce
-	if ls $(RESULTS)/$(1)/snapshot_*.npz >/dev/null 2>&1; then \
-	    $(BIN)/python train.py --resume $(RESULTS)/$(1) --gpu $(GPU); \
-	else \
-	    rm -rf $(RESULTS)/$(1) && \
-	    $(BIN)/python train.py --dataset $(2) --gpu $(GPU) --out $(RESULTS)/$(1) $(3) $(TRAIN_OPTIONS); \
-	fi
-	$(BIN)/python evaluate.py --snapshot $(RESULTS)/$(1) --generator last --gpu $(GPU) $(4) \
-	    --format markdown --output $(RESULTS)/$(1).md --figures 5 --figures-dir $(RESULTS)/$(1)-figures
-	@cat $(RESULTS)/$(1).md
-endef
-
-table1: $(H36M_FILE)
-	$(call reproduce,table1,$(H36M_FILE),,--table 1)
-
-table2: $(H36M_FILE)
-	$(call reproduce,table2,$(H36M_FILE),--keypoints sh,--table 2)
-
-pck: $(3DHP_FILE)
-	$(call reproduce,pck,$(3DHP_FILE),,--protocol pck)
+pck: install
+	$(BIN)/python reproduce.py $@ $(if $(MPI_INF_3DHP),--data "$(MPI_INF_3DHP)") --gpu $(GPU) --out "$(RESULTS)" --seeds $(SEEDS) $(TRAIN_OPTIONS)
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
@@ -99,6 +66,3 @@ lint: install
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-
-clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .coverage .tox

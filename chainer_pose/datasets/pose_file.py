@@ -207,6 +207,17 @@ def read(path: StrPath, split: str, keypoints: str = 'gt', target: str = 'gt') -
         )
 
 
+def keypoints_of(path: StrPath) -> list[str]:
+    """Return the names of the 2D joints that all splits of a pose file have, 'gt' for pose2d."""
+    with _open(path) as file:
+        names = [
+            {key for key in file[split] if re.match('pose2d(_|$)', key)}
+            for split in SPLITS
+            if split in file
+        ]
+    return sorted(key[len('pose2d_') :] or 'gt' for key in set.intersection(*names))
+
+
 def digest(path: StrPath, keypoints: str = 'gt') -> str:
     """Return a SHA-256, in hexadecimal, of what `read` reads of these keypoints, of all splits.
 

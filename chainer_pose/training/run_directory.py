@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -66,7 +65,12 @@ def lock(
         check_new()  # another process may have been quicker
         for path in out.iterdir():
             if _TEMPORARY.fullmatch(path.name):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                if path.is_dir():  # LogReport's has one file
+                    (path / 'log').unlink(missing_ok=True)
+                    with contextlib.suppress(OSError):  # not LogReport's after all
+                        path.rmdir()
+                else:
+                    path.unlink()
         if resume:
             _check_data(options, read_options(out))
         else:

@@ -192,7 +192,9 @@ class _Maker:
         n_poses = len(iterator.arrays[0])
         last = n_iterations(options, n_poses)
         log = options.log_interval or min(1000, max(1, last // 20))
-        least = max(1, last // 20) if options.iterations else math.ceil(n_poses / iterator.batch_size)
+        least = (
+            max(1, last // 20) if options.iterations else math.ceil(n_poses / iterator.batch_size)
+        )
         least = max(least, EVALUATED_AFTER * (0 if validation is None else len(validation)))
         drawn_after = DRAWN_AFTER if self.device.xp is np else DRAWN_AFTER_ON_GPU
         to_log = EveryAndLast(log, last)

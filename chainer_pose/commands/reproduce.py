@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name in vars(train.make_parser().parse_args(training)).keys() & set(_DECIDED):
         by = '--seeds' if name == 'seed' else options.target
         parser.error(f'argument {cli.flag(name)}: expected none, as {by} decides it')
-    if options.partial and (target.dataset != 'h36m' or not options.data is None):
+    if options.partial and (target.dataset != 'h36m' or options.data is None):
         parser.error('argument --partial: expected --data with the folder of Human3.6M')
     devices.get_device(options.gpu)
     folder = Path(options.out) / options.target

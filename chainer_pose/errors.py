@@ -24,6 +24,12 @@ class InputError(ValueError):
         self.argument = next(iter(argument), '')
 
 
+class IncompleteError(InputError):
+    """A copy of a data set lacks some of it; the scripts exit with status 1."""
+
+    status = 1
+
+
 class NonFiniteError(ArithmeticError):
     """Training has diverged: a loss or parameter is not finite."""
 

@@ -1,17 +1,23 @@
 """Convert poses of a source to a pose file: a subcommand for each entry of `SOURCES`.
 
-A source is a frozen dataclass of its options whose `prepare(path)` writes the pose file.
+A source is a frozen dataclass of its options whose `prepare(path)` writes the pose file. It may
+have a `default_name`, and `without_effect` that yields the options without effect beside others.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import dataclasses
 import inspect
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
+
+import filelock
 
 from chainer_pose import datasets, skeletons
 from chainer_pose.datasets import keypoints, pose_file
@@ -29,6 +35,8 @@ from chainer_pose.datasets.readers import (
 from chainer_pose.errors import InputError
 from chainer_pose.utils import cli, files
 
+Idle = Iterator[tuple[str, Sequence[str]]]  # a reason, and options that it leaves without effect
+
 
 def _root(help: str) -> Any:
     return cli.option(None, help, metavar='DIR', required=True)
@@ -37,8 +45,18 @@ def _root(help: str) -> Any:
 def _out(name: str = '') -> Any:
     if not name:
         return cli.option(None, 'pose file to write', metavar='FILE.h5', required=True)
-    return cli.option('', f"""pose file to write (default: {name}.h5 in $CHAINER_POSE_DATA, or in
+    return cli.option('', f"""pose file to write (default: {name} in $CHAINER_POSE_DATA, or in
         data/)""", metavar='FILE.h5')  # fmt: skip
+
+
+def _part(chosen: Sequence, whole: Sequence) -> list[str]:
+    """Return what is chosen, for a file's name; nothing if it is the whole."""
+    return [] if set(chosen) == set(whole) else [str(i) for i in sorted(set(chosen), key=_number)]
+
+
+def _number(name: str | int) -> tuple[bool, int]:
+    """Sort S9 before S11, and S1 before TS1."""
+    return str(name)[:1] == 'T', int(str(name).lstrip('ST'))
 
 
 # fmt: off
@@ -54,7 +72,13 @@ class H36M:
     root: str = _root('folder of one of the copies; the script prints which')
     layout: str | None = cli.option(None, """the copy to read, if the folder has several
         (default: the first of these)""", choices=tuple(h36m_layouts.LAYOUTS))
-    out: str = _out(h36m.NAME)
+    out: str = _out(f'{h36m.NAME}.h5, of a part h36m-S9-S11.h5 or h36m-50Hz.h5')
+    partial: bool = cli.option(False, """convert a copy in which recordings are missing, too; the
+        file says which (default: no)""")
+    add_detections: bool = cli.option(False, """add the detections of the copy to the pose file
+        --out, prepared before from any copy; runs on it remain valid (default: no)""")
+    frames: str | None = cli.option(None, 'all: every frame, 50 Hz, the same as --step 1',
+        choices=('all',))
     step: int = cli.option(5, """keep every N-th of the 50 frames a second (default: %(default)s,
         10 Hz as in the authors' code)""", low=1)
     all_cameras: bool = cli.option(False, """keep S11's Directions by camera 54138969 too, which
@@ -63,14 +87,39 @@ class H36M:
         S7 S8, which train, and S9 S11, which test)""",
         nargs='+', choices=h36m.SUBJECTS, metavar='S')
 
+    @property
+    def default_name(self) -> str:
+        rate = f'{h36m.FPS / self._step:g}Hz'
+        return '-'.join([
+            h36m.NAME, *_part(self.subjects, h36m.SUBJECTS), *(['all-cameras'] * self.all_cameras),
+            *([rate] if self._step != 5 else []),
+        ])  # fmt: skip
+
+    @property
+    def _step(self) -> int:
+        return 1 if self.frames else self.step
+
+    def without_effect(self) -> Idle:
+        if self.add_detections:
+            others = 'partial', 'frames', 'step', 'all_cameras', 'subjects', 'overwrite'
+            yield 'beside --add-detections', others
+        if self.frames:
+            yield 'beside --frames', ('step',)
+        if h36m.MISSING[0] not in self.subjects:
+            yield f'without {h36m.MISSING[0]}', ('all_cameras',)
+
     def prepare(self, path: Path) -> None:
         layout = h36m_layouts.find(self.root, self.layout, self.subjects)
         print(f'{layout.root}: {layout.kind}; detections: {", ".join(layout.detections) or "none"}')
-        few = h36m.incomplete(layout.takes, self.subjects)
-        if few:
-            print(f'fewer than the {h36m.TAKES_PER_ACTION} recordings of an action: {few}')
+        if layout.others:
+            print(f'the folder also has: {" ".join(layout.others)}; --layout takes that')
+        if self.add_detections:
+            h36m.add_detections(layout, path)
+            return
         with cli.Progress() as progress:
-            counts = h36m.convert(layout, path, self.step, self.all_cameras, progress)
+            counts = h36m.convert(
+                layout, path, self._step, self.all_cameras, progress, self.partial
+            )
         print('\n'.join(h36m.summary(counts)))
 
 
@@ -83,7 +132,7 @@ class MPII:
     """
 
     root: str = _root('folder with the .mat or the JSON files')
-    out: str = _out(mpii.NAME)
+    out: str = _out(f'{mpii.NAME}.h5')
     joints: str = cli.option('mpii16', """mpii16: MPII's own 16, as in the paper; h36m17:
         Human3.6M's 17, Neck/Nose the midpoint of neck and head top (default: %(default)s)""",
         choices=tuple(mpii.SKELETONS))
@@ -96,6 +145,14 @@ class MPII:
     test_share: float = cli.option(0.1, """share of the .mat's images that test; the JSON files
         have a split of their own (default: %(default)s)""", low=0, high=0.9)
     seed: int = cli.option(0, 'seed of that choice (default: %(default)s)', low=0)
+
+    def without_effect(self) -> Idle:
+        if not self.detections:
+            yield 'without --detections', ('detector',)
+        if 'mat' not in mpii.find(self.root):
+            yield 'beside train.json', ('test_share', 'seed')
+        elif not self.test_share:
+            yield 'beside --test-share 0', ('seed',)
 
     def prepare(self, path: Path) -> None:
         found = mpii.find(self.root)
@@ -121,7 +178,7 @@ class MPIINF3DHP:
     """
 
     root: str = _root('folder with S1 to S8 and TS1 to TS6, or subfolders with them')
-    out: str = _out(mpi_inf_3dhp.NAME)
+    out: str = _out(f'{mpi_inf_3dhp.NAME}.h5, of a part mpi_inf_3dhp-S1-TS1.h5, ...')
     step: int = cli.option(5, """keep every N-th training frame; all test frames are kept
         (default: %(default)s)""", low=1)
     cameras: Sequence[int] = cli.option(mpi_inf_3dhp.CHEST_HEIGHT, """training cameras, 0 to 13
@@ -130,6 +187,19 @@ class MPIINF3DHP:
     subjects: Sequence[str] = cli.option(mpi_inf_3dhp.SUBJECTS, """subjects to convert (default:
         S1 to S8, which train, and TS1 to TS6, which test)""",
         nargs='+', choices=mpi_inf_3dhp.SUBJECTS, metavar='S')
+
+    @property
+    def default_name(self) -> str:
+        cameras = _part(self.cameras, mpi_inf_3dhp.CHEST_HEIGHT)
+        return '-'.join([
+            mpi_inf_3dhp.NAME, *_part(self.subjects, mpi_inf_3dhp.SUBJECTS),
+            *(['cameras', *cameras] if cameras else []),
+            *([f'step{self.step}'] if self.step != 5 else []),
+        ])  # fmt: skip
+
+    def without_effect(self) -> Idle:
+        if not set(self.subjects) & set(mpi_inf_3dhp.TRAIN_SUBJECTS):
+            yield 'without training subjects', ('step', 'cameras')
 
     def prepare(self, path: Path) -> None:
         sequences, cameras = mpi_inf_3dhp.find(self.root, self.subjects), sorted(set(self.cameras))
@@ -154,7 +224,7 @@ class CMU:
     """
 
     root: str = _root('folder with the subjects, NN/NN.asf beside NN/NN_MM.amc')
-    out: str = _out(cmu.NAME)
+    out: str = _out(f'{cmu.NAME}.h5')
     test_subjects: Sequence[str] | None = cli.option(None, """subjects of the test split, the
         others train (default: the last fifth, at least one of two)""", nargs='*', metavar='NN')
     step: int = cli.option(12, """keep every N-th of the 120 frames a second (default: %(default)s,
@@ -165,6 +235,10 @@ class CMU:
     actions: str | None = cli.option(None, """names of actions: lines "02_01,walking"
         (default: none)""", metavar='FILE.csv')
     seed: int = cli.option(0, 'seed of the random headings (default: %(default)s)', low=0)
+
+    def without_effect(self) -> Idle:
+        if self.heading:
+            yield 'beside --heading', ('seed',)
 
     def prepare(self, path: Path) -> None:
         actions = cmu.read_actions(self.actions) if self.actions else None
@@ -181,7 +255,7 @@ class CMU:
 class Synthetic:
     """Make the synthetic data: a stand-in for real motion, made in seconds."""
 
-    out: str = _out(synthetic.NAME)
+    out: str = _out(f'{synthetic.NAME}.h5')
     seed: int = cli.option(0, 'seed of the postures (default: %(default)s)', low=0)
 
     def prepare(self, path: Path) -> None:
@@ -218,10 +292,26 @@ class Keypoints:
     licence: str = cli.option('not stated', """who may use the poses, for the record
         (default: %(default)s)""")
 
+    @property
+    def _of_pose_file(self) -> bool:
+        listed = [*self.input, *self.test]
+        return 'pose-file' in [self.format or keypoints.recognise(file) for file in listed]
+
+    def without_effect(self) -> Idle:
+        if self._of_pose_file:
+            yield 'for a pose file', (
+                'min_confidence', 'zeros_are_coordinates', 'impute', 'test', 'test_share', 'seed',
+                'licence',
+            )  # fmt: skip
+        if self.test:
+            yield 'beside --test', ('test_share', 'seed')
+        if not self.test_share:
+            yield 'beside --test-share 0', ('seed',)
+
     def prepare(self, path: Path) -> None:
         skeleton = skeletons.get(self.skeleton) if self.skeleton else None
         listed = [*self.input, *self.test]
-        if 'pose-file' in [self.format or keypoints.recognise(file) for file in listed]:
+        if self._of_pose_file:
             self._reduce(path, skeleton)
             return
         inputs: dict[str, list[keypoints.Keypoints]] = {'train': [], 'test': []}
@@ -254,10 +344,8 @@ class Keypoints:
 
     def _reduce(self, path: Path, skeleton: skeletons.Skeleton | None) -> None:
         """Write a pose file with the joints of another skeleton."""
-        if len(self.input) > 1 or self.test or self.impute:
-            raise InputError(
-                f'{self.input[0]}: expected one pose file, and neither test nor impute'
-            )
+        if len(self.input) > 1:
+            raise InputError(f'{self.input[0]}: expected one pose file, found more inputs')
         if skeleton is None:
             raise InputError('expected the joints to take, found none', skeleton=None)
         if path.resolve() == Path(self.input[0]).resolve():
@@ -324,17 +412,47 @@ def main(argv: Sequence[str] | None = None) -> None:
         text = inspect.getdoc(source) or ''
         # A script of one source, data/prepare_h36m.py say, adds the source's name itself.
         prog = program if program.startswith('prepare_') else f'{program} {name}'
-        added = commands.add_parser(name, prog=prog, help=text.split('\n')[0], description=text)
+        added = commands.add_parser(
+            name, prog=prog, help=text.split('\n')[0], description=text,
+            argument_default=argparse.SUPPRESS,
+        )  # fmt: skip
         added.add_options(source)
+        added.add_argument('--overwrite', action='store_true', help='replace an existing file')
     typed = vars(parser.parse_args(argv))
-    name = typed.pop('source')
-    options = SOURCES[name](**typed)
-    path = Path(options.out or datasets.data_directory() / f'{name.replace("-", "_")}.h5')
+    name, overwrite = typed.pop('source'), typed.get('overwrite', False)
+    options = SOURCES[name](**{key: typed[key] for key in typed if key != 'overwrite'})
+    for why, idle in options.without_effect() if hasattr(options, 'without_effect') else ():
+        for key in sorted(typed.keys() & set(idle)):
+            raise InputError(
+                f'expected no such option {why}, where it has no effect', **{key: None}
+            )
+    folder, file_name = datasets.data_directory(), getattr(options, 'default_name', name)
+    path = Path(options.out or folder / f'{file_name}.h5')
     with files.writing(path):
         if not options.out:
             path.parent.mkdir(parents=True, exist_ok=True)
-        options.prepare(path)
+        with _locked(path):
+            is_old = getattr(options, 'add_detections', False)
+            if path.exists() and not (overwrite or is_old):
+                raise InputError('expected a new file, or --overwrite, found one', out=path)
+            options.prepare(path)
     print(pose_file.describe(path))
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other preparations of a file away; remove temporary files of killed ones."""
+    path.parent.stat()  # an error if there is no such folder, which filelock would make
+    try:
+        lock = filelock.FileLock(path.with_name(f'.{path.name}.lock')).acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise InputError('expected a file that nobody is preparing', out=path) from error
+    with lock:
+        ours = re.compile(rf'\.{re.escape(path.stem)}-[0-9a-f]{{8}}{re.escape(path.suffix)}')
+        for other in path.parent.iterdir():
+            if ours.fullmatch(other.name):  # by `files.atomic_path`
+                other.unlink()
+        yield
 
 
 def run(*arguments: str) -> NoReturn:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,25 @@ def writing(path: StrPath, header: Header) -> Iterator[Writer]:
             _check_rows(f'{path}: {split}', file[split])
 
 
+@contextlib.contextmanager
+def appending(path: StrPath) -> Iterator[Writer]:
+    """Add arrays to the splits of a pose file, whole or not at all, in bounded memory.
+
+    Raises:
+        InputError, OSError: as `writing`.
+    """
+    with _open(path) as file:
+        header = _read_header(file, path)
+    with atomic_path(path) as temporary:
+        shutil.copyfile(path, temporary)
+        with h5py.File(temporary, 'r+') as file:
+            yield Writer(path, file, header)
+            for split in file.keys() & SPLITS:
+                _check_rows(f'{path}: {split}', file[split])
+
+
 class Writer:
-    """Appends poses to the splits of a pose file; made by `writing`."""
+    """Appends poses to the splits of a pose file; made by `writing` and `appending`."""
 
     def __init__(self, path: StrPath, file: h5py.File, header: Header) -> None:
         self._path, self._file, self._header = path, file, header
@@ -112,6 +130,13 @@ class Writer:
             dataset.resize(n + len(array), axis=0)
             dataset[n:] = array
 
+    def stored(self, split: str, name: str) -> h5py.Dataset:
+        """Return an array of a split, to read from."""
+        key = f'{split}/{name}'
+        if key not in self._datasets:
+            self._datasets[key] = self._file[key]
+        return self._datasets[key]
+
     def describe(self, split: str, name: str, text: str) -> None:
         """Store what a split's array is: `PoseData.target`."""
         self._file[split][name].attrs['description'] = text
@@ -136,11 +161,17 @@ def describe(path: StrPath) -> str:
     with _open(path) as file:
         splits = [split for split in SPLITS if split in file]
         counts = ', '.join(f'{len(file[split]["pose2d"])} {split}' for split in splits)
+        lacks = [
+            f'; {split} {key}: {text}'
+            for split in splits
+            for key in ('lacks', 'excused')
+            if (text := _text(file[split], key))
+        ]
         extra = sorted({key for s in splits for key in file[s] if re.match(r'pose.d_', key)})
         joints, fps = len(file.attrs['joint_names']), float(file.attrs.get('fps', 0))
     rate = f' at {fps:g} Hz' if fps else ''
     also = f'; also {", ".join(extra)}' if extra else ''
-    return f'{path}: {counts} poses of {joints} joints{rate}{also}'
+    return f'{path}: {counts} poses of {joints} joints{rate}{also}{"".join(lacks)}'
 
 
 def splits_of(path: StrPath) -> tuple[str, ...]:
@@ -161,9 +192,7 @@ def read(path: StrPath, split: str, keypoints: str = 'gt', target: str = 'gt') -
         InputError: naming the file, the dataset, what was expected and found.
     """
     with _open(path) as file:
-        skeleton = _read_skeleton(file, Path(path).stem)
-        lists = {column: file[key] for column, key in NAME_LISTS.items() if key in file}
-        names = {column: stored.asstr()[()].tolist() for column, stored in lists.items()}
+        header = _read_header(file, path)
         if split not in file:
             raise InputError(f'{split}: expected this split, found {sorted(file)}')
         group = file[split]
@@ -185,21 +214,16 @@ def read(path: StrPath, split: str, keypoints: str = 'gt', target: str = 'gt') -
             if name in group:
                 seen = visible_joints(arrays.get('valid'), arrays.get('imputed'))
                 visible = seen if key == 'pose2d' else None
-                arrays[key] = _checked(f'{split}/{name}', group[name][()], skeleton, names, visible)
+                arrays[key] = _checked(
+                    f'{split}/{name}', group[name][()], header.skeleton, header.names, visible
+                )
         _check_rows(split, arrays)
         units = _text(file, 'units_2d'), _text(file, 'units_3d')
         if units[0] != 'px' or ('pose3d' in arrays and units[1] not in ('mm', 'px')):
             raise InputError(f'expected units_2d px and units_3d mm or px, found {units}')
         return PoseData(
-            name=_text(file, 'name') or Path(path).stem,
-            skeleton=skeleton,
+            **vars(header),
             columns={key: arrays.pop(key) for key in INDEX_COLUMNS if key in arrays},
-            names=names,
-            fps=float(file.attrs.get('fps', 0)),
-            source=_text(file, 'source'),
-            licence=_text(file, 'licence'),
-            units_3d=units[1] or 'mm',
-            preparation=_text(file, 'preparation'),
             lacks=_text(group, 'lacks') if 'lacks' in group.attrs else None,
             excused=_text(group, 'excused'),
             target=_text(group[stored['pose3d']], 'description') if 'pose3d' in arrays else '',
@@ -254,6 +278,20 @@ def _open(path: StrPath) -> Iterator[h5py.File]:
 def _text(item: h5py.HLObject, key: str) -> str:
     value = item.attrs.get(key, '')
     return value.decode(errors='replace') if isinstance(value, bytes) else str(value)
+
+
+def _read_header(file: h5py.File, path: StrPath) -> Header:
+    lists = {column: file[key] for column, key in NAME_LISTS.items() if key in file}
+    return Header(
+        name=_text(file, 'name') or Path(path).stem,
+        skeleton=_read_skeleton(file, Path(path).stem),
+        names={column: stored.asstr()[()].tolist() for column, stored in lists.items()},
+        fps=float(file.attrs.get('fps', 0)),
+        source=_text(file, 'source'),
+        licence=_text(file, 'licence'),
+        units_3d=_text(file, 'units_3d') or 'mm',
+        preparation=_text(file, 'preparation'),
+    )
 
 
 def _read_skeleton(file: h5py.File, name: str) -> Skeleton:

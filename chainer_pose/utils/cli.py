@@ -89,8 +89,8 @@ def parse(parser: Parser, kind: type[Options], argv: Sequence[str] | None = None
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Run a command's main() and exit; an error prints one line.
 
-    Exit status: 1 for diverged training, 2 for unusable input or a file that cannot be read
-    or written, 130 for Ctrl-C, 141 for a closed pipe, 143 for SIGTERM.
+    Exit status: 1 for diverged training or an incomplete data set, 2 for unusable input or a file
+    that cannot be read or written, 130 for Ctrl-C, 141 for a closed pipe, 143 for SIGTERM.
     """
     # An exception, so that temporary files are removed on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

@@ -34,7 +34,7 @@ def h36m(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp('h36m')
     trees.write_baseline(folder / 'copy', trees.takes(30))
     environment = {'CHAINER_POSE_DATA': str(folder)}
-    text = run('data/prepare_h36m.py', '--root', folder / 'copy', **environment)
+    text = run('data/prepare_h36m.py', '--root', folder / 'copy', '--partial', **environment)
     assert '3d-pose-baseline' in text.splitlines()[0]
     assert 'published 550644' in text
     run('train.py', '--dataset', 'h36m', *TINY, '--out', folder / 'run', **environment)
@@ -99,7 +99,8 @@ def test_mpii_to_pictures(run, refusal, tmp_path):
     run('evaluate.py', '--snapshot', out, '--figures', 2)
     drawn = {'poses.png', 'poses.pdf', 'turned.png', 'turned.pdf'}
     assert {p.name for p in (out / 'figures').iterdir()} == drawn
-    assert '--detector gt: expected' in refusal(*prepare, '--detector', 'gt')
+    again = (*prepare, '--overwrite', '--detections', tmp_path / 'detected.json')
+    assert '--detector gt: expected' in refusal(*again, '--detector', 'gt')
     for source in ('h36m', 'mpii', 'mpi_inf_3dhp'):
         assert str(out) in refusal(f'data/prepare_{source}.py', '--root', out)
 
@@ -121,6 +122,7 @@ def test_a_killed_conversion_leaves_no_half_file(h36m, tmp_path, how):
         'prepare.run("h36m")'
     )
     command = [sys.executable, '-c', slow, '--root', str(h36m / 'copy'), '--out', str(out)]
+    command += ['--partial', '--overwrite']
     process = subprocess.Popen(command, stdout=-1, stderr=-1, text=True)
     while 'appended' not in process.stdout.readline():
         assert process.poll() is None
@@ -132,4 +134,4 @@ def test_a_killed_conversion_leaves_no_half_file(h36m, tmp_path, how):
     assert out.read_text() == 'what was there'
     if how is not signal.SIGKILL:
         assert errors == ''
-        assert [p.name for p in tmp_path.iterdir()] == ['h36m.h5']
+        assert {p.name for p in tmp_path.iterdir()} == {'h36m.h5', '.h36m.h5.lock'}

@@ -1,32 +1,38 @@
-"""The cameras of a subject of Human3.6M: from cameras.h5."""
+"""The cameras of a subject of Human3.6M: from cameras.h5 or metadata.xml."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from chainer_pose.errors import InputError
 from chainer_pose.geometry import Camera
-from chainer_pose.utils import hdf5
+from chainer_pose.utils import files, hdf5
 from chainer_pose.utils.files import StrPath
 
 _IMAGE = 1002  # px, width and height
 
 
 def read(path: StrPath, subject: str, names: Sequence[str]) -> dict[str, tuple[Camera, Camera]]:
-    """Read the cameras of a subject from 3d-pose-baseline's cameras.h5.
+    """Read the cameras of a subject from 3d-pose-baseline's cameras.h5, or a metadata.xml.
 
     Args:
-        path: cameras.h5.
+        path: cameras.h5, or the metadata.xml of the official release.
         subject: 'S1', ...
         names: of the four cameras.
     Returns:
         dict from name to two `Camera`: with R stored transposed, as is the
-        convention, and with R stored as it is, for copies that differ.
+        convention, and with R stored as it is, for copies that differ; of a
+        metadata.xml twice the same.
     Raises:
         InputError: naming the file, what was expected and what was found.
     """
+    if Path(path).suffix == '.xml':
+        return {name: (c, c) for name, c in _read_metadata(path, subject, names).items()}
     where = f'subject{subject[1:]}/camera'
     cameras = {}
     with hdf5.opened(path, f'{where}1 to {len(names)} with R T f c k p Name') as file:
@@ -46,6 +52,22 @@ def read(path: StrPath, subject: str, names: Sequence[str]) -> dict[str, tuple[C
             )
         if set(cameras) != set(names):
             raise ValueError(f'cameras {" ".join(cameras)}, not {" ".join(names)}')
+    return cameras
+
+
+def _read_metadata(path: StrPath, subject: str, names: Sequence[str]) -> dict[str, Camera]:
+    """Read the element w0: 11 subjects' extrinsics by camera, then the cameras' intrinsics."""
+    with files.reading(path, 'an element w0 of 300 numbers'):
+        text = re.findall(r'<w0\b[^>]*>([^<]*)</w0>', Path(path).read_text(encoding='utf-8'))
+        w0 = np.array(' '.join(text).strip(' \t\r\n[]').split(), float)
+        if w0.shape != (300,) or not np.isfinite(w0).all():
+            raise ValueError(f'{len(w0)} numbers')
+    cameras = {}
+    for i, name in enumerate(names):
+        extrinsic = w0[6 * (11 * i + int(subject[1:]) - 1) :][:6]
+        R = Rotation.from_euler('XYZ', extrinsic[:3]).as_matrix()
+        f, c, k, p = np.split(w0[264 + 9 * i :][:9], [2, 4, 7])
+        cameras[name] = Camera(R, extrinsic[3:], f, c, k, p, name)
     return cameras
 
 

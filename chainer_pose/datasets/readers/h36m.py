@@ -5,15 +5,16 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from chainer_pose import skeletons
 from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.readers import shared
-from chainer_pose.errors import InputError
-from chainer_pose.skeletons import H36M17
+from chainer_pose.errors import IncompleteError, InputError
+from chainer_pose.skeletons import H36M17, conversions
 from chainer_pose.utils.files import StrPath
 
 if TYPE_CHECKING:
@@ -39,10 +40,18 @@ HOURGLASS16 = (
     'RFoot', 'RKnee', 'RHip', 'LHip', 'LKnee', 'LFoot', 'Hip', 'Spine', 'Thorax', 'Head',
     'RWrist', 'RElbow', 'RShoulder', 'LShoulder', 'LElbow', 'LWrist',
 )  # fmt: skip
-# The network's detections of this camera are missing; the authors' code leaves
-# it out for both of the subject's takes of this action.
-_MISSING = ('S11', 'Directions', '54138969')
+# The network's detections of this camera are missing for one take; the authors' code leaves the
+# camera out for both of the subject's takes of this action.
+MISSING = ('S11', 'Directions', '54138969')
+# Of that take; VideoPose3D's copy lacks it by all cameras, and so counts 543,344 test frames.
+_MISSING_FRAMES = PUBLISHED_FRAMES['test'] - PUBLISHED_DETECTIONS['test', 'sh']
+# px, without the mean offset over the joints: the noise of detectors is some 10 px and a person
+# 400 px high; joints in another order are further.
+_MAX_DISTANCE = 50
 _S1_NAMES = {'TakingPhoto': 'Photo', 'WalkingDog': 'WalkDog'}
+
+# Joints that `conversions` computes from other joints of COCO.
+_NOT_OF_COCO = [H36M17.names.index(n) for n in ('Hip', 'Spine', 'Thorax', 'Neck/Nose', 'Head')]
 
 
 class Take(NamedTuple):
@@ -76,7 +85,7 @@ def ordered(takes: Iterable[Take]) -> list[Take]:
 
 def lacks_detections(take: Take, camera: str) -> bool:
     """Whether the public copies lack the detections of a camera."""
-    return (take.subject, take.action, camera) == _MISSING
+    return (take.subject, take.action, camera) == MISSING
 
 
 def convert(
@@ -85,6 +94,7 @@ def convert(
     step: int = 5,
     all_cameras: bool = False,
     progress: shared.Progress = shared.silent,
+    partial: bool = False,
 ) -> Counts:
     """Write the pose file of a layout, a recording at a time.
 
@@ -94,11 +104,23 @@ def convert(
         step: keep every step-th frame of the 50 a second, from the first.
         all_cameras: keep the camera whose detections are missing.
         progress: called after each part.
+        partial: convert a copy in which recordings of its subjects are missing, too.
     Returns:
         `Counts`.
     Raises:
-        InputError: for missing or damaged files; nothing is written.
+        IncompleteError: if recordings are missing; nothing is written.
+        InputError: for damaged files; nothing is written.
     """
+    found = {split: missing(layout, split, all_cameras) for split in SPLITS}
+    names = [name for of_split in found.values() for name in of_split]
+    if names and not (partial and any(map(layout.views, layout.takes))):
+        absent = (layout.absent(take, camera) for take in layout.takes for camera in CAMERAS)
+        hint = next(filter(None, absent), layout.how_to_get)
+        raise IncompleteError(
+            f'{layout.root}: expected every take of {" ".join(layout.subjects)} by every camera, '
+            f'found these missing: {_listed(names)}; {hint}, or convert a part by --subjects or '
+            f'--partial'
+        )
     header = pose_file.Header(
         name=NAME,
         skeleton=H36M17,
@@ -106,82 +128,175 @@ def convert(
         fps=FPS / step,
         source=f'Human3.6M (Ionescu et al. 2014), from {layout.kind}',
         licence='Human3.6M licence: academic use only; do not redistribute',
+        preparation='camera {2} of {0} {1} kept'.format(*MISSING) if all_cameras else '',
     )
     counts: Counts = {}
     total, done = len(layout.takes) * (1 + len(layout.detections)), itertools.count(1)
     clips: list[_Clip] = []
+    ends = dict.fromkeys(SPLITS, 0)
     with pose_file.writing(path, header) as writer:
-        for take in layout.takes:
-            for camera, (pose2d, pose3d) in layout.poses(take).items():
-                is_kept = all_cameras or not lacks_detections(take, camera)
-                clip = _Clip(take, camera, len(pose3d), is_kept)
+        for i, take in enumerate(layout.takes):
+            views = layout.poses(take)
+            split = 'train' if take.subject in SPLITS['train'] else 'test'
+            for j, camera in enumerate(CAMERAS):
+                is_excused = lacks_detections(take, camera)
+                if not views or (camera not in views and not is_excused):
+                    continue
+                is_kept = camera in views and (all_cameras or not is_excused)
+                pose2d, pose3d = views.get(camera, next(iter(views.values())))
+                frames = np.arange(0, len(pose3d) if is_kept else 0, step)
+                end = ends[split] + len(frames)
+                clip = _Clip(take, camera, split, len(pose3d), slice(ends[split], end))
                 if is_kept:
-                    frames = np.arange(0, len(pose3d), step)
                     columns = {
                         'action': ACTIONS.index(take.action),
                         'subject': SUBJECTS.index(take.subject),
-                        'camera': CAMERAS.index(camera),
-                        'clip': len(clips),
+                        'camera': j,
+                        'clip': len(CAMERAS) * i + j,
                     }
                     arrays: dict[str, Any] = {
                         k: np.full(len(frames), i) for k, i in columns.items()
                     }
                     arrays |= {'pose2d': pose2d[frames], 'pose3d': pose3d[frames], 'frame': frames}
-                    writer.append(clip.split, **arrays)
-                _count(counts, clip, 'gt', step)
+                    writer.append(split, **arrays)
+                _count(counts, clip, 'gt')
                 clips.append(clip)
+                ends[split] = end
             progress(next(done), total, str(take))
+        for split, names in found.items():
+            if ends[split]:
+                writer.lack(split, *_lacks(layout, split, names, counts, all_cameras))
         for name in layout.detections:
-            detected = layout.detected(name)
-            for take, views in itertools.groupby(clips, key=lambda clip: clip.take):
-                for clip in views:
-                    pose = detected(take, clip.camera)
-                    if clip.is_kept:
-                        where = f'{layout.root}: {name}, {take}, camera {clip.camera}'
-                        pose2d, valid, imputed = _to_17_joints(where, clip, pose)
-                        arrays = {pose_file.array_name('pose2d', name): pose2d[::step]}
-                        writer.append(clip.split, valid[::step], imputed[::step], name, **arrays)
-                    if pose is not None:
-                        _count(counts, clip, name, step)
-                progress(next(done), total, f'{name}, {take}')
-            del detected  # some hold a whole file
+            for clip in _append_detections(writer, layout, name, clips):
+                _count(counts, clip, name)
+                if clip.camera == CAMERAS[-1]:
+                    progress(next(done), total, f'{name}, {clip.take}')
     return counts
 
 
+def add_detections(layout: Layout, path: StrPath) -> list[str]:
+    """Add a layout's detections to the pose file of the same recordings, whole or not at all.
+
+    Returns:
+        the names of the detections that were added.
+    Raises:
+        InputError: if there are none that the file lacks, or the recordings are others.
+    """
+    names = [name for name in layout.detections if name not in pose_file.keypoints_of(path)]
+    if not names:
+        raise InputError(
+            f'expected detections that {path} lacks, found '
+            f"{' '.join(layout.detections) or 'none'}; they are in 3d-pose-baseline's copy "
+            f"(S*/StackedHourglass) and VideoPose3D's (data_2d_h36m_sh_pt_mpii.npz)",
+            root=layout.root,
+        )
+    with pose_file.appending(path) as writer:
+        clips = _stored_clips(writer, path, layout)
+        for name in names:
+            for _ in _append_detections(writer, layout, name, clips):
+                pass
+    return names
+
+
 class _Clip(NamedTuple):
+    """A take by a camera; `rows` are its poses in the split, none if it is not kept."""
+
     take: Take
     camera: str
+    split: str
     n_frames: int
-    is_kept: bool
+    rows: slice
 
     @property
-    def split(self) -> str:
-        return 'train' if self.take.subject in SPLITS['train'] else 'test'
+    def n_poses(self) -> int:
+        return self.rows.stop - self.rows.start
+
+
+def _stored_clips(writer: pose_file.Writer, path: StrPath, layout: Layout) -> list[_Clip]:
+    """Find the takes of a pose file, which has no numbers of them, in a layout, by their order."""
+    clips = []
+    for split in pose_file.splits_of(path):
+        subject, action, camera, clip, frame = (
+            writer.stored(split, name)[()]
+            for name in ('subject', 'action', 'camera', 'clip', 'frame')
+        )
+        starts = np.flatnonzero(np.diff(clip, prepend=-1))
+        for start, stop in itertools.pairwise([*starts, len(clip)]):
+            cell = SUBJECTS[subject[start]], ACTIONS[action[start]]
+            of_cell = (subject == subject[start]) & (action == action[start])
+            numbers = np.unique(clip[of_cell] // len(CAMERAS)).tolist()
+            takes = [take for take in layout.takes if take[:2] == cell]
+            if cell == MISSING[:2]:  # some copies lack the first
+                takes = [Take(*cell, -1), *takes][-len(numbers) :]
+            if len(takes) != len(numbers):
+                raise InputError(
+                    f'{layout.root}: expected the takes of {path}, found {len(takes)} of '
+                    f'{" ".join(cell)}, not {len(numbers)}'
+                )
+            take = takes[numbers.index(clip[start] // len(CAMERAS))]
+            rows, n_frames = slice(int(start), int(stop)), int(frame[stop - 1]) + 1
+            clips.append(_Clip(take, CAMERAS[camera[start]], split, n_frames, rows))
+    return clips
+
+
+def _append_detections(
+    writer: pose_file.Writer, layout: Layout, name: str, clips: Sequence[_Clip]
+) -> Iterator[_Clip]:
+    """Append the detections of the clips' rows; yields the clips that have detections."""
+    detected = layout.detected(name)
+    for clip in clips:
+        pose = detected(clip.take, clip.camera)
+        if clip.n_poses:
+            where = f'{layout.root}: {name}, {clip.take}, camera {clip.camera}'
+            frames = writer.stored(clip.split, 'frame')[clip.rows]
+            poses = _to_17_joints(where, clip, pose, name in layout.coco)
+            pose2d, valid, imputed = (array[frames] for array in poses)
+            if pose is not None:
+                _check_distance(where, pose2d - writer.stored(clip.split, 'pose2d')[clip.rows])
+            arrays = {pose_file.array_name('pose2d', name): pose2d}
+            writer.append(clip.split, valid, imputed, name, **arrays)
+        if pose is not None:
+            yield clip
+
+
+def _check_distance(where: str, difference: np.ndarray) -> None:
+    difference = difference - difference.mean(axis=1, keepdims=True)
+    distance = float(np.median(np.linalg.norm(difference, axis=2)))
+    if distance > _MAX_DISTANCE:
+        raise InputError(
+            f"{where}: expected Human3.6M's joints near the ground truth, found them at a median "
+            f'distance of {distance:.0f} px'
+        )
 
 
 def _to_17_joints(
-    where: str, clip: _Clip, pose: np.ndarray | None
+    where: str, clip: _Clip, pose: np.ndarray | None, is_coco: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Detections as (F, 17, 2), and which joints are detected and imputed, (F, 17) bool each."""
     valid, imputed = np.zeros((2, clip.n_frames, len(H36M17)), bool)
-    if pose is None and lacks_detections(clip.take, clip.camera):
+    is_excused = lacks_detections(clip.take, clip.camera) or clip.take.number < 0
+    if pose is None and is_excused:
         return np.full((*valid.shape, 2), np.nan, np.float32), valid, imputed
     if pose is None or len(pose) < clip.n_frames:
         found = 'none' if pose is None else len(pose)
         raise InputError(f'{where}: expected {clip.n_frames} frames or more, found {found}')
     pose, valid = pose[: clip.n_frames], ~valid  # some videos outlast the motion capture
-    if pose.shape[1] != len(H36M17):
+    if is_coco:
+        source = skeletons.get('coco17')
+        pose, visible = source.add_virtual_joints(pose, np.ones(pose.shape[:2], bool))
+        pose, _ = conversions.convert(pose, visible, source, H36M17)
+        imputed[:, _NOT_OF_COCO], valid[:, _NOT_OF_COCO] = True, False
+    elif pose.shape[1] != len(H36M17):
         pose = shared.to_h36m17(pose, {joint: i for i, joint in enumerate(HOURGLASS16)})
         imputed[:, shared.NOSE], valid[:, shared.NOSE] = True, False
     return pose, valid, imputed
 
 
-def _count(counts: Counts, clip: _Clip, keypoints: str, step: int) -> None:
+def _count(counts: Counts, clip: _Clip, keypoints: str) -> None:
     cells = counts.setdefault((clip.split, keypoints), {})
     cell = clip.take.subject, clip.take.action
     frames, poses = cells.get(cell, (0, 0))
-    written = len(range(0, clip.n_frames, step)) if clip.is_kept else 0
-    cells[cell] = frames + clip.n_frames, poses + written
+    cells[cell] = frames + clip.n_frames, poses + clip.n_poses
 
 
 def summary(counts: Mapping) -> list[str]:
@@ -208,10 +323,47 @@ def summary(counts: Mapping) -> list[str]:
     return lines
 
 
-def incomplete(takes: Sequence[Take], subjects: Sequence[str]) -> str:
-    """List the actions of subjects with fewer recordings than Human3.6M has, as text."""
-    have = Counter(take[:2] for take in takes)
-    cells = itertools.product(subjects, ACTIONS)
-    few = [(*cell, have[cell]) for cell in cells if have[cell] < TAKES_PER_ACTION]
-    listed = ', '.join(f'{subject} {action} {n}' for subject, action, n in few[:8])
-    return listed + (f' and {len(few) - 8} more' if len(few) > 8 else '')
+def missing(layout: Layout, split: str, all_cameras: bool) -> list[str]:
+    """Name the recordings of a layout's subjects that are missing, without those excused."""
+    names = []
+    for subject in (s for s in SPLITS[split] if s in layout.subjects):
+        takes = [take for take in layout.takes if take.subject == subject]
+        have = Counter(take.action for take in takes)
+        if takes:
+            for action in ACTIONS:
+                excused = layout.lacks_take and (subject, action) == MISSING[:2]
+                n = TAKES_PER_ACTION - have[action] - (excused and have[action] < TAKES_PER_ACTION)
+                if n > 0:
+                    names.append(f'{"both takes" if n > 1 else "a take"} of {subject} {action}')
+        else:
+            names.append(f'every take of {subject}')
+        names += [
+            f'{take} by camera {camera}'
+            for take, camera in itertools.product(takes, CAMERAS)
+            if layout.absent(take, camera) and (all_cameras or not lacks_detections(take, camera))
+        ]
+    return names
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ', '.join(names[:8]) + (f' and {len(names) - 8} more' if len(names) > 8 else '')
+
+
+def _lacks(
+    layout: Layout, split: str, names: Sequence[str], counts: Counts, all_cameras: bool
+) -> tuple[str, str]:
+    """What a split lacks, and what of that is excused: `PoseData.lacks` and `PoseData.excused`."""
+    left_out = [subject for subject in SPLITS[split] if subject not in layout.subjects]
+    names = [*([f'subjects {" ".join(left_out)}'] if left_out else []), *names]
+    excused, expected = [], PUBLISHED_FRAMES[split]
+    if MISSING[0] in SPLITS[split] and MISSING[0] in layout.subjects:
+        subject, action, camera = MISSING
+        if not all_cameras:
+            excused.append(f"{subject} {action} by camera {camera} (in the authors' code, too)")
+        if layout.lacks_take and sum(take[:2] == MISSING[:2] for take in layout.takes) == 1:
+            excused.append(f'a take of {subject} {action} (in all copies of {layout.name})')
+            expected -= len(CAMERAS) * _MISSING_FRAMES
+    frames = sum(n for n, _ in counts[split, 'gt'].values())
+    if not names and frames != expected:
+        names = [f'{expected - frames} of {expected} frames at {FPS:g} Hz']
+    return _listed(names), '; '.join(excused)

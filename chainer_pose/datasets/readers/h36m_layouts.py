@@ -16,7 +16,6 @@ from chainer_pose.geometry import Camera
 from chainer_pose.utils import files, hdf5, unpickle
 from chainer_pose.utils.files import StrPath
 
-_MAX_DIFFERENCE = 0.5  # px, between a copy's own projection and ours
 _TAKES_TO_CALIBRATE = 8  # takes of a subject from which its cameras are estimated
 # The names of detections in the copies, and in the pose file.
 _DETECTION_FOLDERS = {'sh': 'StackedHourglass', 'sh_ft': 'StackedHourglassFineTuned240'}
@@ -34,41 +33,57 @@ def find(
         layout: a key of `LAYOUTS`, for a folder with several; None for the first.
         subjects: those to read.
     Raises:
-        InputError: if there is none, or a subject or a file is missing.
+        InputError: if there is none, or it lacks a file without which the others are useless.
     """
     root = shared.root_folder(root)
-    kinds = [LAYOUTS[layout]] if layout else list(LAYOUTS.values())
-    for kind in kinds:
-        for place in [root, *sorted(p for p in root.glob('*') if p.is_dir()), root / 'data/h36m']:
-            if any(any(place.glob(pattern)) for pattern in kind.patterns):
-                return kind(place, subjects)
-    looked_for = '; '.join(f'{" or ".join(kind.patterns)} ({kind.name})' for kind in kinds)
-    raise InputError(f'expected Human3.6M, found none of: {looked_for}', root=root)
+    places = [root, *sorted(p for p in root.glob('*') if p.is_dir()), root / 'data/h36m']
+    kinds = {layout: LAYOUTS[layout]} if layout else LAYOUTS
+    found = {
+        name: place
+        for name, kind in kinds.items()
+        for place in reversed(places)
+        if any(any(place.glob(pattern)) for pattern in kind.patterns)
+    }
+    if not found:
+        looked_for = '; '.join(f'{" or ".join(k.patterns)} ({k.name})' for k in kinds.values())
+        raise InputError(f'expected Human3.6M, found none of: {looked_for}', root=root)
+    first, *others = found
+    copy: Layout = LAYOUTS[first](found[first], sorted(set(subjects), key=h36m.SUBJECTS.index))
+    copy.others = others
+    return copy
 
 
 class Layout:
     """A copy of Human3.6M in a folder.
 
     A subclass reads `world` poses, and maybe the `images` and poses `in_cameras` that
-    the copy itself holds. The rest is computed by the cameras of cameras.h5; without
-    it they are estimated from the images.
+    the copy itself holds. The rest is computed by the cameras of cameras.h5 or
+    metadata.xml; without them they are estimated from the images.
 
     Attributes:
         root, kind: the folder, and text on what was found in it.
+        subjects: those to read, sorted.
+        others: keys of `LAYOUTS`, of further copies in the folder.
         takes, detections: the sorted takes, and names of the detections.
+        coco: the names of detections with the joints of COCO.
+        lacks_take: whether no such copy has the first take of `h36m.MISSING`.
     """
 
     name = ''
     patterns: tuple[str, ...] = ()
     how_to_get = ''
+    others: Sequence[str] = ()
+    coco: Sequence[str] = ()
+    lacks_take = False
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, subjects: Sequence[str]) -> None:
+        self.root, self.subjects = root, subjects
         self.takes: list[Take] = []
         self.detections: list[str] = []
-        places = (root / 'cameras.h5', root.parent / 'cameras.h5')
+        names = ('cameras.h5', 'metadata.xml')
+        places = [folder / name for name in names for folder in (root, root.parent)]
         self._cameras_file = next((place for place in places if place.is_file()), None)
-        found = 'cameras.h5' if self._cameras_file else 'estimated from its 2D'
+        found = self._cameras_file.name if self._cameras_file else 'estimated from its 2D'
         self.kind = f'{self.name}, cameras {found}'
         self._world: dict[Take, Any] = {}  # files or arrays
         self._cameras: dict[str, dict[str, Camera]] = {}
@@ -89,6 +104,14 @@ class Layout:
         """Make the function from take and camera to detections, (F or more, 16 or 17, 2) px."""
         raise NotImplementedError
 
+    def absent(self, take: Take, camera: str) -> str:
+        """Return how to get what is absent of a view; '' if nothing is."""
+        return ''
+
+    def views(self, take: Take) -> list[str]:
+        """Return the cameras of a take that can be read."""
+        return [camera for camera in h36m.CAMERAS if not self.absent(take, camera)]
+
     def poses(self, take: Take) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Read the poses of a take.
 
@@ -98,41 +121,49 @@ class Layout:
         Raises:
             InputError: if the files are damaged, or 2D and 3D do not match.
         """
-        images, in_cameras = self.images(take), self.in_cameras(take)
-        world = self.world(take) if len(in_cameras) < len(h36m.CAMERAS) else np.empty(0)
+        images, in_cameras, views = self.images(take), self.in_cameras(take), self.views(take)
+        world = np.empty(0) if in_cameras.keys() >= set(views) else self.world(take)
         seen = {}
-        for name in h36m.CAMERAS:
+        for name in views:
             where = f'{self.root}: {take}, camera {name}'
-            pose2d, pose3d, difference = images.get(name), in_cameras.get(name), 0.0
+            camera = self._cameras_of(take.subject).get(name)
+            if camera is None:
+                raise InputError(f'{where}: expected its 2D, or cameras.h5, found neither')
+            pose2d, pose3d = images.get(name), in_cameras.get(name)
             if pose3d is None:
-                pose3d = self._cameras_of(take.subject)[name].world_to_camera(world)
+                pose3d = camera.world_to_camera(world)
             if pose2d is not None and len(pose2d) < len(pose3d):
                 raise InputError(f'{where}: expected {len(pose3d)} frames, found {len(pose2d)}')
-            if pose2d is None or name not in in_cameras:
-                try:
-                    projected = self._cameras_of(take.subject)[name].project(pose3d)
-                except ValueError as error:
-                    raise InputError(f'{where}: {error}') from error
-                pose2d = projected if pose2d is None else pose2d[: len(pose3d)]
-                difference = np.abs(pose2d - projected).max(initial=0)
-            if difference > _MAX_DIFFERENCE:
+            try:
+                projected = camera.project(pose3d)
+            except ValueError as error:
+                raise InputError(f'{where}: {error}') from error
+            pose2d = projected if pose2d is None else pose2d[: len(pose3d)]
+            difference = np.abs(pose2d - projected).max(initial=0)
+            if difference > resection.MAX_DIFFERENCE:
                 raise InputError(
                     f'{where}: expected 2D that are the projection of the 3D, found a difference '
                     f'of {difference:.3g} px'
                 )
-            seen[name] = pose2d[: len(pose3d)], pose3d
+            seen[name] = pose2d, pose3d
         return seen
 
     def _cameras_of(self, subject: str) -> dict[str, Camera]:
         if subject not in self._cameras:
-            takes = [take for take in self.takes if take.subject == subject and take in self._world]
-            count = min(len(takes), _TAKES_TO_CALIBRATE)
-            takes = [takes[i] for i in np.linspace(0, len(takes) - 1, count).astype(int)]
-            self._cameras[subject] = self._find_cameras(subject, takes)
+            self._cameras[subject] = self._find_cameras(subject)
         return self._cameras[subject]
 
-    def _find_cameras(self, subject: str, takes: list[Take]) -> dict[str, Camera]:
-        worlds = [self.world(take) for take in takes]
+    def _of_world(self, take: Take) -> bool:
+        """Whether the 3D of a take is in the world, not in the frames of its cameras."""
+        return True
+
+    def _find_cameras(self, subject: str) -> dict[str, Camera]:
+        takes = [take for take in self.takes if take.subject == subject]
+        in_world = [take for take in takes if self._of_world(take)]
+        takes = in_world or takes
+        count = min(len(takes), _TAKES_TO_CALIBRATE)
+        takes = [takes[i] for i in np.linspace(0, len(takes) - 1, count).astype(int)]
+        worlds = [self.world(take) for take in takes if in_world]
         if self._cameras_file is not None:
             pairs = cameras.read(self._cameras_file, subject, h36m.CAMERAS)
             if not worlds:  # to project only, for which both are the same
@@ -140,12 +171,22 @@ class Layout:
             where, world = f'{self._cameras_file}: {subject}', np.concatenate(worlds)
             return {n: cameras.choose_rotation(where, pair, world) for n, pair in pairs.items()}
         images = [self.images(take) for take in takes]
+        points_of: list = [dict.fromkeys(h36m.CAMERAS, world) for world in worlds]
+        points_of = points_of or [self.in_cameras(take) for take in takes]
         found = {}
         for name in h36m.CAMERAS:
-            both = [(w, i[name][: len(w)]) for w, i in zip(worlds, images) if name in i]
+            both = [
+                (p[name], i[name][: len(p[name])])
+                for p, i in zip(points_of, images)
+                if name in p and name in i
+            ]
+            if not both:
+                continue
             try:
                 points, pixels = (np.concatenate(arrays) for arrays in zip(*both))
-                found[name] = resection.resect(points.reshape(-1, 3), pixels.reshape(-1, 2), name)
+                found[name] = resection.resect(
+                    points.reshape(-1, 3), pixels.reshape(-1, 2), name, in_camera=not in_world
+                )
             except ValueError as error:  # InputError too
                 raise InputError(f'{self.root}: {subject}: {error}') from error
         return found
@@ -214,15 +255,13 @@ class Baseline(Layout):
     how_to_get = "3d-pose-baseline's README on GitHub links to the archives"
 
     def __init__(self, root: Path, subjects: Sequence[str]) -> None:
-        super().__init__(root)
+        super().__init__(root, subjects)
         self.kind = self.name
         for subject in subjects:
             folder = root / subject / 'MyPoses' / '3D_positions'
-            found = _glob_takes(folder, subject, '.h5')
-            self._require(found, folder, f'the recordings of {subject}')
-            self._world |= found
+            self._world |= _glob_takes(folder, subject, '.h5')
         self.takes = h36m.ordered(self._world)
-        for subject in subjects:
+        for subject in dict.fromkeys(take.subject for take in self.takes):
             path = self._cameras_file or root / 'cameras.h5'
             cameras.read(path, subject, h36m.CAMERAS)  # report now what is missing
         self._detected = {
@@ -264,10 +303,10 @@ class VideoPose3D(Layout):
     name = "VideoPose3D's npz files"
     patterns = ('data_3d_h36m.npz',)
     how_to_get = "see VideoPose3D's DATASETS.md on GitHub"
+    lacks_take = True
 
     def __init__(self, root: Path, subjects: Sequence[str]) -> None:
-        super().__init__(root)
-        self._subjects = subjects
+        super().__init__(root, subjects)
         self._world = self._read('data_3d_h36m', 'positions_3d')
         self.takes = h36m.ordered(self._world)
         files = {path.stem[len('data_2d_h36m_') :] for path in root.glob('data_2d_h36m_*.npz')}
@@ -276,24 +315,27 @@ class VideoPose3D(Layout):
         self._require(self._images or self._cameras_file, where, 'it, or cameras.h5 beside it')
         self._files = {_DETECTION_FILES.get(key, key): key for key in sorted(files - {'gt'})}
         self.detections = list(self._files)
+        self.coco = [name for name, key in self._files.items() if self._layout_of(key) == 'coco']
+
+    def _layout_of(self, key: str) -> str:
+        """Return the layout_name of a file's metadata; '' without it."""
+        path = self.root / f'data_2d_h36m_{key}.npz'
+        with files.opened_npz(path, 'an npz file of 2D poses') as archive:
+            if 'metadata.npy' not in archive.namelist():
+                return ''
+        metadata = unpickle.read(path, 'metadata')
+        return str(metadata.get('layout_name', '')) if isinstance(metadata, dict) else ''
 
     def _read(self, stem: str, key: str) -> dict[Take, Any]:
         path = self.root / f'{stem}.npz'
         positions = unpickle.read(path, key)
         takes: dict[Take, Any] = {}
-        for subject in self._subjects:
+        for subject in self.subjects:
             recordings = positions.get(subject) if isinstance(positions, dict) else None
-            named = (
-                []
-                if not isinstance(recordings, dict)
-                else [
-                    (h36m.parse_take(subject, str(name)), value)
-                    for name, value in recordings.items()
-                ]
-            )
-            found = {take: value for take, value in named if take is not None}
-            self._require(found, f'{path}: {key}', f'the recordings of {subject}')
-            takes |= found
+            for name, value in recordings.items() if isinstance(recordings, dict) else ():
+                take = h36m.parse_take(subject, str(name))
+                if take is not None:
+                    takes[take] = value
         return takes
 
     def world(self, take: Take) -> np.ndarray:
@@ -301,7 +343,7 @@ class VideoPose3D(Layout):
         return _in_mm(where, _joints_17(where, self._world[take], 3), 'm')
 
     def images(self, take: Take) -> Mapping[str, np.ndarray]:
-        if not self._images:
+        if take not in self._images:
             return {}
         return self._views('data_2d_h36m_gt', self._images, take, (17,))
 
@@ -332,7 +374,7 @@ class Archive(Layout):
     how_to_get = 'register at vision.imar.ro/human3.6m and unpack Poses_D3_Positions_S*.tgz'
 
     def __init__(self, root: Path, subjects: Sequence[str]) -> None:
-        super().__init__(root)
+        super().__init__(root, subjects)
         _import_cdflib()
         self._mono: dict[tuple[Take, str], Path] = {}
         self._pixels: dict[tuple[Take, str], Path] = {}
@@ -347,18 +389,18 @@ class Archive(Layout):
                     found = _glob_takes(features / folder, subject, f'.{camera}.cdf')
                     paths |= {(take, camera): path for take, path in found.items()}
         self.takes = h36m.ordered({*self._world, *(take for take, _ in self._mono)})
-        for subject in subjects:
-            has_takes = any(take.subject == subject for take in self.takes)
-            where = root / subject / 'MyPoseFeatures' / 'D3_Positions'
-            self._require(has_takes, where, f'the recordings of {subject}')
-        for take, camera in itertools.product(self.takes, h36m.CAMERAS):
-            features, name = root / take.subject / 'MyPoseFeatures', f'{take} by camera {camera}'
-            has_2d = (take, camera) in self._pixels or self._cameras_file
-            self._require(has_2d, features / 'D2_Positions', f'{name}, or cameras.h5 in {root}')
-            has_3d = (take, camera) in self._mono or take in self._world
-            self._require(has_3d, features / 'D3_Positions_mono', name)
-        if len(self._mono) == len(self._pixels) == len(self.takes) * len(h36m.CAMERAS):
-            self.kind = f'{self.name}, poses in the camera frame'
+
+    def absent(self, take: Take, camera: str) -> str:
+        folder = ''
+        if (take, camera) not in self._mono and take not in self._world:
+            folder = 'D3_Positions_mono'
+        elif (take, camera) not in self._pixels and self._cameras_file is None:
+            folder = 'D2_Positions'
+        also = ', or copy cameras.h5 or metadata.xml there' if folder == 'D2_Positions' else ''
+        return folder and self.how_to_get.replace('D3_Positions', folder) + also
+
+    def _of_world(self, take: Take) -> bool:
+        return any((take, camera) not in self._mono for camera in self.views(take))
 
     def world(self, take: Take) -> np.ndarray:
         path = self._world[take]

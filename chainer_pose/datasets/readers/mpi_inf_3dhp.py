@@ -190,6 +190,9 @@ def convert(
     Raises:
         InputError: for damaged files; nothing is written.
     """
+    cameras = list(cameras)
+    others = [f'cameras {" ".join(map(str, cameras))}'] if set(cameras) != set(CHEST_HEIGHT) else []
+    others += [f'every {step}th frame'] if step != 5 else []
     header = pose_file.Header(
         NAME,
         H36M17,
@@ -200,6 +203,7 @@ def convert(
         },
         source='MPI-INF-3DHP (Mehta et al. 2017); actions are the activities of its test set',
         licence='research use; see the licence that comes with MPI-INF-3DHP',
+        preparation=', '.join(others),
     )
     counts = {}
     with pose_file.writing(path, header) as writer:

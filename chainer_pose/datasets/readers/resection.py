@@ -15,6 +15,7 @@ from chainer_pose.errors import InputError
 from chainer_pose.geometry import Camera
 
 MAX_POINTS = 6000
+MAX_DIFFERENCE = 0.5  # px, between a copy's own projection and ours
 MAX_RESIDUAL = 0.05  # px, root mean square; float32 files leave about 0.0003
 MAX_UNCERTAINTY = 0.05  # mm, of the camera's position along its worst direction
 _ROUNDING = 3e-4  # px, the least noise that pixels in float32 carry
@@ -22,7 +23,9 @@ _ROUNDING = 3e-4  # px, the least noise that pixels in float32 carry
 _SCALES = np.array([1e-3] * 3 + [1.0] * 3 + [1.0] * 4 + [1e-3] * 5)
 
 
-def resect(points: np.ndarray, pixels: np.ndarray, name: str = '') -> Camera:
+def resect(
+    points: np.ndarray, pixels: np.ndarray, name: str = '', in_camera: bool = False
+) -> Camera:
     """Estimate the camera of the Human3.6M model that sees points at given pixels.
 
     A linear solution without distortion (direct linear transform; Hartley and
@@ -33,6 +36,8 @@ def resect(points: np.ndarray, pixels: np.ndarray, name: str = '') -> Camera:
         points: (N, 3) array, world mm.
         pixels: (N, 2) array, px.
         name: the camera's name.
+        in_camera: the points are in the camera's frame; only focal lengths, center and
+            distortion are estimated.
     Returns:
         `geometry.Camera`.
     Raises:
@@ -47,9 +52,14 @@ def resect(points: np.ndarray, pixels: np.ndarray, name: str = '') -> Camera:
         raise InputError(
             f'camera {name}: expected 8 or more points that span a room, found {len(points)}'
         )
-    rotation, position, intrinsic = _linear(points, pixels, name)
+    if in_camera:
+        rotation, position, intrinsic = np.eye(3), np.zeros(3), _pinhole(points, pixels, name)
+    else:
+        rotation, position, intrinsic = _linear(points, pixels, name)
+    scales = _SCALES[6:] if in_camera else _SCALES
 
     def camera_at(change: np.ndarray) -> Camera:
+        change = np.concatenate([np.zeros(len(_SCALES) - len(change)), change])
         turn, shift, f, c, k, p = np.split(change, [3, 6, 8, 10, 13])
         f, c = f + np.diag(intrinsic)[:2], c + intrinsic[:2, 2]
         turned = Rotation.from_rotvec(turn).as_matrix() @ rotation
@@ -63,15 +73,17 @@ def resect(points: np.ndarray, pixels: np.ndarray, name: str = '') -> Camera:
             return np.full(pixels.size, 1e9)
 
     found = optimize.least_squares(
-        errors, np.zeros(len(_SCALES)), jac='3-point', method='lm', x_scale=_SCALES,
+        errors, np.zeros(len(scales)), jac='3-point', method='lm', x_scale=scales,
         ftol=1e-12, xtol=1e-12, gtol=1e-12, max_nfev=2000,
     )  # fmt: skip
     residual = float(np.sqrt(2 * found.cost / len(points)))
-    if not residual < MAX_RESIDUAL:
+    if not residual < (MAX_DIFFERENCE if in_camera else MAX_RESIDUAL):
         raise InputError(
             f'camera {name}: expected 2D that are the projection of the 3D, found a difference '
             f'of {residual:.3g} px'
         )
+    if in_camera:
+        return camera_at(found.x)
     jacobian = found.jac * _SCALES
     covariance = np.linalg.pinv(jacobian.T @ jacobian) * max(residual, _ROUNDING) ** 2
     uncertainty = np.sqrt(np.linalg.eigvalsh(covariance[3:6, 3:6])[-1])  # mm, as of _SCALES
@@ -108,6 +120,25 @@ def _linear(
         )
     position = -np.linalg.solve(projection[:, :3], projection[:, 3])
     return rotation, position, intrinsic / intrinsic[2, 2]
+
+
+def _pinhole(points: np.ndarray, pixels: np.ndarray, name: str) -> np.ndarray:
+    """Intrinsic matrix of a camera at the origin, by two lines x = f X / Z + c."""
+    nearest = points[:, 2].min()
+    if nearest <= 0:
+        raise InputError(
+            f'camera {name}: expected 3D in front of the camera, found z = {nearest:g} mm'
+        )
+    intrinsic = np.eye(3)
+    for axis in range(2):
+        line = np.polyfit(points[:, axis] / points[:, 2], pixels[:, axis], 1)
+        intrinsic[axis, [axis, 2]] = line
+        if line[0] <= 0:
+            raise InputError(
+                f'camera {name}: expected 2D that are the projection of the 3D, found focal length '
+                f'{line[0]:.3g} px'
+            )
+    return intrinsic
 
 
 def _normalize(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

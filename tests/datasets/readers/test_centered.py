@@ -99,7 +99,7 @@ def test_the_command(data, refusal, printed, tmp_path):
     turned = pose_file.read(out, 'test')
     np.testing.assert_allclose(turned.pose2d, centered.turn_cameras(data).pose2d, atol=0.01)
     assert 'turned onto the root' in turned.source
-    line = refusal('data/prepare_centered.py', *arguments, '--focal', 1000, 1000)
+    line = refusal('data/prepare_centered.py', *arguments, '--overwrite', '--focal', 1000, 1000)
     assert line.startswith('prepare_centered.py: --focal [1000.0, 1000.0]: expected both or')
 
 

@@ -5,6 +5,7 @@ written apart from those of chainer_pose, to be compared with them.
 """
 
 import dataclasses
+import functools
 import json
 
 import h5py
@@ -12,6 +13,7 @@ import numpy as np
 import scipy.io
 
 from chainer_pose.datasets.readers import h36m, rig, synthetic
+from chainer_pose.skeletons import H36M17
 
 RAW_S1 = {'Photo': 'TakingPhoto', 'WalkDog': 'WalkingDog'}
 # As 3d-pose-baseline names Stacked Hourglass's joints, to the 17 without Neck/Nose.
@@ -81,6 +83,34 @@ def to_hourglass(pose):
     return raw
 
 
+def to_coco(pose):
+    """(F, 17, 2) to COCO's 17 joints, eyes and ears near nose and head."""
+    at = dict(zip(H36M17.names, np.moveaxis(pose, 1, 0)))
+    nose, head = at['Neck/Nose'], at['Head']
+    limbs = [at[side + j] for j in ('Shoulder', 'Elbow', 'Wrist', 'Hip', 'Knee', 'Foot')
+             for side in 'LR']  # fmt: skip
+    return np.stack([nose, nose, nose, head, head, *limbs], axis=1)
+
+
+def write_metadata(path, subjects=h36m.SUBJECTS):
+    """metadata.xml of the official release: w0 with the cameras of eleven subjects."""
+    w0 = np.zeros(300)
+    for i in range(4):
+        for subject in subjects:
+            camera, start = subject_cameras(subject)[i], 6 * (11 * i + int(subject[1:]) - 1)
+            w0[start : start + 6] = [*euler(camera.R), *camera.T]
+        w0[264 + 9 * i : 273 + 9 * i] = [*camera.f, *camera.c, *camera.k, *camera.p]
+    numbers = ' '.join(f'{x:.12g}' for x in w0)
+    path.write_text(
+        f'<?xml version="1.0"?>\n<metadata><fps>50</fps><w0>[{numbers}]</w0></metadata>'
+    )
+
+
+def euler(R):
+    """Angles with R = Rx(a) Ry(b) Rz(c)."""
+    return np.arctan2(-R[1, 2], R[2, 2]), np.arcsin(R[0, 2]), np.arctan2(-R[0, 1], R[0, 0])
+
+
 def write_cameras(path, subjects=h36m.SUBJECTS, transposed=True):
     """cameras.h5 of 3d-pose-baseline; its R is stored transposed."""
     with h5py.File(path, 'w') as file:
@@ -112,7 +142,7 @@ def write_baseline(root, world, detections=('StackedHourglass',), missing=True, 
     write_cameras(root / 'cameras.h5', {take.subject for take in world})
 
 
-def write_videopose3d(root, world, detections=('sh_pt_mpii',), longer=3):
+def write_videopose3d(root, world, detections=('sh_pt_mpii',), longer=3, labelled=True):
     """VideoPose3D's npz files; the detections run `longer` frames on."""
     root.mkdir(parents=True, exist_ok=True)
     metadata = {'num_joints': 17, 'keypoints_symmetry': [[4, 5, 6, 11, 12, 13], [1, 2, 3, 14]]}
@@ -129,19 +159,23 @@ def write_videopose3d(root, world, detections=('sh_pt_mpii',), longer=3):
 
         return make
 
-    def run_on(camera, pose, i):
-        seen = detect(camera, pose, seed=i)
+    def run_on(camera, pose, i, to):
+        seen = to(detect(camera, pose, seed=i))
         return np.concatenate([seen, np.repeat(seen[-1:], longer, axis=0)])
 
-    def hourglass(*seen):
-        return to_hourglass(run_on(*seen))
+    def joints(name):
+        if name.startswith('sh'):
+            return to_hourglass
+        return to_coco if 'coco' in name else np.asarray
 
     write('data_3d_h36m', 'positions_3d', lambda _, p: (spread_to_32(p) / 1000).astype('f4'))
     exact = views(lambda camera, pose, _: project_videopose3d(camera, pose).astype('f4'))
     write('data_2d_h36m_gt', 'positions_2d', exact, metadata=metadata)
     for name in detections:
-        detected = views(hourglass if name.startswith('sh') else run_on)
-        write(f'data_2d_h36m_{name}', 'positions_2d', detected, metadata=metadata)
+        detected = views(functools.partial(run_on, to=joints(name)))
+        layout = {'layout_name': next(k for k in ('coco', 'mpii', 'h36m') if k in name)}
+        more = {'metadata': metadata | layout} if labelled else {}
+        write(f'data_2d_h36m_{name}', 'positions_2d', detected, **more)
 
 
 def project_videopose3d(camera, world):

@@ -50,6 +50,7 @@ def test_the_pose_file(root, tmp_path):
     assert sorted(set(train.columns['frame'])) == list(range(0, 40, 4))
     assert set(train.columns['camera']) == {0, 8}
     assert train.names['subject'][:2] == ['S1', 'S2']
+    assert train.preparation == 'cameras 0 8, every 4th frame'
     assert train.target.startswith('annot3: real scale')
     test = pose_file.read(tmp_path / 'x.h5', 'test', target='univ')
     assert test.target.startswith('univ_annot3')

@@ -1,0 +1,380 @@
+"""Preparing Human3.6M: whole or not at all, under its own name, in the right joints."""
+
+import re
+import signal
+import sys
+
+import filelock
+import numpy as np
+import pytest
+import trees
+
+from chainer_pose.commands import prepare
+from chainer_pose.datasets import pose_file
+from chainer_pose.datasets.readers import h36m, h36m_layouts
+from chainer_pose.datasets.readers.h36m import Take
+from chainer_pose.errors import IncompleteError, InputError
+from chainer_pose.skeletons import H36M17
+
+SUBJECTS = ('S9', 'S11')
+
+
+@pytest.fixture(scope='module')
+def test_set():
+    """Both test subjects, every action and take, a few frames."""
+    return trees.takes(3, SUBJECTS, h36m.ACTIONS)
+
+
+@pytest.fixture(scope='module')
+def one():
+    """One subject of each split, Photo only."""
+    return trees.takes(6, ('S1', 'S9'), ('Photo',))
+
+
+def without(world, *takes):
+    return {take: pose for take, pose in world.items() if take not in takes}
+
+
+def prepare_h36m(printed, root, out, *options):
+    return printed(prepare, 'h36m', '--root', root, '--out', out, *options)
+
+
+@pytest.mark.parametrize(
+    ('lost', 'listed'),
+    [
+        ([Take('S9', 'Walking', 0), Take('S9', 'Walking', 1)], 'both takes of S9 Walking'),
+        ([Take('S11', 'Photo', 1)], 'a take of S11 Photo'),
+    ],
+)
+def test_takes_that_are_missing(test_set, capsys, monkeypatch, printed, tmp_path, lost, listed):
+    trees.write_baseline(tmp_path / 'copy', without(test_set, *lost), ())
+    options = ('--root', tmp_path / 'copy', '--out', tmp_path / 'a.h5', '--subjects', *SUBJECTS)
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(sys, 'argv', ['prepare_h36m.py', *map(str, options)])
+    with pytest.raises(SystemExit) as ended:
+        prepare.run('h36m')
+    signal.signal(signal.SIGTERM, handler)
+    line = capsys.readouterr().err
+    assert (ended.value.code, line.count('\n')) == (1, 1)
+    assert f'missing: {listed}; ' in line
+    assert not (tmp_path / 'a.h5').exists()
+    printed(prepare, 'h36m', *options, '--partial')
+    assert pose_file.read(tmp_path / 'a.h5', 'test').lacks == listed
+
+
+def test_what_a_whole_split_and_a_part_lack(test_set, printed, monkeypatch, tmp_path):
+    trees.write_baseline(tmp_path / 'copy', test_set, ())
+    out, subjects = tmp_path / 'a.h5', ('--subjects', *SUBJECTS, '--overwrite')
+    prepare_h36m(printed, tmp_path / 'copy', out, *subjects)
+    assert pose_file.read(out, 'test').lacks == '549924 of 550644 frames at 50 Hz'
+    monkeypatch.setitem(h36m.PUBLISHED_FRAMES, 'test', 2 * 15 * 2 * 4 * 3)
+    prepare_h36m(printed, tmp_path / 'copy', out, *subjects)
+    data = pose_file.read(out, 'test')
+    assert data.lacks == ''
+    assert data.excused == "S11 Directions by camera 54138969 (in the authors' code, too)"
+    assert data.preparation == ''
+    assert len(data) == (2 * 15 * 2 * 4 - 2) * 1
+    prepare_h36m(printed, tmp_path / 'copy', out, *subjects, '--all-cameras')
+    data = pose_file.read(out, 'test')
+    assert (data.lacks, data.excused) == ('', '')
+    assert data.preparation == 'camera 54138969 of S11 Directions kept'
+    prepare_h36m(printed, tmp_path / 'copy', out, '--subjects', 'S11', '--overwrite')
+    assert pose_file.read(out, 'test').lacks == 'subjects S9'
+
+
+def test_the_take_that_videopose3d_lacks(test_set, printed, monkeypatch, tmp_path):
+    lost = Take('S11', 'Directions', 0)
+    trees.write_videopose3d(tmp_path / 'copy', without(test_set, lost), ())
+    trees.write_cameras(tmp_path / 'copy' / 'cameras.h5')
+    monkeypatch.setitem(h36m.PUBLISHED_FRAMES, 'test', 2 * 15 * 2 * 4 * 3 + 4 * (1825 - 3))
+    prepare_h36m(printed, tmp_path / 'copy', tmp_path / 'a.h5', '--subjects', *SUBJECTS)
+    data = pose_file.read(tmp_path / 'a.h5', 'test')
+    assert data.lacks == ''
+    assert "a take of S11 Directions (in all copies of VideoPose3D's npz files)" in data.excused
+    trees.write_videopose3d(
+        tmp_path / 'copy', without(test_set, lost, Take('S11', 'Directions', 1))
+    )
+    layout = h36m_layouts.find(tmp_path / 'copy', subjects=SUBJECTS)
+    assert h36m.missing(layout, 'test', all_cameras=False) == ['a take of S11 Directions']
+
+
+def test_views_that_are_missing(test_set, tmp_path):
+    some = {t: p for t, p in test_set.items() if t.action in ('Directions', 'Photo')}
+    trees.write_archive(tmp_path, some, positions=False)
+    for lost in (
+        'S11/MyPoseFeatures/D2_Positions/Directions.54138969.cdf',  # excused
+        'S11/MyPoseFeatures/D2_Positions/Photo 1.54138969.cdf',
+        'S9/MyPoseFeatures/D3_Positions_mono/Photo.60457274.cdf',
+    ):
+        (tmp_path / lost).unlink()
+    layout = h36m_layouts.find(tmp_path, subjects=SUBJECTS)
+    found = h36m.missing(layout, 'test', all_cameras=False)
+    views = ['S9 Photo by camera 60457274', 'S11 Photo 1 by camera 54138969']
+    assert [name for name in found if 'camera' in name] == views
+    assert 'S11 Directions by camera 54138969' in h36m.missing(layout, 'test', all_cameras=True)
+    hint = r'unpack Poses_D3_Positions_mono_S\*\.tgz, or convert a part by'
+    with pytest.raises(IncompleteError, match=hint):
+        h36m.convert(layout, tmp_path / 'a.h5')
+    h36m.convert(layout, tmp_path / 'a.h5', partial=True)
+    assert len(pose_file.read(tmp_path / 'a.h5', 'test')) == 2 * 2 * 2 * 4 - 2 - 2
+
+
+@pytest.mark.parametrize(
+    ('source', 'options', 'name'),
+    [
+        (prepare.H36M, {}, 'h36m'),
+        (prepare.H36M, {'subjects': h36m.SUBJECTS[::-1]}, 'h36m'),
+        (prepare.H36M, {'subjects': ('S11', 'S9', 'S1', 'S9')}, 'h36m-S1-S9-S11'),
+        (prepare.H36M, {'frames': 'all'}, 'h36m-50Hz'),
+        (prepare.H36M, {'step': 2, 'all_cameras': True}, 'h36m-all-cameras-25Hz'),
+        (prepare.MPIINF3DHP, {'cameras': (8, 7, 4, 2, 0)}, 'mpi_inf_3dhp'),
+        (prepare.MPIINF3DHP, {'cameras': (10, 2)}, 'mpi_inf_3dhp-cameras-2-10'),
+        (prepare.MPIINF3DHP, {'subjects': ('TS2', 'S8'), 'step': 4}, 'mpi_inf_3dhp-S8-TS2-step4'),
+    ],
+)
+def test_a_part_has_a_name_of_its_own(source, options, name):
+    assert source(root='', **options).default_name == name
+
+
+def test_an_existing_file_is_kept(one, printed, refusal, monkeypatch, tmp_path):
+    trees.write_baseline(tmp_path / 'copy', one)
+    monkeypatch.setenv('CHAINER_POSE_DATA', str(tmp_path))
+    (tmp_path / 'h36m.h5').write_text('the whole')
+    options = ('--root', tmp_path / 'copy', '--subjects', 'S1', '--partial')
+    printed(prepare, 'h36m', *options)
+    assert (tmp_path / 'h36m.h5').read_text() == 'the whole'
+    before = (tmp_path / 'h36m-S1.h5').read_bytes()
+    assert pose_file.read(tmp_path / 'h36m-S1.h5', 'train').lacks.startswith('subjects S5 S6 S7')
+    line = refusal('data/prepare_h36m.py', *options)
+    assert 'h36m-S1.h5: expected a new file, or --overwrite, found one' in line
+    (tmp_path / 'synthetic.h5').touch()
+    assert '--overwrite, found one' in refusal('data/prepare_synthetic.py')
+    assert (tmp_path / 'h36m-S1.h5').read_bytes() == before
+    printed(prepare, 'h36m', *options, '--overwrite')
+
+
+def test_temporary_files_of_a_killed_preparation(one, printed, refusal, tmp_path):
+    trees.write_baseline(tmp_path / 'copy', one)
+    out = tmp_path / 'a.h5'
+    others = {'.a-S1-0123abcd.h5', '.b-0123abcd.h5', '.a-0123abcd.txt', 'a-0123abcd.h5'}
+    for name in {'.a-0123abcd.h5', *others}:
+        (tmp_path / name).touch()
+    options = ('--root', tmp_path / 'copy', '--out', out, '--partial')
+    with filelock.FileLock(tmp_path / '.a.h5.lock'):
+        line = refusal('data/prepare_h36m.py', *options)
+    assert f'--out {out}: expected a file that nobody is preparing' in line
+    assert (tmp_path / '.a-0123abcd.h5').exists()
+    printed(prepare, 'h36m', *options)
+    left = {p.name for p in tmp_path.iterdir()}
+    assert left == {'copy', 'a.h5', '.a.h5.lock', *others}
+
+
+def exchange(root, subject, a, b):
+    """Exchange the D2 files of two cameras."""
+    for path in (root / subject / 'MyPoseFeatures/D2_Positions').glob(f'*.{a}.cdf'):
+        other = path.with_name(path.name.replace(a, b))
+        path.rename(root / 'kept')
+        other.rename(path)
+        (root / 'kept').rename(other)
+
+
+def world_in_mono(root, world):
+    for take, pose in world.items():
+        folder = root / take.subject / 'MyPoseFeatures/D3_Positions_mono'
+        for camera in h36m.CAMERAS:
+            path = folder / f'{trees.take_name(take, raw=True)}.{camera}.cdf'
+            path.unlink()
+            trees.write_cdf(path, trees.spread_to_32(pose))
+
+
+@pytest.mark.parametrize('calibration', ['', 'cameras.h5', 'metadata.xml'])
+def test_the_archives_2d_are_the_projection_of_its_3d(one, tmp_path, calibration):
+    root = tmp_path / 'S1 to S11'
+    trees.write_archive(root, one, positions=False)
+    write = {'cameras.h5': trees.write_cameras, 'metadata.xml': trees.write_metadata}
+    if calibration:
+        write[calibration](tmp_path / calibration)  # beside the folder
+
+    def convert():
+        layout = h36m_layouts.find(root, subjects=('S1', 'S9'))
+        assert (calibration or 'estimated') in layout.kind
+        h36m.convert(layout, tmp_path / 'a.h5', 1, partial=True)
+
+    convert()
+    camera = trees.subject_cameras('S9')[0]
+    data = pose_file.read(tmp_path / 'a.h5', 'test')
+    is_first = (data.columns['camera'] == 0) & (data.columns['clip'] // 4 % 2 == 0)
+    expected = trees.project(camera, one[Take('S9', 'Photo', 0)].astype(float))
+    np.testing.assert_allclose(data.pose2d[is_first], expected, atol=0.01)
+    exchange(root, 'S9', '54138969', '60457274')
+    with pytest.raises(InputError, match=r'S9.*54138969: expected 2D that are the projection'):
+        convert()
+    exchange(root, 'S9', '54138969', '60457274')
+    world_in_mono(root, one)
+    with pytest.raises(InputError, match=r'S1.*camera 54138969: expected ') as caught:
+        convert()
+    assert '\n' not in str(caught.value)
+
+
+def test_metadata_xml_in_place_of_cameras_h5(one, tmp_path):
+    """World poses of two layouts, by either file: the same camera frames."""
+    trees.write_archive(tmp_path / 'copy', one, mono=False, pixels=False)
+    trees.write_baseline(tmp_path / 'copy', one, ())
+    for name in ('cameras.h5', 'metadata.xml'):
+        for layout in ('archive', 'baseline'):
+            found = h36m_layouts.find(tmp_path / 'copy', layout, ('S1', 'S9'))
+            h36m.convert(found, tmp_path / f'{layout}-{name}.h5', partial=True)
+        (tmp_path / 'copy' / 'cameras.h5').unlink(missing_ok=True)
+        trees.write_metadata(tmp_path / 'copy' / 'metadata.xml')
+    first, *others = [pose_file.read(path, 'test') for path in sorted(tmp_path.glob('*.h5'))]
+    for other in others:
+        np.testing.assert_allclose(other.pose3d, first.pose3d, atol=0.01)
+    (tmp_path / 'copy' / 'metadata.xml').write_text('<a><w0>[1 2]</w0></a>')
+    with pytest.raises(InputError, match=r'metadata\.xml: expected .*w0 of 300 numbers.* 2 numb'):
+        h36m_layouts.find(tmp_path / 'copy', 'baseline', ('S1', 'S9'))
+
+
+def test_two_layouts_in_a_folder(one, printed, tmp_path):
+    trees.write_baseline(tmp_path, one, ())
+    trees.write_archive(tmp_path, one)
+    options = (tmp_path, tmp_path / 'a.h5', '--partial', '--overwrite')
+    text = prepare_h36m(printed, *options)
+    assert "3d-pose-baseline's HDF5 files" in text
+    assert 'the folder also has: archive; --layout takes that' in text
+    text = prepare_h36m(printed, *options, '--layout', 'archive')
+    assert "official archive's CDF" in text
+    assert 'also has' not in text
+
+
+def test_joints_of_coco_by_name(one, printed, tmp_path):
+    trees.write_videopose3d(tmp_path / 'copy', one, ('detectron_pt_coco',))
+    trees.write_cameras(tmp_path / 'copy' / 'cameras.h5')
+    prepare_h36m(printed, tmp_path / 'copy', tmp_path / 'a.h5', '--partial')
+    detected = pose_file.read(tmp_path / 'a.h5', 'test', 'detectron_pt_coco')
+    expected = pose_file.read(tmp_path / 'a.h5', 'test')
+    limbs = [j for j, name in enumerate(H36M17.names) if name[0] in 'LR']
+    assert np.abs(detected.pose2d - expected.pose2d)[:, limbs].max() < 25  # px, of noise
+    assert detected.valid.all(axis=0).tolist() == [j in limbs for j in range(17)]
+    assert (detected.valid ^ detected.imputed).all()
+
+
+@pytest.mark.parametrize('name', ['detectron_coco', 'reversed'])
+def test_joints_in_another_order(one, monkeypatch, tmp_path, name):
+    """Without metadata the distance to the ground truth decides."""
+    if name == 'reversed':
+        monkeypatch.setattr(trees, 'to_coco', lambda pose: pose[:, ::-1])
+    trees.write_videopose3d(tmp_path, one, ('detectron_coco',), labelled=False)
+    trees.write_cameras(tmp_path / 'cameras.h5')
+    layout = h36m_layouts.find(tmp_path, subjects=('S1', 'S9'))
+    with pytest.raises(InputError, match=r'detectron_coco, S1 Photo.* median distance of \d+ px'):
+        h36m.convert(layout, tmp_path / 'a.h5', partial=True)
+
+
+def test_every_frame(one, printed, refusal, tmp_path):
+    trees.write_baseline(tmp_path / 'copy', one, ())
+    for name, options in (('all', ('--frames', 'all')), ('1', ('--step', 1)), ('5', ())):
+        prepare_h36m(printed, tmp_path / 'copy', tmp_path / f'{name}.h5', '--partial', *options)
+    every, first, fifth = [pose_file.read(tmp_path / f'{n}.h5', 'test') for n in ('all', '1', '5')]
+    assert (every.fps, first.fps, fifth.fps) == (50, 50, 10)
+    np.testing.assert_array_equal(every.pose2d, first.pose2d)
+    np.testing.assert_array_equal(every.pose2d[every.columns['frame'] % 5 == 0], fifth.pose2d)
+
+
+@pytest.fixture(scope='module')
+def inputs(tmp_path_factory, small_file):
+    """Files of every source, small or not even read."""
+    root = tmp_path_factory.mktemp('inputs')
+    for name in ('train', 'valid'):
+        (root / f'{name}.json').write_text('[]')
+    return {'root': root, 'file': small_file}
+
+
+@pytest.mark.parametrize(
+    ('source', 'options', 'option', 'why'),
+    [
+        ('h36m', '--root {root} --frames all --step 5', '--step', 'beside --frames'),
+        ('h36m', '--root {root} --subjects S9 --all-cameras', '--all-cameras', 'without S11'),
+        ('h36m', '--root {root} --add-detections --step 5', '--step', 'beside --add-detections'),
+        ('mpii', '--root {root} --detector sh', '--detector', 'without --detections'),
+        ('mpii', '--root {root} --seed 0', '--seed', 'beside train.json'),
+        ('mpi_inf_3dhp', '--root {root} --subjects TS1 --step 5', '--step', 'without training'),
+        ('cmu', '--root {root} --heading 0 --seed 0', '--seed', 'beside --heading'),
+        ('keypoints', '{file} --licence MIT', '--licence', 'for a pose file'),
+        ('keypoints', 'a.csv --test b.csv --test-share 0.1', '--test-share', 'beside --test'),
+        ('keypoints', '{file} --impute --skeleton h36m17', '--impute', 'for a pose file'),
+    ],
+)
+def test_options_without_effect(inputs, refusal, tmp_path, source, options, option, why):
+    given = [text.format(**inputs) for text in options.split()]
+    line = refusal(f'data/prepare_{source}.py', *given, '--out', tmp_path / 'a.h5')
+    assert f'{option}: expected no such option {why}' in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope='module')
+def prepared(one, printed, tmp_path_factory):
+    """A pose file without detections, from the archive."""
+    folder = tmp_path_factory.mktemp('prepared')
+    trees.write_archive(folder / 'copy', one)
+    prepare_h36m(printed, folder / 'copy', folder / 'a.h5', '--partial')
+    return folder / 'a.h5'
+
+
+@pytest.fixture
+def pose_file_of_archive(prepared, tmp_path):
+    path = tmp_path / 'a.h5'
+    path.write_bytes(prepared.read_bytes())
+    return path
+
+
+@pytest.mark.parametrize('write', [trees.write_baseline, trees.write_videopose3d])
+def test_detections_of_another_copy(one, printed, pose_file_of_archive, tmp_path, write):
+    path, digest = pose_file_of_archive, pose_file.digest(pose_file_of_archive)
+    write(tmp_path / 'copy', one)
+    text = prepare_h36m(printed, tmp_path / 'copy', path, '--add-detections')
+    assert 'also pose2d_sh' in text
+    assert pose_file.digest(path) == digest
+    prepare_h36m(printed, tmp_path / 'copy', tmp_path / 'b.h5', '--partial')
+    for split in ('train', 'test'):
+        found, expected = (pose_file.read(p, split, 'sh') for p in (path, tmp_path / 'b.h5'))
+        for name in ('pose2d', 'valid', 'imputed'):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+def test_detections_of_a_copy_that_lacks_a_take(printed, tmp_path):
+    world = trees.takes(3, SUBJECTS, ('Directions', 'Photo'))
+    trees.write_baseline(tmp_path / 'copy', world, ())
+    prepare_h36m(printed, tmp_path / 'copy', tmp_path / 'a.h5', '--partial')
+    trees.write_videopose3d(tmp_path / 'theirs', without(world, Take('S11', 'Directions', 0)))
+    trees.write_cameras(tmp_path / 'theirs' / 'cameras.h5')
+    prepare_h36m(printed, tmp_path / 'theirs', tmp_path / 'a.h5', '--add-detections')
+    data = pose_file.read(tmp_path / 'a.h5', 'test', 'sh')
+    undetected = ~data.visible.any(axis=1)
+    assert set(data.columns['clip'][undetected]) == {4 * 4 + camera for camera in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda world: without(world, Take('S9', 'Photo', 1)), r'found 1 of S9 Photo, not 2'),
+        (
+            lambda world: {take: pose[:4] for take, pose in world.items()},
+            r'sh, S1 Photo, camera 54138969: expected 6 frames or more, found 4',
+        ),
+        (
+            lambda world: {take: pose[:, ::-1] for take, pose in world.items()},
+            r'sh, S1 Photo, camera 54138969: .* median distance of \d+ px',
+        ),
+        (dict, r'expected detections that .* lacks, found none; they are in 3d-pose-baseline'),
+    ],
+)
+def test_detections_that_do_not_fit(one, refusal, pose_file_of_archive, tmp_path, change, message):
+    path, before = pose_file_of_archive, pose_file_of_archive.read_bytes()
+    detections = () if change is dict else ('StackedHourglass',)
+    trees.write_baseline(tmp_path / 'copy', change(one), detections)
+    line = refusal(
+        'data/prepare_h36m.py', '--root', tmp_path / 'copy', '--out', path, '--add-detections'
+    )
+    assert re.search(message, line)
+    assert path.read_bytes() == before
+    assert {p.name for p in tmp_path.iterdir()} == {'copy', 'a.h5', '.a.h5.lock'}

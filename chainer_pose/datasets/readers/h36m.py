@@ -15,6 +15,7 @@ from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.readers import shared
 from chainer_pose.errors import IncompleteError, InputError
 from chainer_pose.skeletons import H36M17, conversions
+from chainer_pose.utils import files
 from chainer_pose.utils.files import StrPath
 
 if TYPE_CHECKING:
@@ -191,7 +192,8 @@ def add_detections(layout: Layout, path: StrPath) -> list[str]:
             root=layout.root,
         )
     with pose_file.appending(path) as writer:
-        clips = _stored_clips(writer, path, layout)
+        with files.reading(path, 'a pose file of Human3.6M'):
+            clips = _stored_clips(writer, path, layout)
         for name in names:
             for _ in _append_detections(writer, layout, name, clips):
                 pass

@@ -1,15 +1,20 @@
 """Training that is stopped, killed, resumed, or finds its files gone."""
 
+import fcntl
 import json
+import os
+import pty
 import random
 import resource
 import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -21,13 +26,14 @@ ROOT = Path(__file__).resolve().parent.parent
 OPTIONS = ('--n-unit', 16, '--batchsize', 4, '--log-interval', 20,
            '--evaluate-interval', 40, '--snapshot-interval', 20)  # fmt: skip
 # train.py with a change made first. A shell's background jobs, and so their children, ignore
-# SIGINT.
+# SIGINT, those of nohup SIGHUP.
 PROGRAM = """
 import os, signal, sys, time
 from pathlib import Path
 from chainer_pose.commands import train
 from chainer_pose.training import PoseGANUpdater
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 sys.argv[0] = 'train.py'
 {}
 train.run()
@@ -101,7 +107,7 @@ def whole(small_file, tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_training_with_a_snapshot_that_goes_on_bit_for_bit(
     small_file, whole, tmp_path, number
 ):
@@ -132,6 +138,32 @@ def test_a_second_signal_ends_at_once(small_file, tmp_path):
     process.communicate(timeout=20)
     assert process.returncode == 128 + signal.SIGTERM
     assert not list(run.glob('snapshot_*'))
+
+
+def test_nohup_ignores_what_a_closed_terminal_sends(small_file, whole, tmp_path):
+    change = 'signal.signal(signal.SIGHUP, signal.SIG_IGN)' + STOP_AT_33.format(int(signal.SIGHUP))
+    run = tmp_path / 'run'
+    given = '--dataset', small_file, '--out', run, '--iterations', 40, *OPTIONS
+    finish(start(*given, change=change))
+    assert arrays(run / 'gen_40.npz') == arrays(whole / 'gen_40.npz')
+
+
+def test_a_terminal_that_is_closed_leaves_a_snapshot(small_file, tmp_path):
+    mine, terminal = pty.openpty()
+    run = tmp_path / 'run'
+    rarely = '--log-interval', 1, '--snapshot-interval', 10**6
+    given = '--dataset', small_file, '--out', run, *OPTIONS, *rarely
+    process = subprocess.Popen(
+        [sys.executable, '-c', PROGRAM.format(''), *map(str, given)], cwd=ROOT,
+        stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(terminal)
+    wait_for(run / 'log', process)
+    os.close(mine)
+    process.wait(timeout=60)
+    newest = run_directory.latest_snapshot(run)
+    assert int(newest.stem.split('_')[1]) == json.loads((run / 'log').read_text())[-1]['iteration']
 
 
 def test_kills_at_any_moment_lose_nothing(small_file, tmp_path, capsys):
@@ -178,7 +210,9 @@ def test_data_that_change_while_they_are_learned_from(refusal, small_file, whole
     data.write_bytes(data.read_bytes()[:5000])  # all was read before the first step
     finish(process)
     assert arrays(run / 'gen_40.npz') == arrays(whole / 'gen_40.npz')
-    data.write_bytes(small_file.read_bytes() + b'\0')  # another file, though as good a one
+    shutil.copy(small_file, data)
+    with h5py.File(data, 'r+') as file:  # other poses, though as good
+        file['train/pose2d'][0] += 1
     line = refusal('train.py', '--resume', run, '--iterations', 80)
     assert 'expected the file that the run began with' in line
     data.unlink()

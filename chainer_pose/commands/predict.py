@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -109,20 +109,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=f'{__doc__}\n\nEvery person of every frame is lifted; 3D is written relative '
         "to the root joint, in\nthe camera frame (x right, y down, z away) and in the input's "
         'pixels.',
+        argument_default=argparse.SUPPRESS,
         epilog='Weights that come with the package, and who may use them\n'
         f'(chainer_pose/inference/pretrained/MODEL_CARD.md):\n{licences}',
     )
     parser.add_options(PredictionOptions)
-    options = cli.parse(parser, PredictionOptions, argv)
+    typed = vars(parser.parse_args(argv))
+    options = PredictionOptions(**typed)
     if not options.input and not options.onnx:
         parser.error('argument --input: expected keypoints, found none')
-    if options.snapshot and options.weights:
-        parser.error('argument --weights: expected it without --snapshot, found both')
-    if options.height and options.bone_length:
-        parser.error('argument --bone-length: expected it without --height, found both')
-    for name in ('person', 'fps'):
-        if getattr(options, name) is not None and not options.moves:
-            parser.error(f'argument --{name}: expected --gif, --mp4 or --bvh too')
+    check_effect(options, typed)
     if options.mp4:
         animations.require_ffmpeg()
     skeleton = skeletons.get(options.skeleton) if options.skeleton else None
@@ -134,6 +130,26 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f'{options.onnx}: the generator of {lifter.weights}')
     if options.input:
         predict(options, lifter, skeleton, options.input)
+
+
+def check_effect(options: PredictionOptions, typed: Collection[str]) -> None:
+    """Raise an InputError if an option that is typed has no effect beside the others."""
+    groups = {field.name: field.metadata['group'] for field in dataclasses.fields(options)}
+    lifting = {name for name, group in groups.items() if group in ('input', 'output')}
+    kind = options.input and (options.format or keypoints.recognise(options.input))
+    is_run = options.snapshot and not Path(options.snapshot).is_file()
+    for names, has_effect, why in (
+        (lifting - {'skeleton', 'onnx'}, options.input, 'without --input'),
+        ({'keypoints', 'split'}, kind == 'pose-file', 'without a pose file'),
+        ({'zeros_are_coordinates'}, kind != 'pose-file', 'with a pose file'),
+        ({'fps', 'person'}, options.moves, 'without --gif, --mp4 or --bvh'),
+        ({'generator'}, is_run, 'without --snapshot RUN'),
+        ({'bone_length'}, not options.height, 'with --height'),
+        ({'weights'}, not options.snapshot, 'with --snapshot'),
+    ):
+        for name in groups:
+            if name in names & set(typed) and not has_effect:
+                raise InputError(f'expected to have an effect, found none {why}', **{name: None})
 
 
 def predict(

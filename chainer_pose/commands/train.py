@@ -39,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = dataclasses.replace(options, out=out, ranks=size)
     with contextlib.ExitStack() as stack:
         stack.enter_context(devices.using(device))
+        # Chainer's checks of types and shapes take a twentieth of a step.
+        stack.enter_context(chainer.using_config('type_check', False))
+        # First, so that what it refuses leaves no folder.
+        trainer = make_trainer(options, train, validation, device, comm)
         if rank == 0:  # the others write nothing
             stored = options.to_json() | {
                 'dataset_sha256': files.sha256(path),
@@ -57,9 +61,6 @@ def main(argv: Sequence[str] | None = None) -> None:
                 f'{train.skeleton.name} has no nose, neck and two shoulders: training without '
                 f'the angle loss; poses may come out inverted in depth (section 3.4)'
             )
-        # Chainer's checks of types and shapes take a twentieth of a step.
-        stack.enter_context(chainer.using_config('type_check', False))
-        trainer = make_trainer(options, train, validation, device, comm)
         if options.resume is not None:
             snapshot = Path(options.resume)
             if snapshot.is_dir():

@@ -33,8 +33,14 @@ PRESETS: dict[str, dict[str, Any]] = {
 # Each network's own defaults.
 MODELS: dict[str, dict[str, Any]] = {
     'kudo': {},
-    'martinez': {'batchsize': 64, 'alpha': 1e-3, 'beta1': 0.9, 'weight_decay': 0.0},
-}
+    'martinez': {
+        'batchsize': 64, 'epoch': 200, 'alpha': 1e-3, 'beta1': 0.9, 'weight_decay': 0.0,
+    },
+}  # fmt: skip
+# Values of other options with which an option has an effect.
+ADVERSARIAL = {'mode': ('unsupervised', 'semi-supervised')}
+LABELS = {'mode': ('semi-supervised', 'supervised')}
+KUDO = {'model': ('kudo',)}
 
 
 def _pitch(text: str) -> float | str:
@@ -42,7 +48,8 @@ def _pitch(text: str) -> float | str:
 
 
 # Of a field's metadata: `method`, whether it is part of the method; `stored`, whether options.json
-# has it (default: True); `resumable`, whether --resume may change it; all else is `cli.option`'s.
+# has it (default: True); `resumable`, whether --resume may change it; `needs`, the values of other
+# options with which it has an effect; all else is `cli.option`'s.
 _main = cli.option
 _paper = functools.partial(cli.option, group="more of the paper's settings", method=True)
 _beyond = functools.partial(cli.option, group='beyond the paper', method=True)
@@ -69,22 +76,22 @@ class TrainingOptions:
         low=-1, resumable=True)
     seed: int = _main(0, 'on the CPU it fixes a run bit for bit (default: %(default)s)', low=0)
     epoch: int = _main(50, 'passes over the poses (section 4.2; default: %(default)s)',
-        low=1, resumable=True)
+        low=1, resumable=True, needs={'iterations': (None,)})
     batchsize: int = _main(16, 'poses a batch and process (4.2; default: %(default)s)',
         low=1, method=True)
     alpha: float = _main(2e-4, "Adam's step size (authors' code; default: %(default)s)",
         above=0, method=True)
     angle_weight: float = _main(1.0, 'factor of the angle loss (eq. 4; default: %(default)s)',
-        low=0, method=True)
+        low=0, method=True, needs=ADVERSARIAL)
     accuracy_cap: float = _main(0.9, """accuracy above which the discriminator rests, the
         generator below 1 - X (4.2; default: %(default)s)""",
-        low=0.5, high=1, method=True)
+        low=0.5, high=1, method=True, needs=ADVERSARIAL)
 
     keypoints: str = _paper('gt', """2D joints: gt for pose2d, NAME for pose2d_NAME (4.3, 4.4;
         default: %(default)s)""", metavar='gt|NAME', method=False)
     n_unit: int = _paper(1024, 'units of a hidden layer (3.2; default: %(default)s)', low=1)
     init_std: float = _paper(0.02, """standard deviation of initial weights (authors' code; 4.2
-        prints its root, 0.14; default: %(default)s)""", above=0)
+        prints its root, 0.14; default: %(default)s)""", above=0, needs=KUDO)
     beta1: float = _paper(0.5, "Adam's beta1 (authors' code; default: %(default)s)",
         low=0, high=0.9999)
     weight_decay: float = _paper(1e-5, """share of each parameter added to its gradient (authors'
@@ -97,25 +104,25 @@ class TrainingOptions:
         labelled poses alone (default: %(default)s)""",
         choices=('unsupervised', 'semi-supervised', 'supervised'))
     model: str = _beyond('kudo', """martinez: network of Martinez et al. 2017 for --mode
-        supervised; defaults to --batchsize 64 --alpha 0.001 --beta1 0.9 --weight-decay 0
-        (default: %(default)s)""", choices=MODELS)
+        supervised; defaults to --batchsize 64 --epoch 200 --alpha 0.001 --beta1 0.9
+        --weight-decay 0 (default: %(default)s)""", choices=MODELS)
     labelled: float = _beyond(1.0, """share of the poses, by clip, that are labelled (default:
-        %(default)s)""", above=0, high=1)
+        %(default)s)""", above=0, high=1, needs=LABELS)
     depth_weight: float = _beyond(10.0, """factor of the depth error in --mode semi-supervised
-        (default: %(default)s)""", above=0)
+        (default: %(default)s)""", above=0, needs={'mode': ('semi-supervised',)})
     camera_pitch: float | str = _beyond(0.0, """degrees by which the cameras look down, or learn:
         poses turn about the true vertical (default: %(default)s)""",
-        type=_pitch, metavar='X|learn')
+        type=_pitch, metavar='X|learn', needs=ADVERSARIAL)
     consistency: Sequence[float] = _beyond([0.0, 0.0], """lift the turned pose and turn it back:
         factors of 2D and depth errors (Chen et al. 2019; default: 0 0)""",
-        low=0, nargs=2, metavar=('X', 'Z'))
+        low=0, nargs=2, metavar=('X', 'Z'), needs=ADVERSARIAL)
     bone_weight: float = _beyond(0.0, """factor of the error of bone lengths' ratios against
-        their running mean (default: %(default)s)""", low=0)
+        their running mean (default: %(default)s)""", low=0, needs=ADVERSARIAL)
     ema: float = _beyond(0.0, """decay of a moving average of the generator, to evaluate and save
-        (default: %(default)s, none)""", low=0, high=0.999999, metavar='DECAY')
-    zero_root: bool = _beyond(False, "fix the root's depth at 0 (default: no)")
+        (default: %(default)s, none)""", low=0, high=0.999999, metavar='DECAY', needs=KUDO)
+    zero_root: bool = _beyond(False, "fix the root's depth at 0 (default: no)", needs=KUDO)
     rescale_fakes: bool = _beyond(False, """normalize turned poses, too (3.3), for bodies that are
-        longer than high (default: no)""")
+        longer than high (default: no)""", needs=ADVERSARIAL)
 
     iterations: int | None = _length(None, 'batches to train for, instead of --epoch',
         resumable=True)
@@ -124,15 +131,18 @@ class TrainingOptions:
     log_interval: int | None = _length(None, """iterations of which the log has means (default:
         1000, at most 1/20 of the run)""")
     evaluate_interval: int | None = _length(None, """iterations between validations, which choose
-        gen_best.npz (default: an epoch, or 1/20 of --iterations; more for large splits)""")
+        gen_best.npz (default: an epoch, or 1/20 of --iterations; more for large splits; none
+        in a run that is too short to pay for it)""")
     draw_interval: int | None = _length(None, """iterations between pictures (default: 1/5 of the
-        run, at least 4000, on a GPU 100000)""", resumable=True)
-    snapshot_interval: int | None = _length(None, """iterations between snapshots (default: an
-        epoch, or 1/10 of --iterations)""")
+        run, at least 4000, on a GPU 100000; none in a shorter run)""", resumable=True)
+    snapshot_interval: int | None = _length(None, """iterations between generators, each with a
+        snapshot (default: an epoch, or 1/10 of --iterations, at least 1000)""")
+    snapshot_minutes: float = _length(10.0, """minutes after which a snapshot is written besides
+        (default: %(default)s)""", low=0.01, resumable=True)
     keep: int = _length(2, 'newest snapshots to keep (default: %(default)s)', resumable=True)
 
     record: bool = _device(True, """replay a GPU's step as a CUDA graph; --no-record runs it
-        eagerly, for debugging""", resumable=True)
+        eagerly, for debugging""", resumable=True, needs=KUDO)
     communicator: str | None = _device(None, """ChainerMN's, under mpiexec -n N: on CPUs, or on
         GPUs from --gpu on; N processes with --batchsize B train as one with N B""",
         choices=comm.NAMES)
@@ -154,31 +164,36 @@ def choose(typed: Mapping[str, Any]) -> TrainingOptions:
     """Return the options of a new run: what is typed, else the preset's, the model's, the default.
 
     Raises:
-        InputError: if one would have no effect beside the others.
+        InputError: if one that is typed would have no effect beside the others.
     """
     model = MODELS[typed.get('model', DEFAULTS.model)]
     preset = PRESETS[typed.get('preset', DEFAULTS.preset)]
     options = TrainingOptions(**{**model, **preset, **typed})
     if options.model == 'martinez' and options.mode != 'supervised':
         raise InputError(f'expected mode supervised, found {options.mode}', model='martinez')
-    without_effect = ['labelled'] if options.mode == 'unsupervised' else []
-    if options.mode == 'supervised':
-        without_effect += ['camera_pitch', 'consistency', 'bone_weight', 'rescale_fakes']
-    if options.model == 'martinez':
-        without_effect += ['ema', 'zero_root']
-    for name in without_effect:
-        value = getattr(options, name)
-        if value != getattr(DEFAULTS, name):
-            found = f'found mode {options.mode}, model {options.model}'
-            raise InputError(f'expected a mode and model that use it, {found}', **{name: value})
+    _check_effect(options, typed)
     return options
+
+
+def _check_effect(options: TrainingOptions, typed: Mapping[str, Any]) -> None:
+    """Refuse what is typed, itself or by its preset, and would have no effect."""
+    preset = typed.get('preset', DEFAULTS.preset)
+    for field in FIELDS:
+        name, needs = field.name, field.metadata.get('needs', {})
+        unmet = [other for other, values in needs.items() if getattr(options, other) not in values]
+        if unmet and name in {**typed, **PRESETS[preset]}:
+            given = {name: typed[name]} if name in typed else {'preset': preset}
+            of = '' if name in typed else f' of {flag(name)}'
+            found = f'found none{of} with {flag(unmet[0])} {getattr(options, unmet[0])}'
+            raise InputError(f'expected to have an effect, {found}', **given)
 
 
 def resume(path: Path, typed: Mapping[str, Any]) -> TrainingOptions:
     """Return the options that a run began with, and what is typed that may be changed.
 
     Raises:
-        InputError: if `path` is neither a run nor a snapshot in one, or another option is changed.
+        InputError: if `path` is neither a run nor a snapshot in one, if another option is changed,
+            or if one that is typed would have no effect.
     """
     if path.suffix != '.npz' and not path.is_dir():
         raise InputError('expected a run directory or a snapshot, found none', resume=path)
@@ -192,7 +207,9 @@ def resume(path: Path, typed: Mapping[str, Any]) -> TrainingOptions:
                 f'expected {began}, as the run {run} began; --resume may change only {RESUMABLE}',
                 **{name: value},
             )
-    return dataclasses.replace(options, **{**typed, 'out': str(run), 'resume': str(path)})
+    options = dataclasses.replace(options, **{**typed, 'out': str(run), 'resume': str(path)})
+    _check_effect(options, typed)
+    return options
 
 
 def check_ranks(options: TrainingOptions, ranks: int) -> None:

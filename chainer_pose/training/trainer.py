@@ -31,7 +31,7 @@ from chainer_pose.training.extensions import (
 )
 from chainer_pose.training.moving_average import MovingAverage
 from chainer_pose.training.options import TrainingOptions, n_iterations
-from chainer_pose.training.triggers import EveryAndLast
+from chainer_pose.training.triggers import EveryAndLast, OrAfterMinutes
 from chainer_pose.training.updaters import PoseGANUpdater, SupervisedUpdater, labelled_loss
 from chainer_pose.utils import random_state
 from chainer_pose.utils.comm import Communicator
@@ -43,10 +43,12 @@ STREAMS = (
 PITCH_STEP_SIZE = 1e-3
 
 # On two CPU cores some 250 poses are evaluated in the time of a step of 16 poses, and poses and
-# plots drawn in that of 130. So at these intervals, in iterations, both take less than a tenth
-# of a run. A GPU draws no faster than a CPU.
+# plots drawn in that of 130. So done once in so many iterations, both take less than a tenth of a
+# run. A GPU draws no faster than a CPU. Counts decide, not a clock: the same run chooses the same
+# gen_best.npz everywhere.
 EVALUATED_AFTER = 1 / 12  # of each pose
 DRAWN_AFTER, DRAWN_AFTER_ON_GPU = 4000, 100_000
+SAVED_AFTER = 1000
 
 
 def make_trainer(
@@ -192,16 +194,19 @@ class _Maker:
         n_poses = len(iterator.arrays[0])
         last = n_iterations(options, n_poses)
         log = options.log_interval or min(1000, max(1, last // 20))
-        least = (
-            max(1, last // 20) if options.iterations else math.ceil(n_poses / iterator.batch_size)
-        )
-        least = max(least, EVALUATED_AFTER * (0 if validation is None else len(validation)))
-        drawn_after = DRAWN_AFTER if self.device.xp is np else DRAWN_AFTER_ON_GPU
-        to_log = EveryAndLast(log, last)
-        to_evaluate = EveryAndLast(options.evaluate_interval or log * math.ceil(least / log), last)
-        to_draw = EveryAndLast(options.draw_interval or max(last // 5, drawn_after), last)
+        measured = validation  # poses that were lifted are no ground truth
+        if measured is not None and (measured.pose3d is None or measured.units_3d != 'mm'):
+            measured = None
+        evaluate, draw = options.evaluate_interval, options.draw_interval
+        if evaluate is None and measured is not None:
+            wanted = 20 if options.iterations else options.epoch
+            evaluate = _interval(last, wanted, EVALUATED_AFTER * len(measured), log)
+        if draw is None:
+            drawn_after = DRAWN_AFTER if self.device.xp is np else DRAWN_AFTER_ON_GPU
+            draw = _interval(last, 5, drawn_after)
+        to_log, to_evaluate, to_draw = (EveryAndLast(each, last) for each in (log, evaluate, draw))
         by_epoch = options.iterations is None and options.snapshot_interval is None
-        save = EveryAndLast(options.snapshot_interval or max(1, last // 10), last)
+        save = EveryAndLast(options.snapshot_interval or max(SAVED_AFTER, last // 10), last)
         to_save = (1, 'epoch') if by_epoch else save
 
         if options.model == 'martinez':
@@ -215,17 +220,20 @@ class _Maker:
             to_log,
             chainer.training.PRIORITY_WRITER + 1,
         )
-        errors = []
-        if validation is not None and validation.pose3d is not None:
-            trainer.extend(PoseEvaluator(gen, validation, comm=comm), trigger=to_evaluate)
+        errors, not_done = [], [] if draw else ['drawn (--draw-interval)']
+        if measured is not None and evaluate is None:
+            not_done.insert(0, 'evaluated (--evaluate-interval)')
+        elif measured is not None:
             errors = ['validation/mpjpe']
+            trainer.extend(PoseEvaluator(gen, measured, comm=comm), trigger=to_evaluate)
         if comm is not None and comm.rank > 0:
             trainer.extend(StopOnSignal(comm=comm))
             return
 
         trainer.extend(extensions.LogReport(trigger=to_log))
         columns = [*updater.losses, *updater.shares, *errors, *updater.degrees]
-        trainer.extend(PrintLog(['epoch', 'iteration', *columns, 'elapsed_time'], last))
+        note = f'; too short a run to be {" and ".join(not_done)}' if not_done else ''
+        trainer.extend(PrintLog(['epoch', 'iteration', *columns, 'elapsed_time'], last, note))
         if validation is not None:
             trainer.extend(PosePlot(gen, validation), trigger=to_draw)
         shares = updater.shares
@@ -253,7 +261,7 @@ class _Maker:
 
             return write
 
-        if errors:
+        if measured is not None:  # if it is not evaluated, too: a longer run that goes on may be
             to_choose = triggers.MinValueTrigger('validation/mpjpe', to_evaluate)
             trainer.extend(written('gen_best.npz'), trigger=to_choose, name='gen_best')
         filename = f'gen_{{.updater.{"epoch" if by_epoch else "iteration"}}}.npz'
@@ -264,13 +272,25 @@ class _Maker:
             writer=_Writer(),
             n_retains=options.keep,
         )
-        trainer.extend(snapshot, trigger=to_save, name='snapshot', priority=-200)
+        to_snapshot = OrAfterMinutes(to_save, options.snapshot_minutes)
+        trainer.extend(snapshot, trigger=to_snapshot, name='snapshot', priority=-200)
         trainer.extend(StopOnSignal([snapshot, *plots.values()], comm))
 
 
+def _interval(last: int, times: int, least: float, unit: int = 1) -> int | None:
+    """The iterations between what is done `times` times in a run, or less often: after `least` or
+    more, a multiple of `unit`. None for a run that is shorter than that."""
+    times = min(times, int(last / least))
+    return unit * math.ceil(last / times / unit) if times else None
+
+
 class _Writer(snapshot_writers.Writer):
-    """Writes a snapshot whole or not at all."""
+    """Writes a snapshot whole or not at all; once, if a signal comes in its iteration."""
+
+    written = ''
 
     def __call__(self, filename: str, outdir: str, target: Any) -> None:
-        weights_file.write_arrays(os.path.join(outdir, filename), target)
-        self._post_save()  # removes all but the newest
+        if filename != self.written:
+            weights_file.write_arrays(os.path.join(outdir, filename), target)
+            self.written = filename
+            self._post_save()  # removes all but the newest

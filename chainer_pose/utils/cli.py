@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import dataclasses
 import math
@@ -90,10 +91,13 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     """Run a command's main() and exit; an error prints one line.
 
     Exit status: 1 for diverged training or an incomplete data set, 2 for unusable input or a file
-    that cannot be read or written, 130 for Ctrl-C, 141 for a closed pipe, 143 for SIGTERM.
+    that cannot be read or written, 129 for SIGHUP, 130 for Ctrl-C, 141 for a closed pipe, 143 for
+    SIGTERM.
     """
-    # An exception, so that temporary files are removed on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as of nohup
+            # An exception, so that temporary files are removed on the way out.
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         status = main()
         sys.stdout.flush()
@@ -123,7 +127,15 @@ def _print(message: object) -> None:
     argument = getattr(message, 'argument', '')
     if argument:
         text = flag(argument) + text.removeprefix(argument)
-    print(f'{os.path.basename(sys.argv[0])}: {text}', file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # a closed terminal changes no exit status
+        print(f'{os.path.basename(sys.argv[0])}: {text}', file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as one reads it: '12 s', '5 minutes', '8.2 hours'."""
+    if seconds < 100:
+        return f'{seconds:.0f} s'
+    return f'{seconds / 60:.0f} minutes' if seconds < 6000 else f'{seconds / 3600:.1f} hours'
 
 
 class Progress:
@@ -151,7 +163,7 @@ class Progress:
         if now - self._last >= self._interval:
             self._last = now
             left = (now - self._started) * (total - done) / max(done, 1)
-            line = f'{done} of {total}, about {left:.0f} s left: {what}'
+            line = f'{done} of {total}, about {duration(left)} left: {what}'
             self._out.write(f'\r\033[K{line}' if self._terminal else f'{line}\n')
             self._out.flush()
 

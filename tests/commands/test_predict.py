@@ -159,15 +159,22 @@ def test_warnings_go_to_standard_error(tmp_path, capsys):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['--input', 'x', '--height', '1', '--bone-length', 'a:b=1'], 'found both'),
-        (['--input', 'x', '--fps', '3'], '--fps: expected --gif, --mp4 or --bvh too'),
+        (['--input', 'x', '--height', '1', '--bone-length', 'a:b=1'], 'found none with --height'),
+        (['--input', 'x', '--fps', '3'], '--fps: expected to have an effect, found none without'),
+        (['--input', 'x', '--generator', 'best'], '--generator: expected to have an effect'),
+        (['--input', 'x', '--weights', 'cmu', '--generator', 'last'], 'none without --snapshot'),
+        (['--input', 'x.json', '--split', 'test'], '--split: expected to have an effect'),
+        (['--input', 'x', '--keypoints', 'gt'], 'found none without a pose file'),
+        (['--input', 'x.h5', '--zeros-are-coordinates'], 'found none with a pose file'),
+        (['--onnx', 'x.onnx', '--figure'], '--figure: expected to have an effect, found none with'),
         (['--input', EXAMPLE, '--bvh'], '--person: expected one of several people'),
         (['--input', EXAMPLE, '--gif', '--person', '9'], '--person 9: expected one of'),
         (['--input', EXAMPLE, '--bone-length', 'Hip:Tail=4'], 'expected the joint Tail'),
     ],
 )
 def test_what_cannot_be_done_ends_in_one_line(tmp_path, refusal, arguments, message):
-    line = refusal('predict.py', *arguments, '--out', tmp_path / 'out')
+    out = () if '--onnx' in arguments else ('--out', tmp_path / 'out')
+    line = refusal('predict.py', *arguments, *out)
     assert message in line
     assert not (tmp_path / 'out').exists()
 

@@ -1,7 +1,12 @@
+import dataclasses
+import os
+import signal
+
 import numpy as np
 import pytest
 
 from chainer_pose.commands.train import parse_options
+from chainer_pose.errors import Stopped
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.training import trainer as trainers
 from chainer_pose.utils import devices
@@ -48,7 +53,11 @@ def test_what_is_written_is_the_average(small_splits, tmp_path):
     [
         # Every twentieth of a run, but not so often that it takes a tenth of the time.
         (['--iterations', '100000'], 1000, 5000, 20000),
-        (['--iterations', '100'], 5, 10, 4000),
+        (['--iterations', '5000'], 250, 250, 5000),
+        # None in a run that is shorter than what takes a tenth of the time.
+        (['--iterations', '100'], 5, 10, None),
+        (['--iterations', '9'], 1, None, None),
+        (['--iterations', '9', '--evaluate-interval', '20'], 1, 20, None),
         (['--iterations', '200', '--log-interval', '7', '--evaluate-interval', '3',
           '--draw-interval', '5'], 7, 3, 5),
     ],
@@ -58,5 +67,35 @@ def test_intervals(small_splits, given, log, evaluate, draw):
     trainer = make(small_splits, *given, validation=small_splits['test'])
     found = {name: entry.trigger for name, entry in trainer._extensions.items()}
     assert found['read_reports'].interval == log
-    assert found['validation'].interval == evaluate
+    assert ('validation' in found) is (evaluate is not None)
+    assert found.get('validation', found['PosePlot']).interval == (evaluate or draw)
     assert found['PosePlot'].interval == found['plot_loss'].interval == draw
+
+
+def test_lifted_poses_are_drawn_not_measured(small_splits, tmp_path):
+    lifted = dataclasses.replace(small_splits['test'], units_3d='px')
+    often = '--evaluate-interval', '2', '--draw-interval', '2', '--out', str(tmp_path)
+    make(small_splits, *often, validation=lifted).run()
+    assert (tmp_path / 'poses' / '4.png').exists()
+    assert not (tmp_path / 'gen_best.npz').exists()
+
+
+def test_a_signal_in_the_iteration_of_a_snapshot_writes_it_once(
+    small_splits, tmp_path, monkeypatch
+):
+    write, written = weights_file.write_arrays, []
+    monkeypatch.setattr(
+        weights_file, 'write_arrays', lambda path, *more: (written.append(path), write(path, *more))
+    )
+    trainer = make(small_splits, '--snapshot-interval', '2', '--out', str(tmp_path))
+    update = trainer.updater.update
+
+    def stopped() -> None:
+        update()
+        if trainer.updater.iteration == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(trainer.updater, 'update', stopped)
+    with pytest.raises(Stopped):
+        trainer.run(show_loop_exception_msg=False)
+    assert written.count(str(tmp_path / 'snapshot_2.npz')) == 1

@@ -30,9 +30,9 @@ def mpirun(small_file):
     if MPIEXEC is None:
         pytest.skip('no mpiexec')
 
-    def start(n, *arguments):
+    def start(n, *arguments, program=('train.py',)):
         return subprocess.Popen(
-            [MPIEXEC, '-n', str(n), sys.executable, 'train.py', '--dataset', small_file,
+            [MPIEXEC, '-n', str(n), sys.executable, *program, '--dataset', small_file,
              '--communicator', 'naive', *map(str, arguments)],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -107,6 +107,30 @@ def test_a_rank_that_dies_ends_the_job(mpirun, tmp_path):
     out, err = process.communicate(timeout=60)
     assert process.returncode != 0
     assert re.search('killed|termination|abort', out + err, re.IGNORECASE)  # by who saw it first
+
+
+# The second rank is told to end; the first takes longer to save than the second to end.
+TOLD_TO_END = """
+import os, signal, time
+from chainer_pose.commands import train
+from chainer_pose.training import PoseGANUpdater
+from mpi4py.MPI import COMM_WORLD
+fsync, update = os.fsync, PoseGANUpdater.update
+os.fsync = lambda handle: (time.sleep(2), fsync(handle))
+def told(self):
+    update(self)
+    if self.iteration == 2 and COMM_WORLD.rank == 1:
+        os.kill(os.getpid(), signal.SIGTERM)
+PoseGANUpdater.update = told
+train.run()
+"""
+
+
+def test_a_rank_that_is_told_to_end_waits_for_the_snapshot(mpirun, tmp_path):
+    process = mpirun(2, '--out', tmp_path / 'run', *SHORT, program=('-c', TOLD_TO_END))
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert (tmp_path / 'run' / 'snapshot_2.npz').exists()
 
 
 @pytest.mark.parametrize(

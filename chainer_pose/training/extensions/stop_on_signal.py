@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C while training: end after the iteration, with a snapshot."""
+"""SIGTERM, SIGHUP and Ctrl-C while training: end after the iteration, with a snapshot."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from chainer_pose.utils import comm as comm_module
 class StopOnSignal(chainer.training.Extension):
     """End training after the iteration in which a signal comes; a second one ends it at once.
 
+    But for a second SIGHUP: of a terminal that is closed both the system and the shell may tell.
     When called after a signal it calls the extensions `before` (snapshot, pictures) and raises
     Stopped. A signal to any process of `comm` ends all.
     """
@@ -36,10 +37,11 @@ class StopOnSignal(chainer.training.Extension):
     def initialize(self, trainer: chainer.training.Trainer) -> None:
         def note(number: int, _: object) -> None:
             self._signal = number
-            self.finalize()
+            for other in self._handlers.keys() - {signal.SIGHUP}:
+                signal.signal(other, self._handlers[other])
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # A shell's background jobs ignore Ctrl-C, and go on doing so.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # A shell's background jobs ignore Ctrl-C, those of nohup SIGHUP, and go on doing so.
             if signal.getsignal(number) != signal.SIG_IGN:
                 self._handlers[number] = signal.signal(number, note)
 
@@ -52,4 +54,5 @@ class StopOnSignal(chainer.training.Extension):
         if number:
             for extension in self._before:
                 extension(trainer)
+            comm_module.gather([], self._comm)  # the others wait: one that ends may end all
             raise Stopped(number, trainer.updater.iteration)

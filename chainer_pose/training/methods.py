@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from chainer_pose.evaluations.reports import NOT_KNOWN, PARTLY, WITH_3D, WITHOUT_3D
-from chainer_pose.training.options import DEFAULTS, FIELDS, MODELS, flag
+from chainer_pose.inference import weights as weights_file
+from chainer_pose.training import run_directory
+from chainer_pose.training.options import (
+    DEFAULTS,
+    FIELDS,
+    MODELS,
+    TrainingOptions,
+    flag,
+    n_iterations,
+)
+from chainer_pose.utils.files import StrPath
 
 # The options that say what a run learns by, at the paper's values.
 PAPER: dict[str, Any] = {
@@ -55,3 +67,57 @@ def _typed(key: str, value: Any) -> str:
         return flag(key)
     values = value if isinstance(value, list) else [value]
     return ' '.join([flag(key), *(f'{v:g}' if isinstance(v, float) else str(v) for v in values)])
+
+
+class Run(NamedTuple):
+    """What is known of how a generator was trained.
+
+    Attributes:
+        options: those of its options.json, empty if it is in no run.
+        weights: its file.
+        iteration: as of `weights.Trained`.
+    """
+
+    options: Mapping[str, Any]
+    weights: Path
+    iteration: int | None = None
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What options.json holds of the data; empty in older ones."""
+        return self.options.get('data') or {}
+
+    @property
+    def done(self) -> tuple[int | None, str]:
+        """What the generator was trained for, None if not known: a number and its unit."""
+        number = re.fullmatch(r'gen_(\d+)', self.weights.stem)
+        if self.iteration is not None or not self.options or not number:
+            return self.iteration, 'iterations'
+        by = self.options.get('iterations'), self.options.get('snapshot_interval')
+        return int(number[1]), 'epochs' if by == (None, None) else 'iterations'
+
+    def planned(self, epoch: int, iterations: int | None = None) -> int | None:
+        """How many of the unit of `done` that length has on the run's poses, None if not known."""
+        options, poses = self.options, self.data.get('poses')
+        if self.done[1] == 'epochs' or iterations or poses is None:
+            return epoch if self.done[1] == 'epochs' else iterations
+        if options.get('mode') == 'supervised':
+            poses = max(1, round(options.get('labelled', 1.0) * poses))
+        batch = {key: options[key] for key in ('batchsize', 'ranks') if key in options}
+        return n_iterations(TrainingOptions(epoch=epoch, **batch), poses)
+
+
+def progress(run: StrPath) -> tuple[int, int | None]:
+    """Return how long the newest generator of a run was trained, and how long the run is to be.
+
+    Both in iterations, in epochs for a run of an older version; the second is None if not known.
+
+    Raises:
+        InputError: if the folder is not a run, or its generator is damaged.
+    """
+    options = run_directory.read_options(run)
+    newest = weights_file.numbered(run, 'gen')
+    iteration = weights_file.load_generator(newest[0]).iteration if newest else 0
+    found = Run(options, newest[0] if newest else Path(), iteration)
+    epoch = options.get('epoch', DEFAULTS.epoch)
+    return found.done[0] or 0, found.planned(epoch, options.get('iterations'))

@@ -1,13 +1,26 @@
-"""The method that a run's options amount to, as tables name it."""
+"""How a run compares with the paper: its length, its options, its data, as tables name them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chainer_pose.evaluations.reports import NOT_KNOWN, PARTLY, WITH_3D, WITHOUT_3D
+import numpy as np
+
+from chainer_pose import datasets
+from chainer_pose.datasets import PoseData
+from chainer_pose.datasets.readers import h36m
+from chainer_pose.errors import InputError
+from chainer_pose.evaluations.reports import (
+    NOT_KNOWN,
+    OURS_PUBLISHED,
+    PARTLY,
+    WITH_3D,
+    WITHOUT_3D,
+    Method,
+)
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.training import run_directory
 from chainer_pose.training.options import (
@@ -25,48 +38,13 @@ PAPER: dict[str, Any] = {
     field.name: getattr(DEFAULTS, field.name) for field in FIELDS if field.metadata.get('method')
 }
 
-OURS, MARTINEZ = 'Ours (paper)', 'Martinez et al. [15]'  # rows of published_results.csv
+# What runs that are averaged have in common.
+_SAME = (*PAPER, 'keypoints', 'holdout', 'epoch', 'iterations', 'ranks')
 
-
-class Method(NamedTuple):
-    """How weights were trained, as tables name it.
-
-    Attributes:
-        label: name of its row.
-        supervision: the group of rows it belongs to, one of `reports.SUPERVISIONS`.
-        published: the paper's row to compare it with, '' for none.
-        options: options that differ from the paper's and the network's own, as on the
-            command line.
-    """
-
-    label: str
-    supervision: str
-    published: str
-    options: str = ''
-
-
-def of(options: Mapping[str, Any]) -> Method:
-    """Name the method of a run by its options.json; empty options if it is not known."""
-    if not options:
-        return Method('Ours', NOT_KNOWN, OURS, 'not known')
-    usual = {**PAPER, **MODELS.get(str(options.get('model')), {})}
-    given = {key: options.get(key, value) for key, value in usual.items()}
-    changed = ' '.join(_typed(key, value) for key, value in given.items() if value != usual[key])
-    labelled = WITH_3D if given['labelled'] == 1 else PARTLY
-    if given['model'] == 'martinez':
-        return Method('Martinez et al.', labelled, MARTINEZ, changed)
-    if given['mode'] == 'supervised':
-        return Method('Ours, supervised', labelled, '', changed)
-    if given['mode'] == 'semi-supervised':
-        return Method('Ours, semi-supervised', labelled, '', changed)
-    return Method('Ours, other options' if changed else 'Ours', WITHOUT_3D, OURS, changed)
-
-
-def _typed(key: str, value: Any) -> str:
-    if value is True:
-        return flag(key)
-    values = value if isinstance(value, list) else [value]
-    return ' '.join([flag(key), *(f'{v:g}' if isinstance(v, float) else str(v) for v in values)])
+MARTINEZ_PUBLISHED = 'Martinez et al. [15]'  # a row of published_results.csv
+# By what weights were chosen.
+LAST, HELD_OUT, UNKNOWN = 'the last of the run', 'error on held-out clips', 'not known'
+TEST_ERROR, FLATTERED = 'test error of its own data', 'test error, which flatters it'
 
 
 class Run(NamedTuple):
@@ -76,11 +54,22 @@ class Run(NamedTuple):
         options: those of its options.json, empty if it is in no run.
         weights: its file.
         iteration: as of `weights.Trained`.
+        in_mm: whether it predicts mm.
     """
 
     options: Mapping[str, Any]
     weights: Path
     iteration: int | None = None
+    in_mm: bool = False
+
+    def get(self, name: str) -> Any:
+        """Return an option of the run, the paper's where an older run has none."""
+        return self.options.get(name, getattr(DEFAULTS, name))
+
+    @property
+    def is_martinez(self) -> bool:
+        """Whether the network is that of Martinez et al., which it alone shows."""
+        return self.in_mm or self.get('model') == 'martinez'
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -98,13 +87,17 @@ class Run(NamedTuple):
 
     def planned(self, epoch: int, iterations: int | None = None) -> int | None:
         """How many of the unit of `done` that length has on the run's poses, None if not known."""
-        options, poses = self.options, self.data.get('poses')
-        if self.done[1] == 'epochs' or iterations or poses is None:
-            return epoch if self.done[1] == 'epochs' else iterations
-        if options.get('mode') == 'supervised':
-            poses = max(1, round(options.get('labelled', 1.0) * poses))
-        batch = {key: options[key] for key in ('batchsize', 'ranks') if key in options}
-        return n_iterations(TrainingOptions(epoch=epoch, **batch), poses)
+        poses = self.data.get('poses')
+        if self.done[1] == 'epochs':
+            return epoch
+        if iterations or poses is None:
+            return iterations
+        if self.get('mode') == 'supervised':
+            poses = max(1, round(self.get('labelled') * poses))
+        options = TrainingOptions(
+            epoch=epoch, batchsize=self.get('batchsize'), ranks=self.get('ranks')
+        )
+        return n_iterations(options, poses)
 
 
 def progress(run: StrPath) -> tuple[int, int | None]:
@@ -119,5 +112,159 @@ def progress(run: StrPath) -> tuple[int, int | None]:
     newest = weights_file.numbered(run, 'gen')
     iteration = weights_file.load_generator(newest[0]).iteration if newest else 0
     found = Run(options, newest[0] if newest else Path(), iteration)
-    epoch = options.get('epoch', DEFAULTS.epoch)
-    return found.done[0] or 0, found.planned(epoch, options.get('iterations'))
+    return found.done[0] or 0, found.planned(found.get('epoch'), found.get('iterations'))
+
+
+def check_seeds(runs: Sequence[Run]) -> None:
+    """Raise an InputError unless runs differ in their seeds, and in nothing else that matters."""
+    seeds: set[Any] = set()
+    for run in runs:
+        where = {'snapshot': run.weights.parent}
+        for name in _SAME:
+            expected, found = runs[0].get(name), run.get(name)
+            if found != expected:
+                raise InputError(
+                    f'expected runs that differ in --seed only, found {flag(name)} {found} beside '
+                    f'{expected}',
+                    **where,
+                )
+        if not run_directory.used_same_data(runs[0].options, run.options):
+            raise InputError(
+                f'expected runs that differ in --seed only, found other data than of '
+                f'{runs[0].weights.parent}',
+                **where,
+            )
+        seed = run.options.get('seed', UNKNOWN)
+        if seed in seeds:
+            raise InputError(f'expected runs of several seeds, found seed {seed} twice', **where)
+        seeds.add(seed)
+
+
+def of(runs: Sequence[Run], data: PoseData, keypoints: str, split: str, same_data: bool) -> Method:
+    """Name the method of a run, or of runs that differ in their seeds, and what departs.
+
+    Args:
+        runs: whose mean is measured; the options of the first stand for all.
+        data: what is measured; if it is Human3.6M, the paper's numbers are beside it.
+        keypoints, split: names of its 2D joints and of its part.
+        same_data: whether its file is what the runs were trained on.
+    """
+    run = runs[0]
+    name, supervision, published = _name(run)
+    if len(runs) > 1:
+        name += f', seeds {" ".join(str(each.options["seed"]) for each in runs)}'
+    chosen = _chosen_by(run, split == 'test' and same_data)
+    planned = run.planned(MODELS['martinez' if run.is_martinez else 'kudo'].get('epoch', DEFAULTS.epoch))
+    dones = sorted({each.done[0] for each in runs if each.done[0] is not None})
+    length = ' '.join([*map(str, dones), *(['of', str(planned)] if planned else []), run.done[1]])
+    length = length if dones else 'iterations not known'
+    departures = [
+        '' if dones == [planned] else length,
+        *_departures(run, data, keypoints),
+        'chosen by test error' if chosen == FLATTERED else '',
+        'choice of the weights not known' if run.options and chosen == UNKNOWN else '',
+        'measured on a part' if data.name == h36m.NAME and part(data) else '',
+    ]
+    departures = [text for text in departures if text]
+    if departures and supervision == WITHOUT_3D:
+        name += ', other options'
+    trained = {
+        'iterations': dones,
+        'length': length,
+        'data': run.data.get('name') or run.options.get('dataset'),
+        **{key: run.data.get(key) for key in ('poses', 'subjects', 'fps')},
+        'keypoints': run.options.get('keypoints'),
+        'seeds': [each.options['seed'] for each in runs if 'seed' in each.options],
+        'chosen_by': chosen,
+    }
+    published = '' if departures else published
+    return Method(
+        name, supervision, published, typed_options(run.options), tuple(departures), trained
+    )
+
+
+def typed_options(options: Mapping[str, Any], but: Collection[str] = ()) -> str:
+    """Name the options that differ from the paper's and the network's own, as typed."""
+    usual = {**PAPER, **MODELS.get(str(options.get('model')), {})}
+    given = {key: options.get(key, usual[key]) for key in PAPER if key not in but}
+    return ' '.join(_typed(key, value) for key, value in given.items() if value != usual[key])
+
+
+def part(data: PoseData) -> str:
+    """Say what the measured split of Human3.6M lacks of the whole, '' for nothing.
+
+    Poses are not lacking whose detections every copy of the data lacks.
+    """
+    if data.lacks is None:
+        return 'not known whether this is the whole test split: prepare the file again'
+    lacks = [data.lacks] if data.lacks else []
+    left_out = data.select(~datasets.complete(data))
+    if len(left_out):
+        columns = ('subject', 'action', 'camera')
+        names = [np.array(data.names[key])[left_out.columns[key]] for key in columns]
+        n = sum(not h36m.lacks_detections(h36m.Take(s, a, 0), c) for s, a, c in zip(*names))
+        lacks += [f'{n} poses, with a joint missing or all joints at one place'] if n else []
+    return f'measured on a part only: lacks {"; ".join(lacks)}' if lacks else ''
+
+
+def _name(run: Run) -> tuple[str, str, str]:
+    """Name of a method, its group, and the published row of the same."""
+    labelled = WITH_3D if run.get('labelled') == 1 else PARTLY
+    if run.is_martinez:
+        return 'Martinez et al.', labelled, MARTINEZ_PUBLISHED
+    if not run.options:
+        return 'Ours', NOT_KNOWN, OURS_PUBLISHED
+    if run.get('mode') == 'unsupervised':
+        return 'Ours', WITHOUT_3D, OURS_PUBLISHED
+    return f'Ours, {run.get("mode")}', labelled, ''
+
+
+def _chosen_by(run: Run, tested: bool) -> str:
+    if run.weights.name == 'gen_best.npz':
+        return HELD_OUT if run.get('holdout') else FLATTERED if tested else TEST_ERROR
+    newest = weights_file.numbered(run.weights.parent, 'gen')[:1]
+    return LAST if run.options and newest == [run.weights] else UNKNOWN
+
+
+def _departures(run: Run, measured: PoseData, keypoints: str) -> Iterator[str]:
+    """Yield what differs from the paper in options and data, and '' here and there."""
+    if not run.options:
+        yield 'options not known'
+    yield typed_options(run.options, ('mode', 'model') if run.is_martinez else ())
+    yield f'--holdout {run.get("holdout"):g}' if run.get('holdout') else ''
+    if measured.name == h36m.NAME:
+        yield from _departures_of_human36m(run, measured)
+    yield from dict.fromkeys([run.data.get('preparation', ''), measured.preparation])
+    if measured.name == h36m.NAME:
+        trained = run.get('keypoints') if run.options else keypoints
+        fine_tuned = ' (Stacked Hourglass fine-tuned on Human3.6M)'
+        if trained not in ('gt', 'sh'):
+            yield f'keypoints {trained}{fine_tuned if trained == "sh_ft" else ""}'
+        yield f'measured on keypoints {keypoints}' if keypoints != trained else ''
+
+
+def _departures_of_human36m(run: Run, measured: PoseData) -> Iterator[str]:
+    data = run.data
+    name, subjects = data.get('name', h36m.NAME), list(h36m.SPLITS['train'])
+    if name != h36m.NAME:
+        yield f'data {name}'
+    else:
+        if data.get('subjects', subjects) != subjects:
+            yield f'trained on {" ".join(data["subjects"])}'
+        yield 'data not known' if data.get('lacks') is None else ''
+        yield 'a part of Human3.6M' if data.get('lacks') else ''
+    rate, theirs = h36m.FPS / 5, ''  # as the authors' code takes its frames
+    if run.is_martinez:
+        rate, theirs = h36m.FPS, f' (theirs {h36m.FPS:g} Hz)'
+        yield f'{len(measured.skeleton)} joints (theirs 16)'
+    fps = data.get('fps', rate)
+    if fps != rate:
+        yield (f'{fps:g} Hz' if fps else 'rate not known') + theirs
+    yield f'measured at {measured.fps:g} Hz' if measured.fps not in (rate, fps) else ''
+
+
+def _typed(key: str, value: Any) -> str:
+    if value is True:
+        return flag(key)
+    values = value if isinstance(value, list) else [value]
+    return ' '.join([flag(key), *(f'{v:g}' if isinstance(v, float) else str(v) for v in values)])

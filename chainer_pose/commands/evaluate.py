@@ -115,9 +115,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     data = pose_file.read(path, options.split, keypoints, options.target)
     for name in ('output', 'table') if data.pose3d is None else ():
         if value := getattr(options, name):
-            raise InputError(
-                'expected 3D to measure errors against, found 2D only', **{name: value}
-            )
+            raise InputError('expected poses with 3D, found 2D only', **{name: value})
     for of, generator, skeleton in zip(runs, generators, skeletons):
         weights_file.check_fit(of.weights, generator, skeleton, data)
     is_same = is_data_of(run, path, keypoints)

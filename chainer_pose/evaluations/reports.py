@@ -329,7 +329,7 @@ def pck(
     unit = '% by depth' if result.depth_only else '%'
     header: tuple[str, ...] = (unit, 'poses', 'PCK 14', 'AUC 14', 'PCK 17', 'AUC 17')
     header += tuple(row['method'] for row in theirs)
-    rows = []
+    rows: list[Row] = []
     every = [
         ('all', result.scores[0]),
         *([(f'all, {DEVIATION}', deviation.scores[0])] if deviation else []),

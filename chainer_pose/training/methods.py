@@ -100,19 +100,23 @@ class Run(NamedTuple):
         return n_iterations(options, poses)
 
 
-def progress(run: StrPath) -> tuple[int, int | None]:
+def progress(run: StrPath) -> tuple[int, int]:
     """Return how long the newest generator of a run was trained, and how long the run is to be.
 
-    Both in iterations, in epochs for a run of an older version; the second is None if not known.
+    Both in iterations, in epochs for a run of an older version.
 
     Raises:
-        InputError: if the folder is not a run, or its generator is damaged.
+        InputError: if the folder is not a run, if its generator is damaged, or if the run does not
+            store how many poses it learns from.
     """
     options = run_directory.read_options(run)
     newest = weights_file.numbered(run, 'gen')
     iteration = weights_file.load_generator(newest[0]).iteration if newest else 0
     found = Run(options, newest[0] if newest else Path(), iteration)
-    return found.done[0] or 0, found.planned(found.get('epoch'), found.get('iterations'))
+    planned = found.planned(found.get('epoch'), found.get('iterations'))
+    if planned is None:
+        raise InputError(f'{run}: expected the number of its poses in options.json, found none')
+    return found.done[0] or 0, planned
 
 
 def check_seeds(runs: Sequence[Run]) -> None:
@@ -154,7 +158,9 @@ def of(runs: Sequence[Run], data: PoseData, keypoints: str, split: str, same_dat
     if len(runs) > 1:
         name += f', seeds {" ".join(str(each.options["seed"]) for each in runs)}'
     chosen = _chosen_by(run, split == 'test' and same_data)
-    planned = run.planned(MODELS['martinez' if run.is_martinez else 'kudo'].get('epoch', DEFAULTS.epoch))
+    planned = run.planned(
+        MODELS['martinez'].get('epoch', 200) if run.is_martinez else DEFAULTS.epoch
+    )
     dones = sorted({each.done[0] for each in runs if each.done[0] is not None})
     length = ' '.join([*map(str, dones), *(['of', str(planned)] if planned else []), run.done[1]])
     length = length if dones else 'iterations not known'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import sys
@@ -12,23 +11,15 @@ from typing import Any, NoReturn
 
 from chainer_pose import datasets, visualizations
 from chainer_pose.datasets import PoseData, pose_file
-from chainer_pose.datasets.readers import h36m
 from chainer_pose.errors import InputError
-from chainer_pose.evaluations import (
-    PROTOCOL_NOTES,
-    PROTOCOLS,
-    evaluate,
-    evaluate_pck,
-    over_runs,
-    reports,
-)
+from chainer_pose.evaluations import PROTOCOLS, evaluate, evaluate_pck, protocols, reports
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.links import LiftingLink, ZeroDepth
 from chainer_pose.skeletons import Skeleton
 from chainer_pose.training import methods, run_directory
 from chainer_pose.utils import cli, devices, files
 
-PROTOCOL_HELP = '; '.join(f'{name}: {note}' for name, note in PROTOCOL_NOTES.items())
+PROTOCOL_HELP = '; '.join(f'{name}: {note}' for name, note in protocols.PROTOCOL_NOTES.items())
 PCK = ('pck', 'pck-authors')
 _figures = functools.partial(cli.option, None, group='figures')
 
@@ -128,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         method=methods.of(runs, data, keypoints, options.split, is_same),
         target=data.target,
         other_data='' if is_same else f'measured on other data than it was trained on: {path}',
-        part=methods.part(data) if data.name == h36m.NAME else '',
+        part=methods.part(data, options.split),
         excused=tuple(dict.fromkeys(filter(None, [run.data.get('excused'), data.excused]))),
         in_mm=run.in_mm,
     )
@@ -171,15 +162,17 @@ def load(
 
 def find_data(options: EvaluationOptions, run: methods.Run) -> Path:
     """Return the pose file to measure on: the one named, else the run's, by name or by place."""
-    dataset, place = options.dataset or run.options.get('dataset'), run.data.get('path') or ''
-    if not options.dataset and Path(place).is_file():
-        with contextlib.suppress(InputError):
-            found = datasets.find(str(dataset or place))
-            return found if found.is_file() else Path(place)
-        return Path(place)
-    if dataset is None:
+    place = Path(run.data.get('path') or '')
+    found = options.dataset or run.options.get('dataset')
+    if found is None and not place.is_file():
         raise InputError(f'expected a pose file, as {run.weights} lies in no run', dataset=None)
-    return datasets.find(str(dataset))
+    try:
+        path = datasets.find(str(found))
+    except InputError:
+        if options.dataset or not place.is_file():
+            raise
+        return place
+    return path if options.dataset or path.is_file() or not place.is_file() else place
 
 
 def is_data_of(run: methods.Run, path: Path, keypoints: str) -> bool:
@@ -205,11 +198,11 @@ def measure(
         if options.protocol in PCK:
             depth_only = options.protocol == 'pck-authors'
             *of_pck, zero_pck = [evaluate_pck(each, data, *more, depth_only) for each in networks]
-            pck, pck_deviation = over_runs(of_pck)
+            pck, pck_deviation = protocols.over_runs(of_pck)
             report = reports.pck(context, pck, zero_pck, pck_deviation)
             return report, reports.pck_bars(context, pck, zero_pck)
         *results, zero = [evaluate(network, data, names, *more) for network in networks]
-    result, deviation = over_runs(results)
+    result, deviation = protocols.over_runs(results)
     bars = reports.action_bars(context, result, zero)
     if options.table:
         return reports.paper_table(options.table, context, result, zero, deviation), bars

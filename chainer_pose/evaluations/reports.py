@@ -145,7 +145,7 @@ def _data(context: Context, result: Result | PCKResult, deviation: Any) -> dict[
         'split': context.split,
         'snapshot': context.snapshots[0],
         'method': {
-            'label': method.label,
+            'label': method.name,
             'supervision': method.supervision,
             'options': method.options,
             'departures': list(method.departures),

@@ -13,24 +13,10 @@ from chainer_pose import datasets
 from chainer_pose.datasets import PoseData
 from chainer_pose.datasets.readers import h36m
 from chainer_pose.errors import InputError
-from chainer_pose.evaluations.reports import (
-    NOT_KNOWN,
-    OURS_PUBLISHED,
-    PARTLY,
-    WITH_3D,
-    WITHOUT_3D,
-    Method,
-)
+from chainer_pose.evaluations import reports
 from chainer_pose.inference import weights as weights_file
-from chainer_pose.training import run_directory
-from chainer_pose.training.options import (
-    DEFAULTS,
-    FIELDS,
-    MODELS,
-    TrainingOptions,
-    flag,
-    n_iterations,
-)
+from chainer_pose.training import TrainingOptions, n_iterations, run_directory
+from chainer_pose.training.options import DEFAULTS, FIELDS, MODELS, flag
 from chainer_pose.utils.files import StrPath
 
 # The options that say what a run learns by, at the paper's values.
@@ -121,30 +107,27 @@ def progress(run: StrPath) -> tuple[int, int]:
 
 def check_seeds(runs: Sequence[Run]) -> None:
     """Raise an InputError unless runs differ in their seeds, and in nothing else that matters."""
-    seeds: set[Any] = set()
+    first, seeds = runs[0], [run.options.get('seed') for run in runs]
     for run in runs:
-        where = {'snapshot': run.weights.parent}
-        for name in _SAME:
-            expected, found = runs[0].get(name), run.get(name)
-            if found != expected:
-                raise InputError(
-                    f'expected runs that differ in --seed only, found {flag(name)} {found} beside '
-                    f'{expected}',
-                    **where,
-                )
-        if not run_directory.used_same_data(runs[0].options, run.options):
+        differs = [
+            f'{flag(name)} {run.get(name)} beside {first.get(name)}'
+            for name in _SAME
+            if run.get(name) != first.get(name)
+        ]
+        if not run_directory.used_same_data(first.options, run.options):
+            differs.append(f'other data than of {first.weights.parent}')
+        if len(set(seeds)) < len(seeds):
+            differs.append(f'seeds {" ".join(map(str, seeds))}')
+        if differs:
             raise InputError(
-                f'expected runs that differ in --seed only, found other data than of '
-                f'{runs[0].weights.parent}',
-                **where,
+                f'expected runs that differ in --seed only, found {differs[0]}',
+                snapshot=run.weights.parent,
             )
-        seed = run.options.get('seed', UNKNOWN)
-        if seed in seeds:
-            raise InputError(f'expected runs of several seeds, found seed {seed} twice', **where)
-        seeds.add(seed)
 
 
-def of(runs: Sequence[Run], data: PoseData, keypoints: str, split: str, same_data: bool) -> Method:
+def of(
+    runs: Sequence[Run], data: PoseData, keypoints: str, split: str, same_data: bool
+) -> reports.Method:
     """Name the method of a run, or of runs that differ in their seeds, and what departs.
 
     Args:
@@ -169,10 +152,10 @@ def of(runs: Sequence[Run], data: PoseData, keypoints: str, split: str, same_dat
         *_departures(run, data, keypoints),
         'chosen by test error' if chosen == FLATTERED else '',
         'choice of the weights not known' if run.options and chosen == UNKNOWN else '',
-        'measured on a part' if data.name == h36m.NAME and part(data) else '',
+        part(data, split).partition(':')[0],
     ]
     departures = [text for text in departures if text]
-    if departures and supervision == WITHOUT_3D:
+    if departures and supervision == reports.WITHOUT_3D:
         name += ', other options'
     trained = {
         'iterations': dones,
@@ -184,7 +167,7 @@ def of(runs: Sequence[Run], data: PoseData, keypoints: str, split: str, same_dat
         'chosen_by': chosen,
     }
     published = '' if departures else published
-    return Method(
+    return reports.Method(
         name, supervision, published, typed_options(run.options), tuple(departures), trained
     )
 
@@ -196,11 +179,13 @@ def typed_options(options: Mapping[str, Any], but: Collection[str] = ()) -> str:
     return ' '.join(_typed(key, value) for key, value in given.items() if value != usual[key])
 
 
-def part(data: PoseData) -> str:
-    """Say what the measured split of Human3.6M lacks of the whole, '' for nothing.
+def part(data: PoseData, split: str) -> str:
+    """Say what a test split of Human3.6M lacks of the whole; '' for nothing, or of other data.
 
     Poses are not lacking whose detections every copy of the data lacks.
     """
+    if data.name != h36m.NAME or split != 'test':
+        return ''
     if data.lacks is None:
         return 'not known whether this is the whole test split: prepare the file again'
     lacks = [data.lacks] if data.lacks else []
@@ -215,18 +200,18 @@ def part(data: PoseData) -> str:
 
 def _name(run: Run) -> tuple[str, str, str]:
     """Name of a method, its group, and the published row of the same."""
-    labelled = WITH_3D if run.get('labelled') == 1 else PARTLY
+    labelled = reports.WITH_3D if run.get('labelled') == 1 else reports.PARTLY
     if run.is_martinez:
         return 'Martinez et al.', labelled, MARTINEZ_PUBLISHED
     if not run.options:
-        return 'Ours', NOT_KNOWN, OURS_PUBLISHED
+        return 'Ours', reports.NOT_KNOWN, reports.OURS_PUBLISHED
     if run.get('mode') == 'unsupervised':
-        return 'Ours', WITHOUT_3D, OURS_PUBLISHED
+        return 'Ours', reports.WITHOUT_3D, reports.OURS_PUBLISHED
     return f'Ours, {run.get("mode")}', labelled, ''
 
 
 def _chosen_by(run: Run, tested: bool) -> str:
-    if run.weights.name == 'gen_best.npz':
+    if run.options and run.weights.name == 'gen_best.npz':
         return HELD_OUT if run.get('holdout') else FLATTERED if tested else TEST_ERROR
     newest = weights_file.numbered(run.weights.parent, 'gen')[:1]
     return LAST if run.options and newest == [run.weights] else UNKNOWN

@@ -147,7 +147,7 @@ def test_a_run_stands_in_its_group(label, group, beside):
         np.testing.assert_allclose(rows['measured - paper'].cells, expected)
     assert 'trained with: 9 iterations, --ema 0.9' in report.head
     assert report.data['method'] == {
-        'label': label, 'supervision': group, 'options': '--ema 0.9',
+        'label': method.name, 'supervision': group, 'options': '--ema 0.9',
         'departures': ['9 iterations', '--ema 0.9'], 'trained': {},
     }  # fmt: skip
     bars = reports.action_bars(with_method(method), MEASURED, ZERO_DEPTH)['measured']

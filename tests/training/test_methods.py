@@ -77,8 +77,8 @@ def run_of(folder, options=None, data=None, done=N, name=None, seed=0):
         ({}, {}, {'preparation': 'turned'}, OTHER, ['turned']),
         ({'keypoints': 'sh_ft'}, {}, {}, OTHER,
          ['keypoints sh_ft (Stacked Hourglass fine-tuned on Human3.6M)']),
-        ({}, {}, {'lacks': 'S9 Walking'}, OTHER, ['measured on a part']),
-        ({}, {}, {'lacks': None}, OTHER, ['measured on a part']),
+        ({}, {}, {'lacks': 'S9 Walking'}, OTHER, ['measured on a part only']),
+        ({}, {}, {'lacks': None}, OTHER, ['not known whether this is the whole test split']),
         ({'mode': 'semi-supervised', 'labelled': 0.01}, {}, {}, 'Ours, semi-supervised',
          ['--mode semi-supervised --labelled 0.01']),
         # Of other data there are no published numbers.
@@ -125,15 +125,15 @@ def test_poses_left_out_are_a_part_but_for_the_excused():
     def lacking(joint_of):
         valid = np.ones((3, 17), bool)
         valid[joint_of, 5] = False
-        return methods.part(dataclasses.replace(WHOLE, valid=valid))
+        return methods.part(dataclasses.replace(WHOLE, valid=valid), 'test')
 
     assert lacking([]) == ''
     assert 'lacks 1 poses' in lacking([1])
     at_54138969 = dataclasses.replace(WHOLE, columns={**WHOLE.columns, 'camera': np.zeros(3, int)})
     valid = np.ones((3, 17), bool)
     valid[1:, 5] = False  # S11 Directions by that camera has no detections in any copy
-    assert methods.part(dataclasses.replace(at_54138969, valid=valid)) == ''
-    assert 'prepare the file again' in methods.part(dataclasses.replace(WHOLE, lacks=None))
+    assert methods.part(dataclasses.replace(at_54138969, valid=valid), 'test') == ''
+    assert 'prepare the file again' in methods.part(dataclasses.replace(WHOLE, lacks=None), 'test')
 
 
 def test_runs_that_are_averaged_differ_in_their_seeds_only(tmp_path):
@@ -143,7 +143,7 @@ def test_runs_that_are_averaged_differ_in_their_seeds_only(tmp_path):
     assert (method.label, method.trained['seeds']) == ('Ours, seeds 0 1 2', [0, 1, 2])
     for other, message in (
         (run_of(tmp_path, {'ema': 0.9}, seed=3), 'found --ema 0.9 beside 0.0'),
-        (run_of(tmp_path), 'found seed 0 twice'),
+        (run_of(tmp_path), 'found seeds 0 1 2 0'),
     ):
         with pytest.raises(InputError, match=message):
             methods.check_seeds([*runs, other])

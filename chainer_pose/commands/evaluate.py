@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         target=data.target,
         other_data='' if is_same else f'measured on other data than it was trained on: {path}',
         part=methods.part(data, options.split),
-        excused=tuple(dict.fromkeys(filter(None, [run.data.get('excused'), data.excused]))),
+        excused=methods.excused(run, data, options.split),
         in_mm=run.in_mm,
     )
     if options.table:

@@ -188,14 +188,30 @@ def part(data: PoseData, split: str) -> str:
         return ''
     if data.lacks is None:
         return 'not known whether this is the whole test split: prepare the file again'
-    lacks = [data.lacks] if data.lacks else []
+    n, _ = _left_out(data)
+    poses = f'{n} poses, with a joint missing or all joints at one place' if n else ''
+    lacks = '; '.join(filter(None, [data.lacks, poses]))
+    return f'measured on a part only: lacks {lacks}' if lacks else ''
+
+
+def excused(run: Run, data: PoseData, split: str) -> tuple[str, ...]:
+    """Name what every user of a copy of Human3.6M lacks, of what was trained and measured on."""
+    n = _left_out(data)[1] if data.name == h36m.NAME and split == 'test' else 0
+    poses = f'{n} poses of S11 Directions, without detections' if n else ''
+    return tuple(dict.fromkeys(filter(None, [run.data.get('excused'), data.excused, poses])))
+
+
+def _left_out(data: PoseData) -> tuple[int, int]:
+    """Count the poses that cannot be lifted: of other takes than S11 Directions, and of that."""
     left_out = data.select(~datasets.complete(data))
-    if len(left_out):
-        columns = ('subject', 'action', 'camera')
-        names = [np.array(data.names[key])[left_out.columns[key]] for key in columns]
-        n = sum(not h36m.lacks_detections(h36m.Take(s, a, 0), c) for s, a, c in zip(*names))
-        lacks += [f'{n} poses, with a joint missing or all joints at one place'] if n else []
-    return f'measured on a part only: lacks {"; ".join(lacks)}' if lacks else ''
+    if not len(left_out):
+        return 0, 0
+    take = [np.array(data.names[key])[left_out.columns[key]] for key in ('subject', 'action')]
+    is_excused = [
+        any(h36m.lacks_detections(h36m.Take(s, a, 0), camera) for camera in h36m.CAMERAS)
+        for s, a in zip(*take)
+    ]
+    return is_excused.count(False), is_excused.count(True)
 
 
 def _name(run: Run) -> tuple[str, str, str]:

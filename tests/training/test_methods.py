@@ -121,19 +121,18 @@ def test_which_weights_are_measured_is_told(tmp_path):
     assert chosen(old._replace(weights=tmp_path / 'gen_20.npz'))[1][0] == '20 of 50 epochs'
 
 
-def test_poses_left_out_are_a_part_but_for_the_excused():
-    def lacking(joint_of):
-        valid = np.ones((3, 17), bool)
-        valid[joint_of, 5] = False
-        return methods.part(dataclasses.replace(WHOLE, valid=valid), 'test')
-
-    assert lacking([]) == ''
-    assert 'lacks 1 poses' in lacking([1])
-    at_54138969 = dataclasses.replace(WHOLE, columns={**WHOLE.columns, 'camera': np.zeros(3, int)})
+def test_poses_left_out_are_a_part_but_for_the_excused(tmp_path):
     valid = np.ones((3, 17), bool)
-    valid[1:, 5] = False  # S11 Directions by that camera has no detections in any copy
-    assert methods.part(dataclasses.replace(at_54138969, valid=valid), 'test') == ''
-    assert 'prepare the file again' in methods.part(dataclasses.replace(WHOLE, lacks=None), 'test')
+    valid[1:, 5] = False  # S11 Directions, which some copies have no detections of
+    data = dataclasses.replace(WHOLE, valid=valid)
+    assert methods.part(data, 'test') == ''
+    excused = 'a camera', '2 poses of S11 Directions, without detections'
+    assert methods.excused(run_of(tmp_path), data, 'test') == excused
+    valid[0, 5] = False
+    assert 'a part only: lacks 1 poses' in methods.part(data, 'test')
+    none = dataclasses.replace(WHOLE, lacks=None)
+    assert 'prepare the file again' in methods.part(none, 'test')
+    assert methods.part(none, 'train') == ''
 
 
 def test_runs_that_are_averaged_differ_in_their_seeds_only(tmp_path):

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from chainer_pose import datasets, visualizations
 from chainer_pose.datasets import PoseData, pose_file
-from chainer_pose.datasets.readers import h36m
 from chainer_pose.errors import InputError
-from chainer_pose.evaluations import PROTOCOL_NOTES, PROTOCOLS, evaluate, evaluate_pck, reports
+from chainer_pose.evaluations import PROTOCOLS, evaluate, evaluate_pck, protocols, reports
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.links import LiftingLink, ZeroDepth
+from chainer_pose.skeletons import Skeleton
 from chainer_pose.training import methods, run_directory
 from chainer_pose.utils import cli, devices, files
 
-PROTOCOL_HELP = '; '.join(f'{name}: {note}' for name, note in PROTOCOL_NOTES.items())
+PROTOCOL_HELP = '; '.join(f'{name}: {note}' for name, note in protocols.PROTOCOL_NOTES.items())
+PCK = ('pck', 'pck-authors')
 _figures = functools.partial(cli.option, None, group='figures')
 
 
@@ -29,8 +29,9 @@ _figures = functools.partial(cli.option, None, group='figures')
 class EvaluationOptions:
     """Options of evaluate.py."""
 
-    snapshot: str = cli.option(None, """run directory (its gen_best.npz, else its last gen_N.npz)
-        or a generator file""", required=True, metavar='RUN|FILE.npz')
+    snapshot: Sequence[str] = cli.option((), """run directory, or a generator file; of several,
+        which differ in their seeds, mean and standard deviation""",
+        required=True, nargs='+', metavar='RUN|FILE.npz')
     dataset: str | None = cli.option(None, """pose file to measure on; a name means data/NAME.h5,
         or NAME.h5 under $CHAINER_POSE_DATA (default: the one that the run was trained on)""",
         metavar='NAME|FILE.h5')
@@ -41,12 +42,13 @@ class EvaluationOptions:
     target: str = cli.option('gt', """3D joints to measure against: gt for pose3d, NAME for
         pose3d_NAME; univ is the universal skeleton of MPI-INF-3DHP (default: %(default)s)""",
         metavar='gt|NAME')
-    generator: str = cli.option('best', """of a run directory, gen_best.npz, as the authors' code
-        chooses, or the last gen_N.npz, which no test error has chosen (default: %(default)s, if
-        the run has one)""", choices=('best', 'last'))
+    generator: str | None = cli.option(None, """of a run directory, gen_best.npz, as the authors'
+        code chooses, or the last gen_N.npz, which no test error has chosen (default: last for
+        --table, else best, if the run has one)""", choices=('best', 'last'))
     protocol: str = cli.option('kudo', f"""{PROTOCOL_HELP}; all: these four; pck: share of joints
-        within 150 mm and AUC, by activity and joint, as for MPI-INF-3DHP (default: %(default)s,
-        the paper's)""", choices=(*PROTOCOLS, 'all', 'pck'))
+        within 150 mm and AUC, by activity and joint, as for MPI-INF-3DHP; pck-authors: the same of
+        the depth alone, as the authors' code counts (default: %(default)s, the paper's)""",
+        choices=(*PROTOCOLS, 'all', *PCK))
     table: int | None = cli.option(None, """print the paper's Table 1 (ground-truth 2D) or 2 (a
         run on --keypoints sh), our row beside the published ones; data that are not Human3.6M
         get a table of their own""", choices=tuple(reports.TABLE_KEYPOINTS), metavar='1|2')
@@ -80,11 +82,13 @@ def parse_options(argv: Sequence[str] | None) -> EvaluationOptions:
     )
     parser.add_options(EvaluationOptions)
     options = cli.parse(parser, EvaluationOptions, argv)
-    if options.table and options.protocol in ('all', 'pck'):
+    if options.table and options.protocol in ('all', *PCK):
         parser.error(f'argument --table: expected one protocol in mm, found {options.protocol}')
     for name in ('figures_dir', 'figures_seed', 'figures_index'):
         if getattr(options, name) not in (None, ()) and options.figures is None:
             parser.error(f'argument {cli.flag(name)}: expected --figures N too')
+    if options.figures_index and options.figures_seed is not None:
+        parser.error('argument --figures-seed: expected it without --figures-index, found both')
     return options
 
 
@@ -92,47 +96,46 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parse_options(argv)
     device = devices.get_device(options.gpu)
     device.use()
-    weights = weights_file.find_generator(options.snapshot, last=options.generator == 'last')
-    generator, skeleton, *_ = weights_file.load_generator(weights)
-    trained: Mapping[str, Any] = {}
-    if (weights.parent / 'options.json').is_file():
-        trained = run_directory.read_options(weights.parent)
-    elif generator.in_mm:  # the network alone shows this much of its training
-        trained = {'mode': 'supervised', 'model': 'martinez'}
-    dataset = options.dataset or trained.get('dataset')
-    if dataset is None:
-        raise InputError(f'expected a pose file, as {weights} lies in no run', dataset=None)
-    keypoints = options.keypoints or trained.get('keypoints', 'gt')
-    data = pose_file.read(datasets.find(dataset), options.split, keypoints, options.target)
-    weights_file.check_fit(weights, generator, skeleton, data)
-    known = {'data': 'dataset', 'keypoints': 'keypoints', 'seed': 'seed'}
+    runs, generators, skeletons = zip(*(load(options, each) for each in options.snapshot))
+    run = runs[0]
+    if len(runs) > 1:
+        methods.check_seeds(runs)
+    path = find_data(options, run)
+    trained_keypoints = run.options.get('keypoints')
+    keypoints = options.keypoints or trained_keypoints or 'gt'
+    data = pose_file.read(path, options.split, keypoints, options.target)
+    for name in ('output', 'table') if data.pose3d is None else ():
+        if value := getattr(options, name):
+            raise InputError('expected poses with 3D, found 2D only', **{name: value})
+    for of, generator, skeleton in zip(runs, generators, skeletons):
+        weights_file.check_fit(of.weights, generator, skeleton, data)
+    is_same = is_data_of(run, path, keypoints)
     context = reports.Context(
         dataset=data.name,
         split=options.split,
         keypoints=keypoints,
-        snapshot=str(weights),
+        snapshots=tuple(str(each.weights) for each in runs),
         source=data.source,
-        **methods.of(trained)._asdict(),
-        trained_on=', '.join(f'{k} {trained[key]}' for k, key in known.items() if key in trained),
+        method=methods.of(runs, data, keypoints, options.split, is_same),
         target=data.target,
-        chosen_here=weights.name == 'gen_best.npz'
-        and options.split == 'test'
-        and not trained.get('holdout')
-        and os.path.abspath(dataset) == os.path.abspath(trained.get('dataset', '')),
-        n_whole=h36m.PUBLISHED_FRAMES['test'] * data.fps / h36m.FPS,
+        other_data='' if is_same else f'measured on other data than it was trained on: {path}',
+        part=methods.part(data, options.split),
+        excused=methods.excused(run, data, options.split),
+        in_mm=run.in_mm,
     )
     if options.table:
-        reports.check_table(options.table, context, trained.get('keypoints'))
-    generator.to_device(device)
+        reports.check_table(options.table, context, trained_keypoints)
+    for generator in generators:
+        generator.to_device(device)
 
     figures, text = {}, ''
     if data.pose3d is not None or options.figures is None:
-        report, bars = measure(options, context, data, generator)
+        report, bars = measure(options, context, data, generators)
         figures = {'actions': bars}
         text = reports.FORMATS[options.format](report)
     if options.figures:
-        folder = Path(options.figures_dir or weights.parent / 'figures')
-        draw(options, folder, data, generator, figures)
+        folder = Path(options.figures_dir or run.weights.parent / 'figures')
+        draw(options, folder, data, generators[0], figures)
     if text and options.output:
         with files.writing(options.output), files.atomic_path(options.output) as temporary:
             Path(temporary).write_text(text + '\n', encoding='utf-8')
@@ -140,22 +143,70 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(text)
 
 
+def load(
+    options: EvaluationOptions, snapshot: str
+) -> tuple[methods.Run, LiftingLink, Skeleton | None]:
+    """Load a generator, what is known of its training, and the skeleton of its poses."""
+    if options.generator and not Path(snapshot).is_dir():
+        raise InputError(
+            f'expected a run directory to choose from, found {snapshot}',
+            generator=options.generator,
+        )
+    last = (options.generator or ('last' if options.table else 'best')) == 'last'
+    weights = weights_file.find_generator(snapshot, last)
+    generator, skeleton, _, iteration = weights_file.load_generator(weights)
+    is_run = (weights.parent / 'options.json').is_file()
+    stored = run_directory.read_options(weights.parent) if is_run else {}
+    return methods.Run(stored, weights, iteration, generator.in_mm), generator, skeleton
+
+
+def find_data(options: EvaluationOptions, run: methods.Run) -> Path:
+    """Return the pose file to measure on: the one named, else the run's, by name or by place."""
+    place = Path(run.data.get('path') or '')
+    found = options.dataset or run.options.get('dataset')
+    if found is None and not place.is_file():
+        raise InputError(f'expected a pose file, as {run.weights} lies in no run', dataset=None)
+    try:
+        path = datasets.find(str(found))
+    except InputError:
+        if options.dataset or not place.is_file():
+            raise
+        return place
+    return path if options.dataset or path.is_file() or not place.is_file() else place
+
+
+def is_data_of(run: methods.Run, path: Path, keypoints: str) -> bool:
+    """Whether a file is what a run was trained on, or differs in what the run did not use."""
+    found: dict[str, Any] = {'dataset_sha256': files.sha256(path)}
+    same_file = run_directory.used_same_data(run.options, found)
+    if not same_file and run.data and keypoints == run.get('keypoints'):
+        found['data'] = {'sha256': pose_file.digest(path, keypoints)}
+    return run_directory.used_same_data(run.options, found)
+
+
 def measure(
-    options: EvaluationOptions, context: reports.Context, data: PoseData, generator: LiftingLink
+    options: EvaluationOptions,
+    context: reports.Context,
+    data: PoseData,
+    generators: Sequence[LiftingLink],
 ) -> tuple[reports.Report, dict[str, Any]]:
-    """Measure a network and the zero-depth baseline: a report, and the bars that show it."""
-    networks = generator, ZeroDepth()
+    """Measure networks and the zero-depth baseline: a report, and the bars that show it."""
+    networks = [*generators, ZeroDepth()]
     names = tuple(PROTOCOLS) if options.protocol == 'all' else (options.protocol,)
     with cli.Progress(sys.stderr) as progress:
         more = options.batchsize, progress if sys.stderr.isatty() else None
-        if options.protocol == 'pck':
-            of_pck = [evaluate_pck(network, data, *more) for network in networks]
-            return reports.pck(context, *of_pck), reports.pck_bars(context, *of_pck)
-        results = [evaluate(network, data, names, *more) for network in networks]
-    bars = reports.action_bars(context, *results)
+        if options.protocol in PCK:
+            depth_only = options.protocol == 'pck-authors'
+            *of_pck, zero_pck = [evaluate_pck(each, data, *more, depth_only) for each in networks]
+            pck, pck_deviation = protocols.over_runs(of_pck)
+            report = reports.pck(context, pck, zero_pck, pck_deviation)
+            return report, reports.pck_bars(context, pck, zero_pck)
+        *results, zero = [evaluate(network, data, names, *more) for network in networks]
+    result, deviation = protocols.over_runs(results)
+    bars = reports.action_bars(context, result, zero)
     if options.table:
-        return reports.paper_table(options.table, context, *results), bars
-    return reports.errors(context, *results), bars
+        return reports.paper_table(options.table, context, result, zero, deviation), bars
+    return reports.errors(context, result, zero, deviation), bars
 
 
 def draw(

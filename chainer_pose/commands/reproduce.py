@@ -19,7 +19,7 @@ from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.readers import h36m_layouts
 from chainer_pose.errors import InputError
 from chainer_pose.links import Discriminator, Generator
-from chainer_pose.training import TrainingOptions, n_iterations, run_directory
+from chainer_pose.training import TrainingOptions, methods, n_iterations, run_directory
 from chainer_pose.training import options as training_options
 from chainer_pose.utils import cli, devices, files
 
@@ -215,7 +215,7 @@ def plan(
         options = train.parse_options(begin)
         if run.is_dir() and any(run.iterdir()):
             check_run(run, options, data)
-            done, n = run_directory.progress(run)
+            done, n = methods.progress(run)
             print(f'{run}: {done} of {n} iterations are done')
             if done < n:
                 run_directory.latest_snapshot(run)  # an error now, not after the other runs

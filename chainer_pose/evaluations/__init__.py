@@ -11,10 +11,11 @@ from chainer_pose.evaluations.protocols import (
     lift,
     measurable,
     normalized,
+    over_runs,
     rescale,
 )
 
 __all__ = [
     'PROTOCOLS', 'PROTOCOL_NOTES', 'PCKResult', 'PCKScore', 'Result', 'Score', 'by_action',
-    'evaluate', 'evaluate_pck', 'lift', 'measurable', 'normalized', 'rescale',
+    'evaluate', 'evaluate_pck', 'lift', 'measurable', 'normalized', 'over_runs', 'rescale',
 ]  # fmt: skip

@@ -38,6 +38,7 @@ class PCKResult:
     n_poses: int
     n_left_out: int
     scores: list[PCKScore]
+    depth_only: bool = False
 
 
 def evaluate_pck(
@@ -45,10 +46,13 @@ def evaluate_pck(
     data: PoseData,
     batchsize: int = 4096,
     progress: Progress | None = None,
+    depth_only: bool = False,
 ) -> PCKResult:
     """Measure PCK at 150 mm and AUC (Mehta et al. 2017), over all and by action, camera, joint.
 
-    Relative to the root, of the 17 joints of Human3.6M. Arguments and errors as of `evaluate`.
+    Relative to the root, of the 17 joints of Human3.6M. Arguments and errors as of `evaluate`;
+    `depth_only` counts what the authors' bin/eval_pck.py counts: how far the predicted depth, the
+    root's not subtracted, is from the target's.
     """
     names = data.skeleton.names
     if not set(NOT_AMONG_14) <= set(names) or len(names) != 17:
@@ -57,10 +61,13 @@ def evaluate_pck(
             protocol='pck',
         )
     complete = measurable(data)
-    predicted, target = (
-        geometry.center(np.concatenate(poses), data.skeleton.root)
-        for poses in zip(*lift_batches(generator, complete, batchsize, progress))
+    predicted, target = map(
+        np.concatenate, zip(*lift_batches(generator, complete, batchsize, progress))
     )
+    if depth_only:
+        predicted[:, :, :2] = target[:, :, :2]
+    else:
+        predicted = geometry.center(predicted, data.skeleton.root)
     among_14 = np.isin(names, NOT_AMONG_14, invert=True)
 
     def score(by: str, name: str, poses: slice | np.ndarray, joints: np.ndarray) -> PCKScore:
@@ -80,4 +87,4 @@ def evaluate_pck(
             if chosen.any():
                 scores.append(score(by, name, chosen, all_joints))
     scores += [score('joint', name, every, np.equal(names, name)) for name in names]
-    return PCKResult(len(complete), len(data) - len(complete), scores)
+    return PCKResult(len(complete), len(data) - len(complete), scores, depth_only)

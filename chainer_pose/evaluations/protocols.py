@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from chainer_pose.errors import InputError
 from chainer_pose.evaluations import metrics
 from chainer_pose.links import LiftingLink
 
+_Measured = TypeVar('_Measured')
 Progress = Callable[[int, int, str], object]  # poses done, poses in all, what they are
 
 
@@ -85,6 +88,8 @@ PROTOCOL_NOTES = {
     'n-mpjpe': 'as mpjpe, after the scale that fits each pose best',
     'p-mpjpe': 'after the similarity that fits each pose best, no reflection',
 }
+# Of a network that predicts mm, which gets no scale.
+NOTES_IN_MM = {'kudo': 'in mm as predicted, root depth as predicted, all joints'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,6 +157,27 @@ def evaluate(
         depth_flip_rate=float(np.concatenate(flipped).mean()),
         scores={name: by_action(error, complete) for name, error in zip(protocols, errors)},
     )
+
+
+def over_runs(results: Sequence[_Measured]) -> tuple[_Measured, _Measured | None]:
+    """Return the mean of results, number by number, and their sample deviation (n - 1).
+
+    The deviation of a single result is None.
+    """
+    if len(results) == 1:
+        return results[0], None
+    return _combined(results, statistics.fmean), _combined(results, statistics.stdev)
+
+
+def _combined(values: Sequence[Any], how: Callable[[Sequence[float]], float]) -> Any:
+    first = values[0]
+    if dataclasses.is_dataclass(first) and not isinstance(first, type):
+        return type(first)(**_combined([vars(value) for value in values], how))
+    if isinstance(first, dict):
+        return {key: _combined([value[key] for value in values], how) for key in first}
+    if isinstance(first, list):
+        return [_combined(group, how) for group in zip(*values)]
+    return how(values) if isinstance(first, float) else first
 
 
 def measurable(data: PoseData) -> PoseData:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ PUBLISHED = Path(__file__).parent / 'published_results.csv'
 # Groups of rows, in the order of the paper's tables.
 WITH_3D, PARTLY, WITHOUT_3D = 'w/ 3D dataset', 'w/ part of a 3D dataset', 'w/o 3D dataset'
 NOT_KNOWN = 'not known whether w/ 3D dataset'
+OURS_PUBLISHED = 'Ours (paper)'
 SUPERVISIONS = WITH_3D, PARTLY, WITHOUT_3D, NOT_KNOWN
 # The 2D joints that each of the paper's tables is about.
 TABLE_KEYPOINTS = {1: ('gt',), 2: ('sh', 'sh_ft')}
@@ -31,9 +32,54 @@ SHORT_ACTIONS = (
     'Direct.', 'Discuss', 'Eating', 'Greet', 'Phone', 'Photo', 'Pose', 'Purch.', 'Sitting',
     'SittingD', 'Smoke', 'Wait', 'WalkD', 'Walk', 'WalkT',
 )  # fmt: skip
-PCK_SCENE = 'green screen'  # the cameras that the published PCK is of
-ZERO_DEPTH = 'zero depth'
+ZERO_DEPTH, DEVIATION = 'zero depth', 'standard deviation over runs'
 _ZERO_DEPTH_NOTE = f'{ZERO_DEPTH}: the baseline, every joint at the depth of the root'
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """How weights were trained, and where that and what is measured are not the paper's.
+
+    Attributes:
+        name: of the method.
+        supervision: the group of its row, one of SUPERVISIONS.
+        published: the published row to compare it with, '' for none.
+        options: training options that differ from the paper's, as typed.
+        departures: all that differs from the paper, in words.
+        trained: JSON values: 'iterations' of each run, 'length' in words, 'data', 'poses',
+            'subjects', 'fps', 'keypoints', 'seeds', 'chosen_by'; None where not known.
+    """
+
+    name: str
+    supervision: str
+    published: str = ''
+    options: str = ''
+    departures: tuple[str, ...] = ()
+    trained: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Its name, and what differs from the paper."""
+        return ': '.join(filter(None, [self.name, ', '.join(self.departures)]))
+
+    def describe(self) -> list[str]:
+        """Lines for the head of a report."""
+        known = self.trained
+        subjects, fps, seeds = (known.get(key) or () for key in ('subjects', 'fps', 'seeds'))
+        words = {
+            'data': known.get('data'),
+            'poses': known.get('poses'),
+            'subjects': ' '.join(subjects),
+            'rate': f'{fps:g} Hz' if fps else None,
+            'keypoints': known.get('keypoints'),
+            'seed': ' '.join(map(str, seeds)),
+        }
+        return [
+            f'trained for: {known.get("length", "iterations not known")}',
+            'trained on: ' + ', '.join(f'{k} {v or "not known"}' for k, v in words.items()),
+            f'trained with: {", ".join(self.departures) or "the options of the paper"}',
+            f'weights chosen by: {known.get("chosen_by", "not known")}',
+        ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,21 +89,29 @@ class Context:
     dataset: str
     split: str
     keypoints: str  # name of the 2D joints
-    snapshot: str  # the generator's file
+    snapshots: tuple[str, ...]  # the generators' files, of several runs whose mean is reported
     source: str  # where the data come from
-    label: str  # name of the method
-    supervision: str  # the group of its row, one of SUPERVISIONS
-    published: str  # the published row of the same method, '' for none
-    options: str = ''  # training options that differ from the paper's, as typed
-    trained_on: str = ''  # data, keypoints and seed of the run, '' if not known
+    method: Method
     target: str = ''  # what the errors are measured against, where a file has several
-    chosen_here: bool = False  # whether the weights were chosen by their error on this split
-    n_whole: float = 0  # poses of Human3.6M's whole test split at the data's frame rate
+    other_data: str = ''  # says that the data are not those of the run, if they are not
+    part: str = ''  # says what the split lacks of the whole, if it lacks any
+    excused: tuple[str, ...] = ()  # what every copy of the data lacks
+    in_mm: bool = False  # whether the network's poses are in mm
 
     @property
     def row_label(self) -> str:
         """Name of the row of what was measured."""
-        return f'{self.label} (measured)'
+        return f'{self.method.label} (measured)'
+
+    @property
+    def remark(self) -> str:
+        """What the head says of the row, for a CSV file, which has no head."""
+        return '; '.join(filter(None, [*self.method.describe()[2:], self.other_data]))
+
+    def protocol_note(self, protocol: str) -> str:
+        """How a protocol compares poses."""
+        note = protocols.NOTES_IN_MM.get(protocol) if self.in_mm else None
+        return f'{protocols.LABELS[protocol]}: {note or protocols.PROTOCOL_NOTES[protocol]}'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,44 +130,68 @@ def _head(context: Context, result: Result | PCKResult) -> list[str]:
         f'{context.dataset}, {context.split} split, keypoints {context.keypoints}: '
         f'{result.n_poses} poses{left_out if result.n_left_out else ""}',
         f'source: {context.source or "not stated"}',
-        f'weights: {context.snapshot}',
-        f'trained on: {context.trained_on}' if context.trained_on else '',
-        f'trained with: {context.options or "the options of the paper"}',
+        f'weights: {", ".join(context.snapshots)}',
+        *context.method.describe(),
+        context.other_data,
         f'target: {context.target}' if context.target else '',
-        'gen_best.npz was chosen by its error on this split, which flatters it; '
-        'gen_N.npz was not' if context.chosen_here else '',
     ]  # fmt: skip
     return [line for line in lines if line]
 
 
-def _data(context: Context, result: Result | PCKResult) -> dict[str, Any]:
-    return {
+def _data(context: Context, result: Result | PCKResult, deviation: Any) -> dict[str, Any]:
+    method = context.method
+    data = {
         'dataset': context.dataset,
         'split': context.split,
-        'snapshot': context.snapshot,
-        'method': {key: getattr(context, key) for key in ('label', 'supervision', 'options')},
+        'snapshot': context.snapshots[0],
+        'method': {
+            'label': method.name,
+            'supervision': method.supervision,
+            'options': method.options,
+            'departures': list(method.departures),
+            'trained': dict(method.trained),
+        },
+        'other_data': context.other_data,
+        'part': context.part,
+        'excused': list(context.excused),
         'n_poses': result.n_poses,
     }
+    more = {'runs': list(context.snapshots), 'deviation': deviation}
+    return data | (more if deviation else {})
 
 
-def errors(context: Context, result: Result, zero_depth: Result) -> Report:
-    """Report errors by action, a network's above the baseline's for each protocol."""
+def errors(
+    context: Context, result: Result, zero_depth: Result, deviation: Result | None = None
+) -> Report:
+    """Report errors by action, a network's above the baseline's for each protocol.
+
+    Of several runs these are means, and `deviation` is what `protocols.over_runs` gives with them.
+    """
     rows = []
     for name, score in result.scores.items():
         label = protocols.LABELS[name]
-        for text, found in ((label, score), (f'{label}, {ZERO_DEPTH}', zero_depth.scores[name])):
-            rows.append(Row(text, (*found.actions.values(), found.average, found.frame_average)))
+        of_rows = [(label, score, context.remark)]
+        if deviation:
+            of_rows.append((f'{label}, {DEVIATION}', deviation.scores[name], ''))
+        of_rows.append((f'{label}, {ZERO_DEPTH}', zero_depth.scores[name], ''))
+        for text, found, remark in of_rows:
+            cells = (*found.actions.values(), found.average, found.frame_average)
+            rows.append(Row(text, cells, remark=remark))
     notes = [
         "Average: mean over the actions, as in the paper's tables. Frames: mean over the poses.",
-        *(f'{protocols.LABELS[name]}: {protocols.PROTOCOL_NOTES[name]}' for name in result.scores),
+        *map(context.protocol_note, result.scores),
         _ZERO_DEPTH_NOTE,
         f'depth flip rate: {result.depth_flip_rate:.1%} of the poses have the lower error (kudo) '
         f'with their depth inverted',
     ]
-    data = _data(context, result) | {
+    scores, zero_scores, deviations = (
+        {name: dataclasses.asdict(score) for name, score in found.scores.items()} if found else {}
+        for found in (result, zero_depth, deviation)
+    )
+    data = _data(context, result, deviations) | {
         'depth_flip_rate': result.depth_flip_rate,
-        'protocols': {name: dataclasses.asdict(s) for name, s in result.scores.items()},
-        'zero_depth': {name: dataclasses.asdict(s) for name, s in zero_depth.scores.items()},
+        'protocols': scores,
+        'zero_depth': zero_scores,
     }
     header = ('mm', *score.actions, 'Average', 'Frames')
     return Report(_head(context, result), Table(header, tuple(rows)), notes, data)
@@ -156,17 +234,24 @@ def check_table(number: int, context: Context, trained_keypoints: str | None) ->
         raise InputError(f'expected the test split, found {context.split}', table=number)
 
 
-def paper_table(number: int, context: Context, result: Result, zero_depth: Result) -> Report:
+def paper_table(
+    number: int,
+    context: Context,
+    result: Result,
+    zero_depth: Result,
+    deviation: Result | None = None,
+) -> Report:
     """Fill the paper's Table 1 or 2 with one protocol's errors, beside the published rows.
 
     Without these, which are of other people and cameras, for data that are not Human3.6M.
+    `deviation` is as of `errors`.
     """
     ((protocol, score),) = result.scores.items()
     zero_score, label = zero_depth.scores[protocol], protocols.LABELS[protocol]
-    notes = [f'{label}: {protocols.PROTOCOL_NOTES[protocol]}', _ZERO_DEPTH_NOTE]
+    spread = deviation.scores[protocol] if deviation else None
+    notes = [context.protocol_note(protocol), _ZERO_DEPTH_NOTE]
     theirs = _beside(number, context, score.actions)
     actions = list(theirs[0]['actions'] if theirs else score.actions)
-    is_whole = len(score.actions) == len(actions) and result.n_poses > 0.95 * context.n_whole
     title = f'Table {number} of the paper'
     if not theirs:
         title = (
@@ -175,30 +260,28 @@ def paper_table(number: int, context: Context, result: Result, zero_depth: Resul
         )
     else:
         notes += _published_notes(number, theirs)
-        if not is_whole:
-            notes.append(
-                f'measured on a part only, {len(score.actions)} of the {len(actions)} actions and '
-                f'{result.n_poses} poses of about {context.n_whole:.0f}: the average is not '
-                f"comparable with the paper's"
-            )
+        notes += [context.part] if context.part else []
+        notes += [f'left out, as every copy lacks it: {text}' for text in context.excused]
         if protocol != 'kudo':
             notes.append(f"the paper's rows are by the protocol kudo, ours by {protocol}")
     rows = [
         Row(row['method'], (*row['actions'].values(), row['average']), row['supervision'])
         for row in theirs
     ]
-    group, differences = context.supervision, {}
-    rows.append(Row(context.row_label, _cells(score, actions), group))
+    group, differences = context.method.supervision, {}
+    cells = _cells(score, actions)
+    rows.append(Row(context.row_label, cells, group, remark=context.remark))
+    if spread:
+        rows.append(Row(DEVIATION, _cells(spread, actions), group))
     for row in theirs:
-        if row['method'] == context.published:
+        if row['method'] == context.method.published:
             differences = {a: x - row['actions'][a] for a, x in score.actions.items()}
-            average = score.average - row['average'] if is_whole else None
-            cells = (*map(differences.get, actions), average)
+            cells = (*map(differences.get, actions), score.average - row['average'])
             rows.append(Row('measured - paper', cells, group, is_difference=True))
     rows.append(Row(f'{ZERO_DEPTH} (measured)', _cells(zero_score, actions), WITHOUT_3D))
     rows.sort(key=lambda row: SUPERVISIONS.index(row.group))
     head = [f'{title}: mean error in mm, protocol {label}', *_head(context, result)]
-    data = _data(context, result) | {
+    data = _data(context, result, dataclasses.asdict(spread) if spread else None) | {
         'table': number,
         'title': title,
         'is_human36m': bool(theirs),
@@ -232,36 +315,60 @@ def _published_notes(number: int, rows: list[dict[str, Any]]) -> list[str]:
     return notes
 
 
-def pck(context: Context, result: PCKResult, zero_depth: PCKResult) -> Report:
-    """Report PCK at 150 mm and AUC, over all poses, by activity, by camera and by joint."""
-    theirs = _beside('supplement 2', context)
-    header: tuple[str, ...] = ('%', 'poses', 'PCK 14', 'AUC 14', 'PCK 17', 'AUC 17')
-    baseline = dataclasses.replace(zero_depth.scores[0], name=f'all, {ZERO_DEPTH}')
-    rows = []
-    for score in [result.scores[0], baseline, *result.scores[1:]]:
-        cells: tuple = (score.n_poses, score.pck14, score.auc14, score.pck17, score.auc17)
-        for row in theirs[-1:]:
-            of_scene = (score.by, score.name) == ('camera', PCK_SCENE)
-            cells += (row['average'] if of_scene else None,)
-        rows.append(Row(score.name, cells, '' if score.by == 'all' else f'by {score.by}'))
+def pck(
+    context: Context, result: PCKResult, zero_depth: PCKResult, deviation: PCKResult | None = None
+) -> Report:
+    """Report PCK at 150 mm and AUC, over all poses, by activity, by camera and by joint.
+
+    `deviation` is as of `errors`. The published figure, which counts the depth only, stands beside
+    results that do, of any split of its data set.
+    """
+    theirs = [row for row in published('supplement 2') if row['method'] == OURS_PUBLISHED]
+    if not result.depth_only or context.dataset != theirs[0]['dataset']:
+        theirs = []
+    unit = '% by depth' if result.depth_only else '%'
+    header: tuple[str, ...] = (unit, 'poses', 'PCK 14', 'AUC 14', 'PCK 17', 'AUC 17')
+    header += tuple(row['method'] for row in theirs)
+    rows: list[Row] = []
+    every = [
+        ('all', result.scores[0]),
+        *([(f'all, {DEVIATION}', deviation.scores[0])] if deviation else []),
+        (f'all, {ZERO_DEPTH}', zero_depth.scores[0]),
+        *((score.name, score) for score in result.scores[1:]),
+    ]
+    for name, score in every:
+        is_ours = not rows
+        cells = (score.n_poses, score.pck14, score.auc14, score.pck17, score.auc17)
+        cells += tuple(row['average'] if is_ours else None for row in theirs)
+        group = '' if score.by == 'all' else f'by {score.by}'
+        rows.append(Row(name, cells, group, remark=context.remark if is_ours else ''))
+    error = 'depth is wrong' if result.depth_only else 'place relative to the root is wrong'
+    scale = "the target's own on the xy-plane, as the method has none; x and y are the input's"
     notes = [
-        f'PCK: share of joints nearer than 150 mm; AUC: its mean over 0, 5, ..., 150 mm; both '
-        f'relative to the root. 14: without {", ".join(NOT_AMONG_14)}, as is usual; 17: all.',
-        "scale: the target's own on the xy-plane, as the method has none; x and y are the input's",
+        f'PCK: share of joints whose {error} by less than 150 mm; AUC: its mean over 0, 5, ..., '
+        f'150 mm. 14: without {", ".join(NOT_AMONG_14)}, as is usual; 17: all.',
+        f'scale: {"in mm as predicted" if context.in_mm else scale}',
         _ZERO_DEPTH_NOTE,
     ]
-    for row in theirs[-1:]:
-        header += (row['method'],)
+    if result.depth_only:
         notes.append(
-            f'{row["average"]} ({row["source"]}) is beside the two sequences filmed before the '
-            f'green screen, {row["remark"]}; the paper does not state its joints and target'
+            f"the authors' bin/eval_pck.py counts the depth only, over the 14 joints of all poses "
+            f'of training sequences; measured here: the {context.split} split'
         )
-    data = _data(context, result) | {
-        'protocol': 'pck',
+    notes += [
+        f'{row["average"]} ({row["source"]}) is of that program, so it is no PCK in 3D'
+        for row in theirs
+    ]
+    scores = [
+        [dataclasses.asdict(score) for score in found.scores] if found else []
+        for found in (result, zero_depth, deviation)
+    ]
+    data = _data(context, result, scores[2]) | {
+        'protocol': 'pck-authors' if result.depth_only else 'pck',
         'keypoints': context.keypoints,
         'target': context.target,
-        'scores': [dataclasses.asdict(score) for score in result.scores],
-        'zero_depth': [dataclasses.asdict(score) for score in zero_depth.scores],
+        'scores': scores[0],
+        'zero_depth': scores[1],
         'published': theirs,
     }
     return Report(_head(context, result), Table(header, tuple(rows)), notes, data)
@@ -274,8 +381,9 @@ def action_bars(context: Context, result: Result, zero_depth: Result) -> dict[st
     theirs = [row for number in of_2d for row in _beside(number, context, score.actions)]
     actions = list(theirs[0]['actions'] if theirs else score.actions)
     numbers = {row['method']: (*row['actions'].values(), row['average']) for row in theirs}
-    measured = {name: x for name, x in numbers.items() if name == context.published}
-    measured[context.row_label] = _cells(score, actions)
+    beside = context.method.published
+    measured = {name: x for name, x in numbers.items() if name == beside}
+    measured[f'{context.method.name} (measured)'] = _cells(score, actions)
     measured[ZERO_DEPTH] = _cells(zero_depth.scores[protocol], actions)
     return {
         'names': [*actions, 'Average'],
@@ -283,7 +391,7 @@ def action_bars(context: Context, result: Result, zero_depth: Result) -> dict[st
         'references': {
             f'{row["method"]}, {row["supervision"]}': numbers[row['method']]
             for row in theirs
-            if row['method'] != context.published
+            if row['method'] != beside
         },
         'unit': f'{protocols.LABELS[protocol]} error, mm',
         'title': f'{context.dataset}, {context.split} split, keypoints {context.keypoints}',
@@ -299,9 +407,12 @@ def pck_bars(context: Context, result: PCKResult, zero_depth: PCKResult) -> dict
     )
     return {
         'names': list(ours),
-        'measured': {context.row_label: list(ours.values()), ZERO_DEPTH: list(zero.values())},
+        'measured': {
+            f'{context.method.name} (measured)': list(ours.values()),
+            ZERO_DEPTH: list(zero.values()),
+        },
         'references': {},
-        'unit': 'PCK at 150 mm, 14 joints, %',
+        'unit': f'PCK at 150 mm{" by depth" if result.depth_only else ""}, 14 joints, %',
         'title': f'{context.dataset}, {context.split} split, {context.target or "pose3d"}',
     }
 

@@ -19,6 +19,7 @@ class Row:
     cells: tuple[Any, ...]  # numbers, texts or None; floats are shown with one decimal
     group: str = ''  # rows of one group stand together under its name; '' for none
     is_difference: bool = False  # show numbers with their sign
+    remark: str = ''  # in CSV, which has nothing around the table, the last column
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,9 +88,13 @@ def _escape(cell: str) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Write a table as CSV, numbers unrounded; groups, if any, are the first column."""
-    lines = [('group', *table.header), *((r.group, r.label, *r.cells) for r in table.rows)]
-    grouped = any(row.group for row in table.rows)
+    """Write a table as CSV, numbers unrounded; groups and remarks, if any, stand outermost."""
+    rows = table.rows
+    lines = [
+        ('group', *table.header, 'remark'),
+        *((r.group, r.label, *r.cells, r.remark) for r in rows),
+    ]
+    shown = slice(not any(r.group for r in rows), None if any(r.remark for r in rows) else -1)
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator='\n').writerows(line[not grouped :] for line in lines)
+    csv.writer(buffer, lineterminator='\n').writerows(line[shown] for line in lines)
     return buffer.getvalue().rstrip('\n')

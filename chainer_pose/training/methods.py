@@ -1,53 +1,273 @@
-"""The method that a run's options amount to, as tables name it."""
+"""How a run compares with the paper: its length, its options, its data, as tables name them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from chainer_pose.evaluations.reports import NOT_KNOWN, PARTLY, WITH_3D, WITHOUT_3D
+import numpy as np
+
+from chainer_pose import datasets
+from chainer_pose.datasets import PoseData
+from chainer_pose.datasets.readers import h36m
+from chainer_pose.errors import InputError
+from chainer_pose.evaluations import reports
+from chainer_pose.inference import weights as weights_file
+from chainer_pose.training import TrainingOptions, n_iterations, run_directory
 from chainer_pose.training.options import DEFAULTS, FIELDS, MODELS, flag
+from chainer_pose.utils.files import StrPath
 
 # The options that say what a run learns by, at the paper's values.
 PAPER: dict[str, Any] = {
     field.name: getattr(DEFAULTS, field.name) for field in FIELDS if field.metadata.get('method')
 }
 
-OURS, MARTINEZ = 'Ours (paper)', 'Martinez et al. [15]'  # rows of published_results.csv
+# What runs that are averaged have in common.
+_SAME = (*PAPER, 'keypoints', 'holdout', 'epoch', 'iterations', 'ranks')
+
+MARTINEZ_PUBLISHED = 'Martinez et al. [15]'  # a row of published_results.csv
+# By what weights were chosen.
+LAST, HELD_OUT, UNKNOWN = 'the last of the run', 'error on held-out clips', 'not known'
+TEST_ERROR, FLATTERED = 'test error of its own data', 'test error, which flatters it'
 
 
-class Method(NamedTuple):
-    """How weights were trained, as tables name it.
+class Run(NamedTuple):
+    """What is known of how a generator was trained.
 
     Attributes:
-        label: name of its row.
-        supervision: the group of rows it belongs to, one of `reports.SUPERVISIONS`.
-        published: the paper's row to compare it with, '' for none.
-        options: options that differ from the paper's and the network's own, as on the
-            command line.
+        options: those of its options.json, empty if it is in no run.
+        weights: its file.
+        iteration: as of `weights.Trained`.
+        in_mm: whether it predicts mm.
     """
 
-    label: str
-    supervision: str
-    published: str
-    options: str = ''
+    options: Mapping[str, Any]
+    weights: Path
+    iteration: int | None = None
+    in_mm: bool = False
+
+    def get(self, name: str) -> Any:
+        """Return an option of the run, the paper's where an older run has none."""
+        return self.options.get(name, getattr(DEFAULTS, name))
+
+    @property
+    def is_martinez(self) -> bool:
+        """Whether the network is that of Martinez et al., which it alone shows."""
+        return self.in_mm or self.get('model') == 'martinez'
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What options.json holds of the data; empty in older ones."""
+        return self.options.get('data') or {}
+
+    @property
+    def done(self) -> tuple[int | None, str]:
+        """What the generator was trained for, None if not known: a number and its unit."""
+        number = re.fullmatch(r'gen_(\d+)', self.weights.stem)
+        if self.iteration is not None or not self.options or not number:
+            return self.iteration, 'iterations'
+        by = self.options.get('iterations'), self.options.get('snapshot_interval')
+        return int(number[1]), 'epochs' if by == (None, None) else 'iterations'
+
+    def planned(self, epoch: int, iterations: int | None = None) -> int | None:
+        """How many of the unit of `done` that length has on the run's poses, None if not known."""
+        poses = self.data.get('poses')
+        if self.done[1] == 'epochs':
+            return epoch
+        if iterations or poses is None:
+            return iterations
+        if self.get('mode') == 'supervised':
+            poses = max(1, round(self.get('labelled') * poses))
+        options = TrainingOptions(
+            epoch=epoch, batchsize=self.get('batchsize'), ranks=self.get('ranks')
+        )
+        return n_iterations(options, poses)
 
 
-def of(options: Mapping[str, Any]) -> Method:
-    """Name the method of a run by its options.json; empty options if it is not known."""
-    if not options:
-        return Method('Ours', NOT_KNOWN, OURS, 'not known')
+def progress(run: StrPath) -> tuple[int, int]:
+    """Return how long the newest generator of a run was trained, and how long the run is to be.
+
+    Both in iterations, in epochs for a run of an older version.
+
+    Raises:
+        InputError: if the folder is not a run, if its generator is damaged, or if the run does not
+            store how many poses it learns from.
+    """
+    options = run_directory.read_options(run)
+    newest = weights_file.numbered(run, 'gen')
+    iteration = weights_file.load_generator(newest[0]).iteration if newest else 0
+    found = Run(options, newest[0] if newest else Path(), iteration)
+    planned = found.planned(found.get('epoch'), found.get('iterations'))
+    if planned is None:
+        raise InputError(f'{run}: expected the number of its poses in options.json, found none')
+    return found.done[0] or 0, planned
+
+
+def check_seeds(runs: Sequence[Run]) -> None:
+    """Raise an InputError unless runs differ in their seeds, and in nothing else that matters."""
+    first, seeds = runs[0], [run.options.get('seed') for run in runs]
+    for run in runs:
+        differs = [
+            f'{flag(name)} {run.get(name)} beside {first.get(name)}'
+            for name in _SAME
+            if run.get(name) != first.get(name)
+        ]
+        if not run_directory.used_same_data(first.options, run.options):
+            differs.append(f'other data than of {first.weights.parent}')
+        if len(set(seeds)) < len(seeds):
+            differs.append(f'seeds {" ".join(map(str, seeds))}')
+        if differs:
+            raise InputError(
+                f'expected runs that differ in --seed only, found {differs[0]}',
+                snapshot=run.weights.parent,
+            )
+
+
+def of(
+    runs: Sequence[Run], data: PoseData, keypoints: str, split: str, same_data: bool
+) -> reports.Method:
+    """Name the method of a run, or of runs that differ in their seeds, and what departs.
+
+    Args:
+        runs: whose mean is measured; the options of the first stand for all.
+        data: what is measured; if it is Human3.6M, the paper's numbers are beside it.
+        keypoints, split: names of its 2D joints and of its part.
+        same_data: whether its file is what the runs were trained on.
+    """
+    run = runs[0]
+    name, supervision, published = _name(run)
+    if len(runs) > 1:
+        name += f', seeds {" ".join(str(each.options["seed"]) for each in runs)}'
+    chosen = _chosen_by(run, split == 'test' and same_data)
+    planned = run.planned(
+        MODELS['martinez'].get('epoch', 200) if run.is_martinez else DEFAULTS.epoch
+    )
+    dones = sorted({each.done[0] for each in runs if each.done[0] is not None})
+    length = ' '.join([*map(str, dones), *(['of', str(planned)] if planned else []), run.done[1]])
+    length = length if dones else 'iterations not known'
+    departures = [
+        '' if dones == [planned] else length,
+        *_departures(run, data, keypoints),
+        'chosen by test error' if chosen == FLATTERED else '',
+        'choice of the weights not known' if run.options and chosen == UNKNOWN else '',
+        part(data, split).partition(':')[0],
+    ]
+    departures = [text for text in departures if text]
+    if departures and supervision == reports.WITHOUT_3D:
+        name += ', other options'
+    trained = {
+        'iterations': dones,
+        'length': length,
+        'data': run.data.get('name') or run.options.get('dataset'),
+        **{key: run.data.get(key) for key in ('poses', 'subjects', 'fps')},
+        'keypoints': run.options.get('keypoints'),
+        'seeds': [each.options['seed'] for each in runs if 'seed' in each.options],
+        'chosen_by': chosen,
+    }
+    published = '' if departures else published
+    return reports.Method(
+        name, supervision, published, typed_options(run.options), tuple(departures), trained
+    )
+
+
+def typed_options(options: Mapping[str, Any], but: Collection[str] = ()) -> str:
+    """Name the options that differ from the paper's and the network's own, as typed."""
     usual = {**PAPER, **MODELS.get(str(options.get('model')), {})}
-    given = {key: options.get(key, value) for key, value in usual.items()}
-    changed = ' '.join(_typed(key, value) for key, value in given.items() if value != usual[key])
-    labelled = WITH_3D if given['labelled'] == 1 else PARTLY
-    if given['model'] == 'martinez':
-        return Method('Martinez et al.', labelled, MARTINEZ, changed)
-    if given['mode'] == 'supervised':
-        return Method('Ours, supervised', labelled, '', changed)
-    if given['mode'] == 'semi-supervised':
-        return Method('Ours, semi-supervised', labelled, '', changed)
-    return Method('Ours, other options' if changed else 'Ours', WITHOUT_3D, OURS, changed)
+    given = {key: options.get(key, usual[key]) for key in PAPER if key not in but}
+    return ' '.join(_typed(key, value) for key, value in given.items() if value != usual[key])
+
+
+def part(data: PoseData, split: str) -> str:
+    """Say what a test split of Human3.6M lacks of the whole; '' for nothing, or of other data.
+
+    Poses are not lacking whose detections every copy of the data lacks.
+    """
+    if data.name != h36m.NAME or split != 'test':
+        return ''
+    if data.lacks is None:
+        return 'not known whether this is the whole test split: prepare the file again'
+    n, _ = _left_out(data)
+    poses = f'{n} poses, with a joint missing or all joints at one place' if n else ''
+    lacks = '; '.join(filter(None, [data.lacks, poses]))
+    return f'measured on a part only: lacks {lacks}' if lacks else ''
+
+
+def excused(run: Run, data: PoseData, split: str) -> tuple[str, ...]:
+    """Name what every user of a copy of Human3.6M lacks, of what was trained and measured on."""
+    n = _left_out(data)[1] if data.name == h36m.NAME and split == 'test' else 0
+    poses = f'{n} poses of S11 Directions, without detections' if n else ''
+    return tuple(dict.fromkeys(filter(None, [run.data.get('excused'), data.excused, poses])))
+
+
+def _left_out(data: PoseData) -> tuple[int, int]:
+    """Count the poses that cannot be lifted: of other takes than S11 Directions, and of that."""
+    left_out = data.select(~datasets.complete(data))
+    if not len(left_out):
+        return 0, 0
+    take = [np.array(data.names[key])[left_out.columns[key]] for key in ('subject', 'action')]
+    is_excused = [
+        any(h36m.lacks_detections(h36m.Take(s, a, 0), camera) for camera in h36m.CAMERAS)
+        for s, a in zip(*take)
+    ]
+    return is_excused.count(False), is_excused.count(True)
+
+
+def _name(run: Run) -> tuple[str, str, str]:
+    """Name of a method, its group, and the published row of the same."""
+    labelled = reports.WITH_3D if run.get('labelled') == 1 else reports.PARTLY
+    if run.is_martinez:
+        return 'Martinez et al.', labelled, MARTINEZ_PUBLISHED
+    if not run.options:
+        return 'Ours', reports.NOT_KNOWN, reports.OURS_PUBLISHED
+    if run.get('mode') == 'unsupervised':
+        return 'Ours', reports.WITHOUT_3D, reports.OURS_PUBLISHED
+    return f'Ours, {run.get("mode")}', labelled, ''
+
+
+def _chosen_by(run: Run, tested: bool) -> str:
+    if run.options and run.weights.name == 'gen_best.npz':
+        return HELD_OUT if run.get('holdout') else FLATTERED if tested else TEST_ERROR
+    newest = weights_file.numbered(run.weights.parent, 'gen')[:1]
+    return LAST if run.options and newest == [run.weights] else UNKNOWN
+
+
+def _departures(run: Run, measured: PoseData, keypoints: str) -> Iterator[str]:
+    """Yield what differs from the paper in options and data, and '' here and there."""
+    if not run.options:
+        yield 'options not known'
+    yield typed_options(run.options, ('mode', 'model') if run.is_martinez else ())
+    yield f'--holdout {run.get("holdout"):g}' if run.get('holdout') else ''
+    if measured.name == h36m.NAME:
+        yield from _departures_of_human36m(run, measured)
+    yield from dict.fromkeys([run.data.get('preparation', ''), measured.preparation])
+    if measured.name == h36m.NAME:
+        trained = run.get('keypoints') if run.options else keypoints
+        fine_tuned = ' (Stacked Hourglass fine-tuned on Human3.6M)'
+        if trained not in ('gt', 'sh'):
+            yield f'keypoints {trained}{fine_tuned if trained == "sh_ft" else ""}'
+        yield f'measured on keypoints {keypoints}' if keypoints != trained else ''
+
+
+def _departures_of_human36m(run: Run, measured: PoseData) -> Iterator[str]:
+    data = run.data
+    name, subjects = data.get('name', h36m.NAME), list(h36m.SPLITS['train'])
+    if name != h36m.NAME:
+        yield f'data {name}'
+    else:
+        if data.get('subjects', subjects) != subjects:
+            yield f'trained on {" ".join(data["subjects"])}'
+        yield 'data not known' if data.get('lacks') is None else ''
+        yield 'a part of Human3.6M' if data.get('lacks') else ''
+    rate, theirs = h36m.FPS / 5, ''  # as the authors' code takes its frames
+    if run.is_martinez:
+        rate, theirs = h36m.FPS, f' (theirs {h36m.FPS:g} Hz)'
+        yield f'{len(measured.skeleton)} joints (theirs 16)'
+    fps = data.get('fps', rate)
+    if fps != rate:
+        yield (f'{fps:g} Hz' if fps else 'rate not known') + theirs
+    yield f'measured at {measured.fps:g} Hz' if measured.fps not in (rate, fps) else ''
 
 
 def _typed(key: str, value: Any) -> str:

@@ -1,6 +1,7 @@
 """evaluate.py, on a run and on files of its kind."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from chainer_pose.commands import evaluate
 from chainer_pose.datasets import pose_file
 from chainer_pose.evaluations import PROTOCOLS, reports
+from chainer_pose.inference import weights
+from chainer_pose.utils import files
 from tests.conftest import ROOT
 
 RUN = ROOT / 'tests' / 'data' / 'before' / 'paper'
@@ -23,7 +26,8 @@ def run(small_file, tmp_path):
     for name in ('gen_20.npz', 'gen_best.npz'):
         shutil.copy(RUN / 'gen_20.npz', run / name)
     stored = json.loads((RUN / 'options.json').read_text())
-    stored['options']['dataset'] = str(small_file)
+    sha256 = files.sha256(small_file)
+    stored['options'] |= {'dataset': str(small_file), 'dataset_sha256': sha256}
     (run / 'options.json').write_text(json.dumps(stored))
     return run
 
@@ -44,8 +48,8 @@ def test_json(run, printed, small_splits):
         printed(evaluate, '--snapshot', run, '--protocol', 'all', '--format', 'json')
     )
     assert set(report) == {
-        'dataset', 'split', 'snapshot', 'method', 'n_poses', 'depth_flip_rate', 'protocols',
-        'zero_depth',
+        'dataset', 'split', 'snapshot', 'method', 'other_data', 'part', 'excused', 'n_poses',
+        'depth_flip_rate', 'protocols', 'zero_depth',
     }  # fmt: skip
     assert report['dataset'] == 'synthetic'
     assert report['snapshot'] == str(run / 'gen_best.npz')
@@ -86,6 +90,82 @@ def test_figures(run, printed, flat_data, tmp_path):
     assert {path.name for path in (tmp_path / 'f').iterdir()} == PICTURES
 
 
+def change(run, **options):
+    """Change the options.json of a run."""
+    stored = json.loads((run / 'options.json').read_text())
+    stored['options'] |= options
+    (run / 'options.json').write_text(json.dumps(stored))
+
+
+def test_what_is_measured_is_what_was_trained_on(run, printed, small_splits, small_file, tmp_path):
+    """By the file's content, whatever its name; all forms but for the numbers say so."""
+
+    def chosen(*options):
+        report = json.loads(printed(evaluate, '--snapshot', run, '--format', 'json', *options))
+        return report['method']['trained']['chosen_by'], report['other_data']
+
+    flattered = 'test error, which flatters it', ''
+    copy = tmp_path / 'copy.h5'
+    shutil.copy(small_file, copy)
+    assert chosen() == chosen('--dataset', copy) == flattered
+    # More keypoints than the run used do not make the data others.
+    with pose_file.writing(copy, small_splits['test']) as writer:
+        for split, data in small_splits.items():
+            arrays = {'pose2d': data.pose2d, 'pose3d': data.pose3d, 'pose2d_sh': data.pose2d}
+            writer.append(split, **arrays, **data.columns)
+    assert chosen('--dataset', copy)[0] == 'test error of its own data'
+    place = {'path': str(copy), 'sha256': pose_file.digest(small_file)}
+    change(run, dataset='h36m-of-elsewhere', data=place)
+    assert chosen() == flattered  # found by its place, too
+    # Other poses under the run's own name are other data.
+    pose_file.write(copy, {'test': small_splits['train']})
+    change(run, dataset=str(copy))
+    assert chosen() == (
+        'test error of its own data', f'measured on other data than it was trained on: {copy}',
+    )  # fmt: skip
+    for form in ('text', 'csv', 'latex', 'markdown'):
+        text = printed(evaluate, '--snapshot', run, '--format', form)
+        assert 'measured on other data' in text
+        assert 'weights chosen by: test error of its own data' in text
+
+
+def test_a_table_takes_the_last_weights(run, printed):
+    table = ('--snapshot', run, '--table', 1, '--format')
+    assert json.loads(printed(evaluate, *table, 'json'))['snapshot'].endswith('gen_20.npz')
+    text = printed(evaluate, *table, 'csv', '--generator', 'best')
+    assert 'Ours, other options: iterations not known, --accuracy-cap' in text
+    assert 'chosen by test error (measured)' in text
+
+
+def test_the_mean_of_several_seeds(run, printed, refusal, tmp_path, rng):
+    other = tmp_path / 'other'
+    shutil.copytree(run, other)
+    change(other, seed=5)
+    arrays = weights.read_arrays(other / 'gen_20.npz')
+    arrays['l1/W'] += rng.normal(0, 0.1, arrays['l1/W'].shape).astype('f')
+    weights.write_arrays(other / 'gen_20.npz', arrays)
+
+    def measured(protocol, *runs):
+        arguments = '--generator', 'last', '--protocol', protocol, '--format', 'json'
+        return json.loads(printed(evaluate, '--snapshot', *runs, *arguments))
+
+    of_each = [measured('mpjpe', each) for each in (run, other)]
+    both = measured('mpjpe', run, other)
+    errors = [report['protocols']['mpjpe']['average'] for report in of_each]
+    assert both['protocols']['mpjpe']['average'] == pytest.approx(np.mean(errors))
+    assert both['deviation']['mpjpe']['average'] == pytest.approx(np.std(errors, ddof=1))
+    assert both['method']['label'] == 'Ours, seeds 3 5, other options'
+    assert both['method']['departures'][0] == '20 iterations'
+    assert both['runs'] == [str(each / 'gen_20.npz') for each in (run, other)]
+    assert 'deviation' not in of_each[0]
+    assert len(measured('pck-authors', run, other)['deviation']) == len(
+        measured('pck', run, other)['scores']
+    )
+    change(other, ema=0.9)
+    line = refusal('evaluate.py', '--snapshot', run, other)
+    assert 'differ in --seed only, found --ema 0.9 beside 0.0' in line
+
+
 def test_errors(refusal, run, flat_data, tmp_path):
     pose_file.write(tmp_path / 'flat.h5', {'test': flat_data})
     (tmp_path / 'file').write_text('')
@@ -96,7 +176,24 @@ def test_errors(refusal, run, flat_data, tmp_path):
         (('--table', 2), '--table 2: expected a run trained and measured on'),
         (('--dataset', tmp_path / 'flat.h5'), 'found 2D only'),
         (('--figures-seed', 1), '--figures-seed: expected --figures N too'),
+        (
+            ('--figures', 1, '--figures-seed', 1, '--figures-index', 1),
+            '--figures-seed: expected it without --figures-index',
+        ),
+        (
+            ('--dataset', tmp_path / 'flat.h5', '--figures', 1, '--output', tmp_path / 'o'),
+            '--output .*: expected poses with 3D',
+        ),
+        (
+            ('--dataset', tmp_path / 'flat.h5', '--figures', 1, '--table', 1),
+            '--table 1: expected poses with 3D',
+        ),
+        (('--snapshot', run / 'gen_20.npz', '--generator', 'last'), '--generator last: expected'),
         (('--figures', 1, '--figures-index', 9999), '--figures-index 9999: expected a pose'),
         (('--figures', 1, '--figures-dir', tmp_path / 'file'), f'{tmp_path}/file: expected'),
     ):
-        assert message in refusal('evaluate.py', '--snapshot', run, *arguments)
+        line = refusal('evaluate.py', '--snapshot', run, *arguments)
+        assert message in line or re.search(message, line), line
+    change(run, dataset=None)
+    assert '--dataset: expected a pose file' in refusal('evaluate.py', '--snapshot', run)
+    assert not (tmp_path / 'o').exists()

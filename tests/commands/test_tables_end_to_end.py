@@ -42,19 +42,22 @@ def h36m(run, tmp_path_factory):
 
 
 def test_table_1(run, h36m):
-    evaluate = ('evaluate.py', '--snapshot', h36m / 'run', '--generator', 'last', '--table', 1)
+    evaluate = ('evaluate.py', '--snapshot', h36m / 'run', '--table', 1)
     environment = {'CHAINER_POSE_DATA': str(h36m)}
     found = json.loads(run(*evaluate, '--format', 'json', **environment))
     assert found['is_human36m']
     assert found['n_poses'] == 2 * 6 * 4 * 6 - 2 * 6
     text = run(*evaluate, **environment)
     assert text.startswith('Table 1 of the paper: mean error in mm, protocol kudo (paper)\n')
-    assert 'trained on: data h36m, keypoints gt, seed 0' in text
+    assert 'trained for: 10 of 2250 iterations' in text  # 50 epochs of 720 poses by 16
+    assert 'trained on: data h36m, poses 720, subjects S1 S5 S6 S7 S8, rate 10 Hz, ' in text
+    assert 'weights chosen by: the last of the run' in text
     assert 'gen_10.npz' in text
     assert re.search(r'\nMartinez et al\. \[15\] +37\.7 ', text)
-    assert 'trained with: --n-unit 8 --init-std 0.08' in text
-    assert re.search(r'\nOurs, other options \(measured\) +\d', text)
-    assert 'measured on a part only, 3 of the 15 actions and 276 poses' in text
+    departures = '10 of 2250 iterations, --n-unit 8 --init-std 0.08, '
+    assert f'trained with: {departures}' in text
+    assert re.search(rf'\nOurs, other options: {departures}.* \(measured\)', text)
+    assert 'measured - paper' not in text
 
 
 def test_table_2_needs_a_run_on_detections(run, h36m, refusal, tmp_path):
@@ -79,7 +82,9 @@ def test_mpi_inf_3dhp_to_pck(run, tmp_path):
     evaluate = ('evaluate.py', '--snapshot', tmp_path / 'run', '--protocol', 'pck', '--target')
     text = run(*evaluate, 'gt')
     assert 'target: annot3: real scale' in text
-    assert '89.3' in text
+    assert '89.3' not in text
+    authors = [*evaluate[:-2], 'pck-authors', '--split', 'train']
+    assert re.search(r'\nall +640 .* 89\.3\n', run(*authors))
     found = json.loads(run(*evaluate, 'univ', '--format', 'json'))
     assert {score['by'] for score in found['scores']} == {'all', 'action', 'camera', 'joint'}
     assert found['target'].startswith('univ_annot3: scaled')

@@ -131,3 +131,17 @@ def test_pck_by_hand(small_splits):
     assert at['joint', 'LWrist'].pck17 == at['joint', 'LWrist'].pck14 == 75
     assert (at['joint', 'Spine'].pck14, at['joint', 'Spine'].pck17) == (None, 100)
     assert sum(score.by == 'joint' for score in result.scores) == 17
+
+
+def test_pck_of_the_depth_alone_by_hand(small_splits):
+    """As the authors' bin/eval_pck.py: |z - true z| < 150 mm, the root's z not subtracted."""
+    data = small_splits['test'].select(np.arange(1))
+    data.pose3d[:] = [[0, 0, 3000.0], *[[500, 0, 3000]] * 16]
+    data.pose2d[:] = [[0, 0], *[[0, 1.0]] * 16]  # x and y are all wrong
+    depth = np.zeros(17)
+    for joint, error in (('Hip', 200), ('LWrist', 149), ('RWrist', -151), ('Spine', 151)):
+        depth[data.skeleton.index(joint)] = error / 500  # 500 mm are 1
+    everything, *_ = pck.evaluate_pck(Depths(depth), data, depth_only=True).scores
+    assert everything.pck14 == pytest.approx(100 * 13 / 14)
+    assert everything.pck17 == pytest.approx(100 * 14 / 17)
+    assert pck.evaluate_pck(Depths(depth), data).scores[0].pck14 == 0

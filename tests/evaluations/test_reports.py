@@ -10,7 +10,7 @@ import pytest
 
 from chainer_pose.datasets.readers import h36m, mpi_inf_3dhp
 from chainer_pose.errors import InputError
-from chainer_pose.evaluations import PCKResult, PCKScore, Result, Score, reports
+from chainer_pose.evaluations import PCKResult, PCKScore, Result, Score, over_runs, reports
 
 # Added up by hand from the paper's text: sum of each row, published average, and
 # whether that is the mean of the row (it is not in five rows of ten).
@@ -49,7 +49,7 @@ def test_published_rows_add_up_as_by_hand():
         ('mpi_inf_3dhp', 84.1),
         ('mpi_inf_3dhp', 89.3),
     ]
-    assert (mpi_inf_3dhp.NAME, mpi_inf_3dhp.SCENES[0]) == ('mpi_inf_3dhp', reports.PCK_SCENE)
+    assert mpi_inf_3dhp.NAME == 'mpi_inf_3dhp'
 
 
 @pytest.mark.parametrize('number', [1, 2])
@@ -68,10 +68,11 @@ def test_published_rows_equal_the_papers_text_to_the_digit(number, shared_data):
     assert found == printed
 
 
-CONTEXT = reports.Context(
-    'h36m', 'test', 'gt', 'gen_50.npz', 'here', 'Ours', 'w/o 3D dataset', 'Ours (paper)',
-    trained_on='data h36m', n_whole=110_129,
+METHOD = reports.Method(
+    'Ours', 'w/o 3D dataset', 'Ours (paper)',
+    trained={'length': '9 of 9 iterations', 'poses': 3, 'fps': 10.0, 'chosen_by': 'the last'},
 )  # fmt: skip
+CONTEXT = reports.Context('h36m', 'test', 'gt', ('gen_50.npz',), 'here', METHOD)
 OTHER = dataclasses.replace(CONTEXT, dataset='cmu_rig')
 
 
@@ -84,6 +85,10 @@ MEASURED = result_of({action: 100.0 + i for i, action in enumerate(h36m.ACTIONS)
 MEASURED_CELLS = (*(100.0 + i for i in range(15)), 107.0)
 ZERO_DEPTH = result_of(dict.fromkeys(h36m.ACTIONS, 170.0))
 OTHERS = result_of({'walking': 80.0, 'jumping': 90.0})
+
+
+def with_method(method):
+    return dataclasses.replace(CONTEXT, method=method)
 
 
 def rows_of(report):
@@ -105,9 +110,14 @@ def test_our_row_stands_beside_the_papers(number):
     assert len(report.table.header) == 17
     assert report.head[0] == f'Table {number} of the paper: mean error in mm, protocol kudo (paper)'
     assert re.search('test split.* 109000 poses', report.head[1])
-    assert 'trained with: the options of the paper' in report.head
+    for line in (
+        'trained for: 9 of 9 iterations', 'trained with: the options of the paper',
+        'trained on: data not known, poses 3, subjects not known, rate 10 Hz, keypoints not known, '
+        'seed not known', 'weights chosen by: the last',
+    ):  # fmt: skip
+        assert line in report.head
     notes = '\n'.join(report.notes)
-    assert 'not comparable' not in notes
+    assert 'part' not in notes
     for method, (n, total, average, is_mean) in BY_HAND[number].items():
         line = f'average of {method}, {average:.1f}, is not the mean of its row, {total / n:.1f}'
         assert (line in notes) == (not is_mean)
@@ -123,11 +133,10 @@ def test_our_row_stands_beside_the_papers(number):
 )
 def test_a_run_stands_in_its_group(label, group, beside):
     """Neither labels nor additions pass for the paper's method."""
-    context = dataclasses.replace(
-        CONTEXT, label=label, supervision=group, published=beside, options='--ema 0.9'
-    )
-    report = reports.paper_table(1, context, MEASURED, ZERO_DEPTH)
+    method = reports.Method(label, group, beside, '--ema 0.9', ('9 iterations', '--ema 0.9'))
+    report = reports.paper_table(1, with_method(method), MEASURED, ZERO_DEPTH)
     rows = rows_of(report)
+    label += ': 9 iterations, --ema 0.9'
     assert rows[f'{label} (measured)'].group == group
     assert rows['zero depth (measured)'].group == 'w/o 3D dataset'
     groups = [row.group for row in report.table.rows]
@@ -136,12 +145,14 @@ def test_a_run_stands_in_its_group(label, group, beside):
     if beside:
         expected = np.subtract(MEASURED_CELLS, rows[beside].cells)
         np.testing.assert_allclose(rows['measured - paper'].cells, expected)
-    assert 'trained with: --ema 0.9' in report.head
+    assert 'trained with: 9 iterations, --ema 0.9' in report.head
     assert report.data['method'] == {
-        'label': label, 'supervision': group, 'options': '--ema 0.9',
+        'label': method.name, 'supervision': group, 'options': '--ema 0.9',
+        'departures': ['9 iterations', '--ema 0.9'], 'trained': {},
     }  # fmt: skip
-    bars = reports.action_bars(context, MEASURED, ZERO_DEPTH)['measured']
-    assert list(bars) == [*([beside] if beside else []), f'{label} (measured)', 'zero depth']
+    bars = reports.action_bars(with_method(method), MEASURED, ZERO_DEPTH)['measured']
+    name = f'{method.name} (measured)'
+    assert list(bars) == [*([beside] if beside else []), name, 'zero depth']
 
 
 def test_another_data_set_never_stands_beside_the_paper():
@@ -156,16 +167,42 @@ def test_another_data_set_never_stands_beside_the_paper():
         assert not reports.paper_table(1, context, result, result).data['is_human36m']
 
 
-@pytest.mark.parametrize(('left_out', 'n_poses'), [('Sitting', 109_000), (None, 500)])
-def test_a_part_of_human36m_is_not_compared_on_average(left_out, n_poses):
-    values = {name: x for name, x in MEASURED.scores['kudo'].actions.items() if name != left_out}
-    report = reports.paper_table(1, CONTEXT, result_of(values, n_poses), ZERO_DEPTH)
-    difference = rows_of(report)['measured - paper'].cells
-    assert difference[-1] is None
-    assert difference[0] == pytest.approx(-25.0)
-    assert 'not comparable with the paper' in '\n'.join(report.notes)
-    missing = [name for name, x in zip(h36m.ACTIONS, difference) if x is None]
-    assert missing == ([left_out] if left_out else [])
+def test_notes_and_csv_say_what_the_head_cannot():
+    context = dataclasses.replace(
+        CONTEXT, part='a part only', excused=('a take',), other_data='others', in_mm=True
+    )
+    report = reports.paper_table(1, context, MEASURED, ZERO_DEPTH)
+    for note in (
+        'a part only', 'left out, as every copy lacks it: a take',
+        'kudo (paper): in mm as predicted, root depth as predicted, all joints',
+    ):  # fmt: skip
+        assert note in report.notes
+    assert 'others' in report.head
+    assert report.data['part'] == 'a part only'
+    rows = list(csv.DictReader(reports.FORMATS['csv'](report).splitlines()))
+    remarks = {row['mm']: row['remark'] for row in rows if row['remark']}
+    trained = 'trained with: the options of the paper; weights chosen by: the last; others'
+    assert remarks == {'Ours (measured)': trained}
+
+
+def test_the_mean_of_runs_has_its_deviation():
+    results = [result_of({'walking': x, 'jumping': 2 * x}) for x in (80.0, 90.0, 97.0)]
+    mean, deviation = over_runs(results)
+    assert over_runs(results[:1]) == (results[0], None)
+    assert mean.scores['kudo'].average == pytest.approx(1.5 * 89)
+    of_jumping = deviation.scores['kudo'].actions['jumping']
+    assert of_jumping == pytest.approx(2 * np.std([80, 90, 97], ddof=1))
+    context = dataclasses.replace(OTHER, snapshots=('a', 'b', 'c'))
+    report = reports.paper_table(1, context, mean, OTHERS, deviation)
+    spread = rows_of(report)['standard deviation over runs'].cells
+    assert spread[0] == pytest.approx(8.544, abs=1e-3)
+    assert report.data['deviation']['actions']['walking'] == spread[0]
+    assert report.data['runs'] == ['a', 'b', 'c']
+    assert report.data['measured']['actions']['walking'] == pytest.approx(89)
+    labels = [row.label for row in reports.errors(context, mean, OTHERS, deviation).table.rows]
+    assert labels == [
+        'kudo (paper)', 'kudo (paper), standard deviation over runs', 'kudo (paper), zero depth',
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -196,25 +233,31 @@ def test_json_and_csv_of_a_table():
     assert (rows[0]['group'], rows[0]['WalkD']) == ('w/ 3D dataset', '')
 
 
-def test_pck_has_the_supplements_figure_beside_its_scenes_only():
+def test_pck_has_the_supplements_figure_where_the_depth_alone_is_counted():
     scores = [
         PCKScore('all', 'all', 9, 80.0, 50.0, 82.0, 51.0),
         PCKScore('action', 'Sports', 4, 70.0, 40.0, 71.0, 41.0),
         PCKScore('camera', 'green screen', 5, 85.0, 52.0, 86.0, 53.0),
-        PCKScore('camera', 'outdoor', 4, 75.0, 42.0, 76.0, 43.0),
         PCKScore('joint', 'Hip', 9, None, None, 100.0, 97.0),
     ]
     result = PCKResult(9, 0, scores)
     context = dataclasses.replace(CONTEXT, dataset='mpi_inf_3dhp', target='annot3: real scale')
     report = reports.pck(context, result, result)
-    beside = {row.label: row.cells[-1] for row in report.table.rows}
-    assert beside.pop('green screen') == 89.3
-    assert set(beside.values()) == {None}
-    assert [row.label for row in report.table.rows][:2] == ['all', 'all, zero depth']
+    labels = ['all', 'all, zero depth', 'Sports', 'green screen', 'Hip']
+    assert [row.label for row in report.table.rows] == labels
     assert 'target: annot3: real scale' in report.head
     assert '14: without Hip, Spine, Neck/Nose' in reports.FORMATS['text'](report)
-    other = reports.pck(OTHER, result, result)
-    assert '89.3' not in reports.FORMATS['text'](other) + reports.FORMATS['json'](other)
+    of_depth = dataclasses.replace(result, depth_only=True)
+    authors = reports.pck(context, of_depth, of_depth)
+    beside = {row.label: row.cells[-1] for row in authors.table.rows}
+    assert beside == dict.fromkeys(labels) | {'all': 89.3}
+    assert 'training sequences; measured here: the test split' in '\n'.join(authors.notes)
+    assert 'no PCK in 3D' in authors.notes[-1]
+    for other in (report, reports.pck(OTHER, of_depth, of_depth)):
+        assert '89.3' not in reports.FORMATS['text'](other) + reports.FORMATS['json'](other)
+    mean, deviation = over_runs([result, result])
+    spread = reports.pck(context, mean, result, deviation)
+    assert spread.table.rows[1].cells == (9, 0.0, 0.0, 0.0, 0.0)
     bars = reports.pck_bars(context, result, result)
     assert bars['names'] == ['Sports', 'all poses']
     assert bars['measured']['Ours (measured)'] == [70.0, 80.0]

@@ -2,10 +2,18 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
+from chainer.serializers import DictionarySerializer
 
 from chainer_pose.commands.train import parse_options
-from chainer_pose.training import methods
+from chainer_pose.datasets import PoseData
+from chainer_pose.datasets.readers import h36m
+from chainer_pose.errors import InputError
+from chainer_pose.inference.weights import write_generator
+from chainer_pose.links import Generator
+from chainer_pose.skeletons import H36M17
+from chainer_pose.training import methods, run_directory
 from chainer_pose.training.options import MODELS, PRESETS
 
 PAPER = {
@@ -22,28 +30,122 @@ def test_the_default_is_the_paper():
     assert list(methods.PAPER) == list(PAPER)  # in this order options are named
     for names in (*PRESETS.values(), *MODELS.values()):
         assert set(names) <= {*PAPER, 'epoch'}
-    options = parse_options([]).to_json()
-    assert methods.of(options) == ('Ours', 'w/o 3D dataset', 'Ours (paper)', '')
-    assert methods.of({'seed': 3}).options == ''  # of a run before an option was there
-    assert methods.of({})[:2] == ('Ours', 'not known whether w/ 3D dataset')
+    assert methods.typed_options(parse_options([]).to_json()) == ''
+    assert methods.typed_options({'seed': 3}) == ''  # of a run before an option was there
 
 
-MARTINEZ = {'mode': 'supervised', 'model': 'martinez', **MODELS['martinez']}
+TRAIN = list(h36m.SPLITS['train'])
+DATA = {'name': 'h36m', 'poses': 101, 'subjects': TRAIN, 'fps': 10.0, 'preparation': '',
+        'lacks': '', 'excused': 'a camera'}  # fmt: skip
+WHOLE = PoseData(
+    'h36m', H36M17, np.tile(np.arange(34.0).reshape(17, 2), (3, 1, 1)), fps=10, lacks='',
+    names={'subject': ['S9', 'S11'], 'action': ['Directions'], 'camera': ['54138969', '55011271']},
+    columns={key: np.array(index) for key, index in
+             {'subject': [0, 1, 1], 'action': [0, 0, 0], 'camera': [0, 1, 1]}.items()},
+)  # fmt: skip
+N = 316  # 50 epochs of 101 poses by 16
+OTHER = 'Ours, other options'
+MARTINEZ = {'mode': 'supervised', 'model': 'martinez', **MODELS['martinez'], 'iterations': 9}
+JOINTS = '17 joints (theirs 16)'
+
+
+def run_of(folder, options=None, data=None, done=N, name=None, seed=0):
+    """A run of the paper's, but for some options and some of what is stored of the data."""
+    found = {**parse_options([]).to_json(), 'seed': seed, 'data': {**DATA, **(data or {})}}
+    weights = folder / (name or f'gen_{done}.npz')
+    weights.touch()
+    return methods.Run({**found, **(options or {})}, weights, done)
 
 
 @pytest.mark.parametrize(
-    ('changed', 'named'),
+    ('options', 'data', 'measured', 'name', 'departures'),
     [
-        ({'ema': 0.999}, ('Ours, other options', 'w/o 3D dataset', 'Ours (paper)')),
-        ({'mode': 'semi-supervised'}, ('Ours, semi-supervised', 'w/ 3D dataset', '')),
-        ({'mode': 'semi-supervised', 'labelled': 0.01},
-         ('Ours, semi-supervised', 'w/ part of a 3D dataset', '')),
-        ({'mode': 'supervised'}, ('Ours, supervised', 'w/ 3D dataset', '')),
-        ({**MARTINEZ, 'alpha': 0.01}, ('Martinez et al.', 'w/ 3D dataset', 'Martinez et al. [15]')),
+        ({}, {}, {}, 'Ours', []),
+        ({}, {}, {'excused': 'a take'}, 'Ours', []),
+        ({'iterations': 9}, {}, {}, OTHER, ['9 of 316 iterations']),
+        ({'epoch': 60}, {}, {}, OTHER, ['379 of 316 iterations']),
+        ({'ema': 0.9}, {}, {}, OTHER, ['--ema 0.9']),
+        ({'holdout': 0.1}, {}, {}, OTHER, ['--holdout 0.1']),
+        ({}, {'name': 'cmu_rig'}, {}, OTHER, ['data cmu_rig']),
+        ({}, {'subjects': TRAIN[:2], 'lacks': 'S6'}, {}, OTHER,
+         ['trained on S1 S5', 'a part of Human3.6M']),
+        ({}, {'lacks': None}, {}, OTHER, ['data not known']),
+        ({'data': {}}, {}, {}, OTHER, ['316 iterations', 'data not known']),
+        ({}, {'fps': 50.0}, {'fps': 50.0}, OTHER, ['50 Hz']),
+        ({}, {}, {'fps': 50.0}, OTHER, ['measured at 50 Hz']),
+        ({}, {'preparation': 'turned'}, {'preparation': 'turned'}, OTHER, ['turned']),
+        ({}, {}, {'preparation': 'turned'}, OTHER, ['turned']),
+        ({'keypoints': 'sh_ft'}, {}, {}, OTHER,
+         ['keypoints sh_ft (Stacked Hourglass fine-tuned on Human3.6M)']),
+        ({}, {}, {'lacks': 'S9 Walking'}, OTHER, ['measured on a part only']),
+        ({}, {}, {'lacks': None}, OTHER, ['not known whether this is the whole test split']),
+        ({'mode': 'semi-supervised', 'labelled': 0.01}, {}, {}, 'Ours, semi-supervised',
+         ['--mode semi-supervised --labelled 0.01']),
+        # Of other data there are no published numbers.
+        ({'ema': 0.9}, {'fps': 20.0, 'lacks': None}, {'name': 'cmu_rig'}, OTHER, ['--ema 0.9']),
+        ({**MARTINEZ, 'alpha': 0.01}, {}, {}, 'Martinez et al.',
+         ['9 of 316 iterations', '--alpha 0.01', JOINTS, '10 Hz (theirs 50 Hz)']),
+        (MARTINEZ, {'fps': 50.0}, {'fps': 50.0}, 'Martinez et al.',
+         ['9 of 316 iterations', JOINTS]),
     ],
 )  # fmt: skip
-def test_labels_and_additions_are_named(changed, named):
-    assert methods.of({**methods.PAPER, **changed})[:3] == named
+def test_all_that_departs_from_the_paper_is_named(
+    tmp_path, options, data, measured, name, departures
+):
+    begun = methods.Run({**options, 'data': DATA}, tmp_path)
+    done = begun.planned(begun.get('epoch'), begun.get('iterations'))
+    run = run_of(tmp_path, options, data, done)
+    measured, keypoints = dataclasses.replace(WHOLE, **measured), run.get('keypoints')
+    found = methods.of([run], measured, keypoints, 'test', True)
+    assert (found.name, list(found.departures)) == (name, departures)
+    assert found.published == ('' if departures else 'Ours (paper)')
+
+
+def test_which_weights_are_measured_is_told(tmp_path):
+    def chosen(run, split='test', same_data=True):
+        found = methods.of([run], WHOLE, 'gt', split, same_data)
+        return found.trained['chosen_by'], found.departures
+
+    assert chosen(run_of(tmp_path)) == ('the last of the run', ())
+    best = run_of(tmp_path, name='gen_best.npz')
+    assert chosen(best) == ('test error, which flatters it', ('chosen by test error',))
+    assert chosen(best, 'train') == chosen(best, same_data=False) == (methods.TEST_ERROR, ())
+    held = run_of(tmp_path, {'holdout': 0.1}, name='gen_best.npz')
+    assert chosen(held)[0] == 'error on held-out clips'
+    (tmp_path / 'gen_999.npz').touch()
+    assert chosen(run_of(tmp_path)) == ('not known', ('choice of the weights not known',))
+    lone = methods.Run({}, tmp_path / 'gen_7.npz')
+    assert chosen(lone)[1] == ('iterations not known', 'options not known', 'data not known')
+    old = run_of(tmp_path, {'data': {}})._replace(iteration=None)
+    assert old.done == (N, 'epochs')
+    assert chosen(old._replace(weights=tmp_path / 'gen_20.npz'))[1][0] == '20 of 50 epochs'
+
+
+def test_poses_left_out_are_a_part_but_for_the_excused(tmp_path):
+    valid = np.ones((3, 17), bool)
+    valid[1:, 5] = False  # S11 Directions, which some copies have no detections of
+    data = dataclasses.replace(WHOLE, valid=valid)
+    assert methods.part(data, 'test') == ''
+    excused = 'a camera', '2 poses of S11 Directions, without detections'
+    assert methods.excused(run_of(tmp_path), data, 'test') == excused
+    valid[0, 5] = False
+    assert 'a part only: lacks 1 poses' in methods.part(data, 'test')
+    none = dataclasses.replace(WHOLE, lacks=None)
+    assert 'prepare the file again' in methods.part(none, 'test')
+    assert methods.part(none, 'train') == ''
+
+
+def test_runs_that_are_averaged_differ_in_their_seeds_only(tmp_path):
+    runs = [run_of(tmp_path, seed=seed) for seed in range(3)]
+    methods.check_seeds(runs)
+    method = methods.of(runs, WHOLE, 'gt', 'test', True)
+    assert (method.label, method.trained['seeds']) == ('Ours, seeds 0 1 2', [0, 1, 2])
+    for other, message in (
+        (run_of(tmp_path, {'ema': 0.9}, seed=3), 'found --ema 0.9 beside 0.0'),
+        (run_of(tmp_path), 'found seeds 0 1 2 0'),
+    ):
+        with pytest.raises(InputError, match=message):
+            methods.check_seeds([*runs, other])
 
 
 @pytest.mark.parametrize(
@@ -58,6 +160,28 @@ def test_labels_and_additions_are_named(changed, named):
 )  # fmt: skip
 def test_the_options_named_give_the_same_run(given, named):
     options = parse_options(given)
-    assert methods.of(options.to_json()).options == named
+    assert methods.typed_options(options.to_json()) == named
     again = parse_options(named.split())
     assert dataclasses.replace(again, preset=options.preset) == options
+
+
+@pytest.mark.parametrize(
+    ('options', 'stem', 'iteration', 'found'),
+    [
+        ({'iterations': 9}, 'gen_9', 9, (9, 9)),
+        ({'epoch': 3}, 'gen_2', 14, (14, 19)),  # ceil(3 * 101 / 16)
+        ({'epoch': 3, 'batchsize': 8, 'ranks': 2}, 'gen_3', 19, (19, 19)),
+        ({'epoch': 2, 'mode': 'supervised', 'labelled': 0.1}, 'gen_1', 1, (1, 2)),
+        ({'epoch': 3, 'data': {}}, 'gen_2', None, (2, 3)),  # of an older version: in epochs
+        ({'iterations': 9, 'data': {}}, 'gen_6', None, (6, 9)),
+        ({'epoch': 3}, None, None, (0, 19)),
+    ],
+)  # fmt: skip
+def test_progress_of_a_run(tmp_path, options, stem, iteration, found):
+    skeleton = H36M17
+    run_directory.write_options(tmp_path, {'data': {'poses': 101}, **options}, skeleton)
+    if stem:
+        arrays = DictionarySerializer({})
+        arrays.save(Generator(17, 8, 0.1))
+        write_generator(tmp_path / f'{stem}.npz', arrays.target, skeleton, iteration=iteration)
+    assert methods.progress(tmp_path) == found

@@ -165,7 +165,7 @@ def find_data(options: EvaluationOptions, run: methods.Run) -> Path:
     place = Path(run.data.get('path') or '')
     found = options.dataset or run.options.get('dataset')
     if found is None and not place.is_file():
-        raise InputError(f'expected a pose file, as {run.weights} lies in no run', dataset=None)
+        raise InputError(f'expected a pose file, as {run.weights} comes with none', dataset=None)
     try:
         path = datasets.find(str(found))
     except InputError:

@@ -166,7 +166,7 @@ def test_the_mean_of_several_seeds(run, printed, refusal, tmp_path, rng):
     assert 'differ in --seed only, found --ema 0.9 beside 0.0' in line
 
 
-def test_errors(refusal, run, flat_data, tmp_path):
+def test_errors(refusal, printed, run, flat_data, small_file, tmp_path):
     pose_file.write(tmp_path / 'flat.h5', {'test': flat_data})
     (tmp_path / 'file').write_text('')
     (tmp_path / 'lone.npz').write_bytes((run / 'gen_20.npz').read_bytes())
@@ -196,4 +196,5 @@ def test_errors(refusal, run, flat_data, tmp_path):
         assert message in line or re.search(message, line), line
     change(run, dataset=None)
     assert '--dataset: expected a pose file' in refusal('evaluate.py', '--snapshot', run)
+    assert 'kudo' in printed(evaluate, '--snapshot', run, '--dataset', small_file)
     assert not (tmp_path / 'o').exists()

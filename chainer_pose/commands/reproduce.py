@@ -196,7 +196,7 @@ def _naming_data(call: Callable[[Any], Any], argument: Any) -> Any:
     try:
         return call(argument)
     except InputError as error:
-        raise InputError(str(error).removeprefix('root ')) from error
+        raise type(error)(str(error).removeprefix('root ')) from error
 
 
 def plan(

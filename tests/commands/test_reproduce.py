@@ -119,7 +119,7 @@ def test_a_stopped_run_goes_on(copy, script, tmp_path, number):
     process = subprocess.Popen(
         [sys.executable, '-u', ROOT / 'reproduce.py', *command], stdout=-1, stderr=-1, text=True
     )
-    while not process.stdout.readline().startswith('0.'):  # a row of the log
+    while not re.match(r'\d+ +\d+ ', process.stdout.readline()):  # a row of the log
         assert process.poll() is None
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)

@@ -261,7 +261,7 @@ def paper_table(
     else:
         notes += _published_notes(number, theirs)
         notes += [context.part] if context.part else []
-        notes += [f'left out, as every copy lacks it: {text}' for text in context.excused]
+        notes += [f'excused: {text}' for text in context.excused]
         if protocol != 'kudo':
             notes.append(f"the paper's rows are by the protocol kudo, ours by {protocol}")
     rows = [

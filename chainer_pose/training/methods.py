@@ -141,9 +141,7 @@ def of(
     if len(runs) > 1:
         name += f', seeds {" ".join(str(each.options["seed"]) for each in runs)}'
     chosen = _chosen_by(run, split == 'test' and same_data)
-    planned = run.planned(
-        MODELS['martinez'].get('epoch', 200) if run.is_martinez else DEFAULTS.epoch
-    )
+    planned = run.planned(MODELS['martinez']['epoch'] if run.is_martinez else DEFAULTS.epoch)
     dones = sorted({each.done[0] for each in runs if each.done[0] is not None})
     length = ' '.join([*map(str, dones), *(['of', str(planned)] if planned else []), run.done[1]])
     length = length if dones else 'iterations not known'

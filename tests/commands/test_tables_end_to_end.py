@@ -57,6 +57,7 @@ def test_table_1(run, h36m):
     departures = '10 of 2250 iterations, --n-unit 8 --init-std 0.08, '
     assert f'trained with: {departures}' in text
     assert re.search(rf'\nOurs, other options: {departures}.* \(measured\)', text)
+    assert 'measured on a part only: lacks ' in text
     assert 'measured - paper' not in text
 
 

@@ -173,7 +173,7 @@ def test_notes_and_csv_say_what_the_head_cannot():
     )
     report = reports.paper_table(1, context, MEASURED, ZERO_DEPTH)
     for note in (
-        'a part only', 'left out, as every copy lacks it: a take',
+        'a part only', 'excused: a take',
         'kudo (paper): in mm as predicted, root depth as predicted, all joints',
     ):  # fmt: skip
         assert note in report.notes

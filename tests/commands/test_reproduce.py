@@ -12,6 +12,8 @@ from chainer_pose.commands import reproduce
 from chainer_pose.datasets.readers import h36m
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 TINY = ('--n-unit', 8, '--init-std', 0.08, '--batchsize', 64)
 LAYOUTS = {
     'baseline': trees.write_baseline,
@@ -40,7 +42,6 @@ def results(copy, printed, tmp_path_factory):
     return out
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_from_nothing_to_the_table(layout, world, script, tmp_path):
     LAYOUTS[layout](tmp_path / 'copy', world)
@@ -112,7 +113,6 @@ def test_dry_run_does_nothing(copy, printed, tmp_path):
     assert not (tmp_path / 'out').exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_run_goes_on(copy, script, tmp_path, number):
     command = ['table1', '--data', copy, '--out', tmp_path / 'out', '--iterations', '1000']

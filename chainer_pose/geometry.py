@@ -54,6 +54,19 @@ def rotate_about_vertical(pose: np.ndarray, angle: float | np.ndarray) -> np.nda
     return xp.stack([x * cos + z * sin, y, z * cos - x * sin], axis=-1)
 
 
+def rotate_in_image(pose: np.ndarray, angle: float | np.ndarray) -> np.ndarray:
+    """Rotate poses, (N, J, 2 or 3), clockwise about the image's origin, as a camera's roll does.
+
+    The angle is a number or an array of shape (N,), in radians; z stays.
+    """
+    angle = np.asarray(angle)[..., None]
+    cos, sin = np.cos(angle), np.sin(angle)
+    x, y = pose[..., 0], pose[..., 1]
+    turned = np.array(pose)
+    turned[..., 0], turned[..., 1] = x * cos - y * sin, x * sin + y * cos
+    return turned
+
+
 @dataclasses.dataclass(frozen=True)
 class Camera:
     """A calibrated camera of the Human3.6M model.

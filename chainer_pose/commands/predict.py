@@ -12,15 +12,15 @@ from typing import NoReturn
 
 import numpy as np
 
-from chainer_pose import skeletons, visualizations
+from chainer_pose import geometry, skeletons, visualizations
 from chainer_pose.datasets import PoseData, keypoints
 from chainer_pose.errors import InputError
-from chainer_pose.inference import bvh, motion, onnx, predictions
+from chainer_pose.inference import bvh, motion, onnx, predictions, trc
+from chainer_pose.inference import roll as camera_roll
 from chainer_pose.inference import scale as scaling
 from chainer_pose.inference.lifter import Lifted, Lifter, load_lifter
 from chainer_pose.inference.predictions import Predictions
 from chainer_pose.inference.pretrained import DEFAULT, PRETRAINED, pretrained_path
-from chainer_pose.links import LiftingLink
 from chainer_pose.utils import cli, files
 from chainer_pose.visualizations import animations
 
@@ -31,6 +31,10 @@ def _bone_length(text: str) -> tuple[str, str, float]:
     if not start or not end or start == end:
         raise argparse.ArgumentTypeError(f'expected JOINT:JOINT=MM, found {text!r}')
     return start, end, cli.number(float, above=0)(length)
+
+
+def _roll(text: str) -> float | str:
+    return text if text == 'auto' else cli.number(float, -180, 180)(text)
 
 
 _weights = functools.partial(cli.option, group='weights')
@@ -53,7 +57,7 @@ class PredictionOptions:
 
     input: str | None = _input(None, """keypoints: JSON of OpenPose (or a folder of frames), COCO,
         AlphaPose, MMPose or PoseNet, CSV, npz or npy, or a pose file; data/README.md describes
-        each""", metavar='PATH')
+        each; or a folder of such folders, one a camera or video""", metavar='PATH')
     format: str | None = _input(None, 'format of --input (default: detected)',
         choices=keypoints.FORMATS)
     skeleton: str | None = _input(None, """the joints of --input (default: detected by their names,
@@ -67,16 +71,26 @@ class PredictionOptions:
         metavar='gt|NAME')
     split: str | None = _input(None, 'of a pose file, one split (default: all)',
         choices=('train', 'test'))
+    roll: float | str = _input(0.0, """by how many degrees the camera's roll turns people clockwise
+        in the image; it is undone before lifting and put back after it; auto: by the direction
+        from ankles to neck, of sequences (default: 0)""", type=_roll, metavar='DEG|auto')
 
     out: str | None = _output(None, """folder for poses.* and pictures; files of these names are
         replaced (default: predictions/NAME of the input)""", metavar='DIR')
     write: Sequence[str] = _output(['json', 'csv', 'npz'], """which of poses.json, poses.csv,
-        poses.npz and poses.h5, a pose file (default: json csv npz)""",
+        poses.long.csv (a joint a row), poses.npz and poses.h5, a pose file (default: json csv
+        npz)""",
         nargs='+', choices=tuple(predictions.WRITERS), metavar='|'.join(predictions.WRITERS))
     height: float | None = _output(None, """height of the people: writes pose3d_mm too, by legs and
         trunk as lifted""", above=0, metavar='MM')
     bone_length: tuple[str, str, float] | None = _output(None, """the same by the distance of two
         joints, for example LHip:LKnee=430""", type=_bone_length, metavar='JOINT:JOINT=MM')
+    smooth: float | None = _output(None, """smooth each person's 3D over this time, by Savitzky and
+        Golay's filter""", above=0, metavar='SECONDS')
+    constant_bones: bool = _output(False, """give the bones of each person their median lengths, in
+        all outputs; directions stay""", action='store_true')
+    html: str | None = _output(None, """a page to look at the poses, in one file: poses.html, or
+        FILE""", nargs='?', const='', metavar='FILE')
     figure: int | None = _output(None, 'draw N people (without N, 8), evenly spread: figure.png',
         low=1, nargs='?', const=8)
     gif: str | None = _output(None, """draw one person: a pose that turns (its first), or the
@@ -85,10 +99,13 @@ class PredictionOptions:
     mp4: bool = _output(False, 'the same by ffmpeg: motion.mp4', action='store_true')
     bvh: bool = _output(False, """motion of one person: motion.bvh; bones of constant length, root
         in its place""", action='store_true')
-    person: str | None = _output(None, """which person to film or write as BVH (default: the only
-        one; with several people, for --gif and --mp4 the one seen most often)""", metavar='ID')
-    fps: float | None = _output(None, """frames a second of --gif, --mp4 and --bvh (default: the
-        input's, else 25)""", above=0)
+    trc: bool = _output(False, """the same as markers for OpenSim, in mm: motion.trc; needs --height
+        or --bone-length""", action='store_true')
+    person: str | None = _output(None, """which person to film or write as BVH or TRC (default: the
+        only one; with several people, for --gif and --mp4 the one seen most often)""",
+        metavar='ID')
+    fps: float | None = _output(None, """frames a second of the input, which what shows, writes or
+        smooths motion needs (default: what the input says)""", above=0)
     onnx: str | None = _output(None, """write the generator as an ONNX model too, or without --input
         only (pip install '.[onnx]')""", metavar='FILE.onnx')
 
@@ -99,7 +116,12 @@ class PredictionOptions:
     @property
     def moves(self) -> bool:
         """Whether the motion of one person is written."""
-        return self.bvh or self.mp4 or self.gif is not None
+        return self.bvh or self.trc or self.mp4 or self.gif is not None
+
+    @property
+    def timed(self) -> bool:
+        """Whether something depends on the frames a second."""
+        return self.moves or self.html is not None or self.smooth is not None
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -128,8 +150,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         with files.writing(options.onnx):
             onnx.export(options.onnx, lifter)
         print(f'{options.onnx}: the generator of {lifter.weights}')
-    if options.input:
-        predict(options, lifter, skeleton, options.input)
+    if not options.input:
+        return
+    folder = Path(options.out or Path('predictions') / Path(options.input).resolve().stem)
+    sequences = _sequences(Path(options.input))
+    if sequences and options.html:
+        parser.error('argument --html: expected no FILE for several sequences, found one')
+    for path in sequences:
+        predict(options, lifter, skeleton, str(path), folder / path.name)
+    if not sequences:
+        predict(options, lifter, skeleton, options.input, folder)
+
+
+def _sequences(path: Path) -> list[Path]:
+    """The folders of a folder that has no keypoints itself."""
+    found = sorted(path.glob('[!.]*'), key=lambda one: one.name) if path.is_dir() else []
+    own = any(one.suffix in ('.json', '.txt') for one in found)
+    return [] if own else [one for one in found if one.is_dir()]
 
 
 def check_effect(options: PredictionOptions, typed: Collection[str]) -> None:
@@ -142,7 +179,9 @@ def check_effect(options: PredictionOptions, typed: Collection[str]) -> None:
         (lifting - {'skeleton', 'onnx'}, options.input, 'without --input'),
         ({'keypoints', 'split'}, kind == 'pose-file', 'without a pose file'),
         ({'zeros_are_coordinates'}, kind != 'pose-file', 'with a pose file'),
-        ({'fps', 'person'}, options.moves, 'without --gif, --mp4 or --bvh'),
+        ({'person'}, options.moves, 'without --gif, --mp4, --bvh or --trc'),
+        ({'fps'}, options.timed, 'without --gif, --mp4, --bvh, --trc, --html or --smooth'),
+        ({'trc'}, options.height or options.bone_length, 'without --height or --bone-length'),
         ({'generator'}, is_run, 'without --snapshot RUN'),
         ({'bone_length'}, not options.height, 'with --height'),
         ({'weights'}, not options.snapshot, 'with --snapshot'),
@@ -153,9 +192,10 @@ def check_effect(options: PredictionOptions, typed: Collection[str]) -> None:
 
 
 def predict(
-    options: PredictionOptions, lifter: Lifter, skeleton: skeletons.Skeleton | None, path: str
+    options: PredictionOptions, lifter: Lifter, skeleton: skeletons.Skeleton | None, path: str,
+    folder: Path,
 ) -> None:
-    """Lift an input, write the results and print what was done."""
+    """Lift an input, write the results to a folder and print what was done."""
     to_mm, scale = None, ''
     if options.height:
         to_mm = scaling.by_height(lifter.skeleton, options.height)
@@ -169,11 +209,12 @@ def predict(
             options.zeros_are_coordinates, progress,
         )  # fmt: skip
         pose2d, visible = source.poses(options.min_confidence)
+        roll, processing = find_roll(options.roll, source, pose2d, visible)
         parts = []
         for start in range(0, len(source), options.batchsize):
             part = slice(start, start + options.batchsize)
             poses = lifter.lift(
-                pose2d[part], visible[part], source.skeleton, options.batchsize
+                pose2d[part], visible[part], source.skeleton, options.batchsize, roll[part]
             )
             parts.append(poses)
             progress(start + len(poses.pose2d), len(source), 'people lifted')
@@ -181,7 +222,8 @@ def predict(
     print(f'{path}: {source.format}, joints of {source.skeleton.name}')
     print(''.join(f'{path}: {note}\n' for note in source.notes), end='')
     print(f'weights: {lifter.weights}, joints of {lifter.skeleton.name}')
-    cli.warn(keypoints.find_faults(source.skeleton, pose2d, visible))
+    upright = geometry.rotate_in_image(pose2d, -roll)
+    cli.warn(keypoints.find_faults(source.skeleton, upright, visible))
     if not poses.lifted.any():
         enough = 'half of their joints seen, or more'
         if lifter.prior is None:
@@ -191,9 +233,68 @@ def predict(
             + keypoints.never_seen(source.skeleton, visible)
         )
     pose3d_mm = None if to_mm is None else poses.pose3d * to_mm(poses.pose3d)[:, None, None]
-    found = Predictions(source, lifter.skeleton, lifter.weights, poses, pose3d_mm, scale)
+    fps = options.fps or source.fps
+    found = Predictions(source, lifter.skeleton, lifter.weights, poses, pose3d_mm, scale, fps)
+    found = process(options, found, processing)
     report(found)
-    write(options, found, lifter.generator)
+    write(options, found, folder)
+
+
+def find_roll(
+    roll: float | str, source: keypoints.Keypoints, pose2d: np.ndarray, visible: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """Return the roll of each pose, (N,), radians, and print how it was found, if it was."""
+    found = np.full(len(source), 0.0 if roll == 'auto' else np.radians(roll))
+    notes = [f'roll of {roll} degrees undone before lifting and put back'] if found.any() else []
+    if roll == 'auto' and len(set(source.frame)) > 1:
+        camera = [''] * len(source)
+        if source.format == 'pose-file':  # people are CLIP@CAMERA
+            camera = [str(person).partition('@')[2] for person in source.person]
+        for name in dict.fromkeys(camera):
+            rows = np.array(camera) == name
+            found[rows], note = camera_roll.find(source.skeleton, pose2d[rows], visible[rows])
+            notes.append(f'roll{name and f" of camera {name}"}: {note}')
+    elif roll == 'auto':
+        notes.append('roll: not looked for in a single picture')
+    print(''.join(f'{source.path}: {note}\n' for note in notes), end='')
+    return found, notes
+
+
+def process(options: PredictionOptions, found: Predictions, notes: list[str]) -> Predictions:
+    """Smooth the poses of each person, and give them bones of constant length."""
+    if options.smooth:
+        fps = frame_rate(options, found)
+        if round(options.smooth * fps) < motion.SHORTEST:
+            raise InputError(
+                f'expected {motion.SHORTEST} frames or more, {motion.SHORTEST / fps:.2g} s at '
+                f'{fps:g} frames a second, found {options.smooth:g} s',
+                smooth=None,
+            )
+        notes.append(f"smoothed over {options.smooth:g} s by Savitzky and Golay's filter")
+    if options.constant_bones:
+        notes.append('bones of constant length')
+    if options.smooth or options.constant_bones:
+        arrays = [found.poses.pose3d, *([] if found.pose3d_mm is None else [found.pose3d_mm])]
+        for rows in found.persons().values():
+            for pose in arrays:
+                if options.smooth:
+                    pose[rows] = motion.smooth(pose[rows], found.steps[rows], fps, options.smooth)
+                if options.constant_bones:
+                    pose[rows] = bvh.constant_bones(pose[rows], found.skeleton)
+    return dataclasses.replace(found, processing=tuple(notes))
+
+
+def frame_rate(options: PredictionOptions, found: Predictions) -> float:
+    """Return the frames a second of an input.
+
+    Raises:
+        InputError: if nothing says it.
+    """
+    if not found.fps:
+        raise InputError(
+            f'expected the frames a second of {found.source.path}, found none in it', fps=None
+        )
+    return found.fps
 
 
 def report(found: Predictions) -> None:
@@ -229,16 +330,17 @@ def choose_person(options: PredictionOptions, found: Predictions) -> np.ndarray:
     return persons[options.person or max(persons, key=lambda name: len(persons[name]))]
 
 
-def write(options: PredictionOptions, found: Predictions, generator: LiftingLink) -> None:
+def write(options: PredictionOptions, found: Predictions, folder: Path) -> None:
     """Write everything that was asked for, each file whole or not at all."""
     source = found.source
-    folder = Path(options.out or Path('predictions') / Path(source.path).resolve().stem)
-    fps = options.fps or source.fps or 25.0
     if options.moves:
         chosen = choose_person(options, found)
-        timing = motion.keep_time([source.frame[i] for i in chosen], source.frame, fps)
+        turns = options.gif == 'turn' and not (options.bvh or options.trc)
+        fps = 1.0 if turns or len(chosen) == 1 else frame_rate(options, found)
+        timing = motion.keep_time(found.steps[chosen], fps)
         print(f'motion: {timing.note}\n' if timing.note else '', end='')
         played2d, played3d = (timing.blend(array[chosen]) for array in found.poses[:2])
+        played = played3d if found.pose3d_mm is None else timing.blend(found.pose3d_mm[chosen])
     written = []
     with contextlib.ExitStack() as stack:
         stack.enter_context(files.writing(folder))
@@ -246,11 +348,15 @@ def write(options: PredictionOptions, found: Predictions, generator: LiftingLink
 
         def new(name: str) -> str:
             written.append(name)
-            return stack.enter_context(files.atomic_path(folder / name))
+            return stack.enter_context(files.atomic_path(folder / name))  # an absolute name stays
 
         with cli.Progress() as progress:
             for kind in dict.fromkeys(options.write):
-                predictions.WRITERS[kind](new(f'poses.{kind}'), found, progress)
+                name = '.'.join(['poses', *kind.split('-')[::-1]])  # poses.long.csv
+                predictions.WRITERS[kind](new(name), found, progress)
+            if options.html is not None:
+                page = Path(options.html).absolute() if options.html else 'poses.html'
+                predictions.write_html(new(str(page)), found, progress)
         if options.figure:
             lifted = np.flatnonzero(found.poses.lifted)
             shown = lifted[visualizations.spread_indices(len(lifted), options.figure)]
@@ -258,12 +364,22 @@ def write(options: PredictionOptions, found: Predictions, generator: LiftingLink
             columns, names = {'action': np.arange(len(shown))}, {'action': labels}
             pose2d = found.poses.pose2d[shown]
             data = PoseData('predictions', found.skeleton, pose2d, columns=columns, names=names)
-            sheet = visualizations.pose_sheet(generator, data, 'left is blue, right is red')
+            lifted3d = found.poses.pose3d[shown]
+            sheet = visualizations.pose_sheet(lifted3d, data, 'left is blue, right is red')
             sheet.savefig(new('figure.png'))
         if options.bvh:
-            mm = found.pose3d_mm
-            played = played3d if mm is None else timing.blend(mm[chosen])
-            bvh.write(new('motion.bvh'), played, found.skeleton, fps)
+            moved = bvh.write(new('motion.bvh'), played, found.skeleton, fps)
+            size, of = geometry.scale(played, found.skeleton.root), 'mean distance from the root'
+            if face := found.skeleton.face_joints:
+                size, of = np.linalg.norm(played[:, face.neck], axis=1), 'trunk'
+            moved *= 100 / np.median(size)
+            print(
+                f'motion.bvh: with its constant bones the joints are {moved.mean():.1f} % of the '
+                f'{of} from those lifted, at worst {moved.max():.0f} %'
+                + ('' if options.constant_bones else '; --constant-bones fits all outputs first')
+            )
+        if options.trc:
+            trc.write(new('motion.trc'), played, found.skeleton, fps, 'motion.trc')
         films = {'gif': options.gif is not None, 'mp4': options.mp4}
         for kind in (kind for kind, wanted in films.items() if wanted):
             if options.gif == 'turn' or (options.gif != 'play' and len(chosen) == 1):

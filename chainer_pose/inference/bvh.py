@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 _UP = np.array([1.0, -1.0, -1.0])  # from y down, z away: half a turn about x
 
 
-def write(path: StrPath, pose3d: np.ndarray, skeleton: Skeleton, fps: float) -> None:
-    """Write (F, J, 3) poses in the camera frame, in any unit, as `fps` frames a second."""
+def write(path: StrPath, pose3d: np.ndarray, skeleton: Skeleton, fps: float) -> np.ndarray:
+    """Write (F, J, 3) poses in the camera frame, in any unit, as `fps` frames a second.
+
+    Returns:
+        (F, J), how far the joints of the file are from those of the poses, in their unit.
+    """
     pose = geometry.center(np.asarray(pose3d, np.float64), skeleton.root) * _UP
     offsets = _rest(pose, skeleton)
-    rotations = _local_rotations(pose, offsets, skeleton)
+    rotations, world = _rotations(pose, offsets, skeleton)
     order = _order(skeleton, skeleton.root)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # of gimbal lock, where one angle of two is free
@@ -41,6 +45,23 @@ def write(path: StrPath, pose3d: np.ndarray, skeleton: Skeleton, fps: float) -> 
         lines.append(' '.join(f'{number:.4f}' for number in (0.0, 0.0, 0.0, *numbers)))
     with open(path, 'w', encoding='ascii') as file:
         file.write('\n'.join(lines) + '\n')
+    place = np.zeros_like(pose)
+    for joint in order[1:]:
+        parent = skeleton.parents[joint]
+        place[:, joint] = place[:, parent] + world[:, parent] @ offsets[joint]
+    return np.linalg.norm(place - pose, axis=2)
+
+
+def constant_bones(pose3d: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Give the bones of one person's poses, (F, J, 3), their median lengths; directions stay."""
+    fitted = np.array(pose3d)
+    for joint in _order(skeleton, skeleton.root)[1:]:
+        parent = skeleton.parents[joint]
+        bone = pose3d[:, joint] - pose3d[:, parent]
+        length = np.linalg.norm(bone, axis=1, keepdims=True)
+        scaled = bone * (np.median(length) / np.where(length > 0, length, 1))
+        fitted[:, joint] = fitted[:, parent] + scaled
+    return fitted
 
 
 def _order(skeleton: Skeleton, joint: int) -> list[int]:
@@ -59,8 +80,10 @@ def _rest(pose: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     return offsets
 
 
-def _local_rotations(pose: np.ndarray, offsets: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """Each joint's rotation relative to its parent's: (F, J, 3, 3)."""
+def _rotations(
+    pose: np.ndarray, offsets: np.ndarray, skeleton: Skeleton
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each joint's rotation relative to its parent's, and in the world: (F, J, 3, 3)."""
     world = np.tile(np.eye(3), (*pose.shape[:2], 1, 1))
     local = world.copy()
     for joint in _order(skeleton, skeleton.root):
@@ -73,7 +96,7 @@ def _local_rotations(pose: np.ndarray, offsets: np.ndarray, skeleton: Skeleton) 
         elif children:
             world[:, joint] = _swing(above @ offsets[children[0]], bones[:, 0]) @ above
         local[:, joint] = np.swapaxes(above, 1, 2) @ world[:, joint]
-    return local
+    return local, world
 
 
 def _best_rotation(rest: np.ndarray, bones: np.ndarray) -> np.ndarray:

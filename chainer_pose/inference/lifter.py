@@ -77,6 +77,7 @@ class Lifter:
         pose2d: np.ndarray,
         visible: np.ndarray | None = None,
         skeleton: Skeleton | str | None = None,
+        roll: float | np.ndarray = 0.0,
     ) -> np.ndarray:
         """Lift poses.
 
@@ -87,6 +88,8 @@ class Lifter:
             visible: (N, J) or (J,) bool array, which joints were seen; all that are not NaN by
                 default.
             skeleton: `Skeleton` or its name, if not that of the weights.
+            roll: by how much the camera's roll turns the poses clockwise, in radians, a number
+                or (N,); undone before lifting, and put back.
         Returns:
             (N, J, 3) or (J, 3) float32 array, `Lifted.pose3d`.
         Raises:
@@ -94,9 +97,9 @@ class Lifter:
             InputError: if the weights' joints cannot be found from the skeleton's.
         """
         if np.ndim(pose2d) != 2:
-            return self.lift(pose2d, visible, skeleton).pose3d
+            return self.lift(pose2d, visible, skeleton, roll=roll).pose3d
         visible = None if visible is None else np.asarray(visible)[None]
-        return self.lift(np.asarray(pose2d)[None], visible, skeleton).pose3d[0]
+        return self.lift(np.asarray(pose2d)[None], visible, skeleton, roll=roll).pose3d[0]
 
     def lift(
         self,
@@ -104,6 +107,7 @@ class Lifter:
         visible: np.ndarray | None = None,
         skeleton: Skeleton | str | None = None,
         batchsize: int = 4096,
+        roll: float | np.ndarray = 0.0,
     ) -> Lifted:
         """Lift (N, J, 2) poses, `batchsize` at a time, to `Lifted`; else as `__call__`."""
         source = _known(skeleton) or self.skeleton
@@ -122,6 +126,7 @@ class Lifter:
             seen &= visible
         if np.isinf(pose2d[seen]).any():
             raise ValueError('expected finite coordinates, got an infinite one')
+        pose2d = geometry.rotate_in_image(pose2d, -np.asarray(roll))
         pose2d, seen = conversions.convert(
             *source.add_virtual_joints(pose2d, seen), source, self.skeleton
         )
@@ -139,6 +144,7 @@ class Lifter:
             pose3d[usable] = geometry.center(pose, root)
             if joints is not None:
                 sin_beta[usable] = functions.sin_beta(pose[:, :, :2], pose[:, :, 2], joints)
+        pose2d, pose3d = (geometry.rotate_in_image(pose, roll) for pose in (pose2d, pose3d))
         return Lifted(pose2d, pose3d, imputed, sin_beta)
 
 

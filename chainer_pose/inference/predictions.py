@@ -1,7 +1,8 @@
-"""What predict.py writes: lifted people as JSON, CSV, npz and as a pose file."""
+"""What predict.py writes: lifted people as JSON, CSV, npz, a pose file and a page to look at."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import functools
@@ -19,6 +20,8 @@ from chainer_pose import __version__
 from chainer_pose.datasets import PoseData, pose_file
 from chainer_pose.datasets.keypoints import frame_numbers, ranks
 from chainer_pose.datasets.readers.shared import Progress, silent
+from chainer_pose.inference import motion
+from chainer_pose.skeletons import conversions
 from chainer_pose.utils import files
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 
 AXES = 'x right, y down, z away from the camera; 3D is relative to the root joint'
+_AXES = {'pose3d': 'x_px y_px z_px', 'pose2d': 'u_px v_px', 'pose3d_mm': 'x_mm y_mm z_mm'}
 _NUMBER = '%.6g'
 _PART = 4096
 
@@ -44,6 +48,8 @@ class Predictions:
         poses: of the N people.
         pose3d_mm: (N, J, 3), its pose3d in mm; None where no length is known.
         scale: how pose3d_mm was scaled; empty without.
+        fps: frames a second, 0 if unknown.
+        processing: what else was done to the poses, one line each.
     """
 
     source: Keypoints
@@ -52,6 +58,8 @@ class Predictions:
     poses: Lifted
     pose3d_mm: np.ndarray | None = None
     scale: str = ''
+    fps: float = 0.0
+    processing: tuple[str, ...] = ()
 
     def persons(self) -> dict[int | str, np.ndarray]:
         """dict from each person's id to the indices of the lifted poses, in order."""
@@ -59,6 +67,21 @@ class Predictions:
         for i in np.flatnonzero(self.poses.lifted).tolist():
             found.setdefault(self.source.person[i], []).append(i)
         return {person: np.array(indices) for person, indices in found.items()}
+
+    @functools.cached_property
+    def steps(self) -> np.ndarray:
+        """(N,) int, when each pose is; see `motion.steps`."""
+        return motion.steps(self.source.frame)
+
+    @functools.cached_property
+    def confidence(self) -> np.ndarray:
+        """(N, J) float32, the detector's confidence in each joint; in one made of others, a mean
+        like that which made it; 0 where it was not seen."""
+        source = self.source
+        seen, given = source.confidence > 0, np.dstack([source.pose2d, source.confidence])
+        whole = source.skeleton.add_virtual_joints(given, seen)
+        found = np.nan_to_num(conversions.convert(*whole, source.skeleton, self.skeleton)[0])
+        return np.clip(found[:, :, 2], 0, source.confidence.max(axis=1, keepdims=True))
 
     @functools.cached_property
     def summary(self) -> dict[str, Any]:
@@ -78,6 +101,7 @@ class Predictions:
     def header(self) -> dict[str, Any]:
         """What each file says of its poses, JSON values."""
         units = {'pose2d': 'px', 'pose3d': 'px, of the input', 'pose3d_mm': 'mm'}
+        optional = {'fps': self.fps, 'processing': list(self.processing)}
         return {
             'format': 'chainer-pose-predictions',
             'version': 1,
@@ -92,6 +116,7 @@ class Predictions:
             'units': {name: units[name] for name in self.points()},
             'skeleton': self.skeleton.to_dict(),
             'summary': self.summary,
+            **{key: value for key, value in optional.items() if value},
         }
 
     def points(self) -> dict[str, np.ndarray]:
@@ -112,29 +137,52 @@ def write_json(path: StrPath, predictions: Predictions, progress: Progress = sil
     """Write the poses as JSON: the header's keys, then ``poses``, one a line.
 
     A pose has frame, person, pose2d (null for a joint not known), pose3d (null where not
-    lifted), pose3d_mm where a length is known, imputed (names of joints) and sin_beta.
+    lifted), pose3d_mm where a length is known, confidence (of the joints, 0 where not seen),
+    imputed (names of joints) and sin_beta.
     """
-    source, points = predictions.source, predictions.points()
+    with open(path, 'w', encoding='utf-8') as file:
+        file.writelines(_json(predictions, progress, 'writing poses.json'))
+
+
+def _json(predictions: Predictions, progress: Progress, what: str) -> Iterator[str]:
+    source = predictions.source
+    points = predictions.points() | {'confidence': predictions.confidence}
     numbers = _rows([*points.values(), predictions.poses.sin_beta])
     template = json.dumps({k: np.full(a.shape[1:], _NUMBER).tolist() for k, a in points.items()})
     template = template[1:-1].replace(f'"{_NUMBER}"', _NUMBER)
+    text = json.dumps(predictions.header, indent=1)
+    yield text[: text.rindex('\n')] + ',\n "poses": ['
+    for part in _parts(predictions, progress, what):
+        for i, (*row, angle) in zip(part, numbers[part].tolist()):
+            pose = template % tuple(row)
+            if 'nan' in pose:
+                pose = re.sub(r'\[nan.*?\]', 'null', pose)
+                pose = re.sub(r'("pose3d\w*": )\[null.*?\]', r'\1null', pose)
+            frame, person = json.dumps(source.frame[i]), json.dumps(source.person[i])
+            imputed = json.dumps(predictions.imputed_names[i])
+            angle = 'null' if math.isnan(angle) else _NUMBER % angle
+            yield (
+                f'{"," if i else ""}\n  {{"frame": {frame}, "person": {person}, {pose}, '
+                f'"imputed": {imputed}, "sin_beta": {angle}}}'
+            )
+    yield '\n ]\n}\n'
+
+
+def write_html(path: StrPath, predictions: Predictions, progress: Progress = silent) -> None:
+    """Write a page that shows the poses and needs nothing else: page.html, with poses.json in it.
+
+    Frames are shown by their numbers, unless these are far apart.
+    """
+    page = Path(__file__).with_name('page.html').read_text(encoding='utf-8')
+    before, after = page.split('{{poses}}')
+    known, rank = np.unique(predictions.steps, return_inverse=True)
+    timed = motion.close(known)
+    time = {'steps': (predictions.steps if timed else rank).tolist(), 'timed': timed}
     with open(path, 'w', encoding='utf-8') as file:
-        text = json.dumps(predictions.header, indent=1)
-        file.write(text[: text.rindex('\n')] + ',\n "poses": [')
-        for part in _parts(predictions, progress, 'writing poses.json'):
-            for i, (*row, angle) in zip(part, numbers[part].tolist()):
-                pose = template % tuple(row)
-                if 'nan' in pose:
-                    pose = re.sub(r'\[nan.*?\]', 'null', pose)
-                    pose = re.sub(r'("pose3d\w*": )\[null.*?\]', r'\1null', pose)
-                frame, person = json.dumps(source.frame[i]), json.dumps(source.person[i])
-                imputed = json.dumps(predictions.imputed_names[i])
-                angle = 'null' if math.isnan(angle) else _NUMBER % angle
-                file.write(
-                    f'{"," if i else ""}\n  {{"frame": {frame}, "person": {person}, {pose}, '
-                    f'"imputed": {imputed}, "sin_beta": {angle}}}'
-                )
-        file.write('\n ]\n}\n')
+        file.write(before.replace('{{time}}', json.dumps(time)))
+        for part in _json(predictions, progress, 'writing the page'):
+            file.write(part.replace('<', '\\u003c'))  # no text can end the script
+        file.write(after)
 
 
 def write_csv(path: StrPath, predictions: Predictions, progress: Progress = silent) -> None:
@@ -145,23 +193,16 @@ def write_csv(path: StrPath, predictions: Predictions, progress: Progress = sile
     known, JOINT_x_mm and so on. What is not known stays empty.
     """
     source, points = predictions.source, predictions.points()
-    axes = {'pose3d': 'x_px y_px z_px', 'pose2d': 'u_px v_px', 'pose3d_mm': 'x_mm y_mm z_mm'}
-    written = [name for name in axes if name in points]
+    written = [name for name in _AXES if name in points]
     columns = [
         f'{joint}_{axis}'
         for name in written
         for joint in predictions.skeleton.names
-        for axis in axes[name].split()
+        for axis in _AXES[name].split()
     ]
     numbers = _rows([predictions.poses.sin_beta, *(points[name] for name in written)])
     template = ','.join([_NUMBER] * numbers.shape[1])
-    with open(path, 'w', encoding='utf-8', newline='') as file:
-        file.write(
-            f'# {AXES} ({predictions.header["root"]}); u v: 2D in the image; px: pixels of the '
-            f'input; weights: {predictions.header["weights"]}\n'
-        )
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(['frame', 'person', 'sin_beta', 'imputed', *columns])
+    with _csv(path, predictions, ['frame', 'person', 'sin_beta', 'imputed', *columns]) as writer:
         for part in _parts(predictions, progress, 'writing poses.csv'):
             for i, row in zip(part, numbers[part].tolist()):
                 angle, *others = (template % tuple(row)).replace('nan', '').split(',')
@@ -169,17 +210,52 @@ def write_csv(path: StrPath, predictions: Predictions, progress: Progress = sile
                 writer.writerow([source.frame[i], source.person[i], angle, imputed, *others])
 
 
+def write_long_csv(path: StrPath, predictions: Predictions, progress: Progress = silent) -> None:
+    """Write the poses as CSV, one joint a row, after the same first line.
+
+    Columns: frame, person, joint, x_px, y_px, z_px, u_px, v_px and, where a length is known,
+    x_mm, y_mm, z_mm; confidence; imputed, 1 or 0. What is not known stays empty.
+    """
+    source, points = predictions.source, predictions.points()
+    written = [name for name in _AXES if name in points]
+    axes = [axis for name in written for axis in _AXES[name].split()]
+    arrays = *(points[name] for name in written), predictions.confidence, predictions.poses.imputed
+    numbers = np.dstack(arrays)
+    template = ','.join([_NUMBER] * numbers.shape[2])
+    columns = ['frame', 'person', 'joint', *axes, 'confidence', 'imputed']
+    with _csv(path, predictions, columns) as writer:
+        for part in _parts(predictions, progress, 'writing poses.long.csv'):
+            for i, rows in zip(part, numbers[part].tolist()):
+                for joint, row in zip(predictions.skeleton.names, rows):
+                    values = (template % tuple(row)).replace('nan', '').split(',')
+                    writer.writerow([source.frame[i], source.person[i], joint, *values])
+
+
+@contextlib.contextmanager
+def _csv(path: StrPath, predictions: Predictions, columns: list[str]) -> Iterator[Any]:
+    header = predictions.header
+    notes = '; '.join([f'weights: {header["weights"]}', *predictions.processing])
+    with open(path, 'w', encoding='utf-8', newline='') as file:
+        file.write(
+            f'# {AXES} ({header["root"]}); u v: 2D in the image; px: pixels of the input; {notes}\n'
+        )
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(columns)
+        yield writer
+
+
 def write_npz(path: StrPath, predictions: Predictions, progress: Progress = silent) -> None:
     """Write the poses as an npz file of plain arrays.
 
-    Arrays: pose2d, pose3d, imputed, sin_beta, frame, person, joint_names, joint_parents and,
-    where a length is known, pose3d_mm; NaN where not known. metadata is the header as JSON.
+    Arrays: pose2d, pose3d, imputed, confidence, sin_beta, frame, person, joint_names, joint_parents,
+    and pose3d_mm where a length is known; NaN where not known. metadata is the header as JSON.
     """
     arrays: dict[str, Any] = predictions.points()
     np.savez(
         path,
         **arrays,
         imputed=predictions.poses.imputed,
+        confidence=predictions.confidence,
         sin_beta=predictions.poses.sin_beta,
         frame=_ids(predictions.source.frame),
         person=_ids(predictions.source.person),
@@ -209,8 +285,9 @@ def write_h5(path: StrPath, predictions: Predictions, progress: Progress = silen
         skeleton=predictions.skeleton,
         source=f'{first.source}; pose3d predicted by chainer_pose from keypoints '
         f'{source.keypoints}',
+        fps=predictions.fps,
         units_3d='px',
-        extra={'keypoints': source.keypoints}
+        extra={'keypoints': source.keypoints, 'processing': '; '.join(predictions.processing)}
         | {key: predictions.header[key] for key in ('weights', 'weights_sha256')},
     )
     start = 0
@@ -232,13 +309,15 @@ def _as_data(source: Keypoints) -> PoseData:
         source.skeleton,
         source.pose2d,
         columns={'frame': np.array(frame), 'clip': np.array(ranks(source.person))},
-        fps=source.fps,
         source=f'2D keypoints: {source.path}',
         licence='not stated',
     )
 
 
-WRITERS = {'json': write_json, 'csv': write_csv, 'npz': write_npz, 'h5': write_h5}
+WRITERS = {
+    'json': write_json, 'csv': write_csv, 'csv-long': write_long_csv, 'npz': write_npz,
+    'h5': write_h5,
+}  # fmt: skip
 
 
 def _rows(arrays: Sequence[np.ndarray]) -> np.ndarray:

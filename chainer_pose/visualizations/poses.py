@@ -136,9 +136,11 @@ def choose(
 
 
 def _normalized_3d(
-    generator: LiftingLink | Mapping[str, LiftingLink], data: PoseData
+    generator: LiftingLink | np.ndarray | Mapping[str, LiftingLink], data: PoseData
 ) -> dict[str, np.ndarray]:
     """Ground truth, if the data have it, and predictions, all of the normalized input's size."""
+    if isinstance(generator, np.ndarray):
+        return {'prediction': rescale(generator, data.skeleton.root)}
     root = data.skeleton.root
     named = generator if isinstance(generator, Mapping) else {'prediction': generator}
     poses = {name: network.lift(data.pose2d, root) for name, network in named.items()}
@@ -153,7 +155,7 @@ def _action(data: PoseData, row: int) -> str:
 
 
 def pose_sheet(
-    generator: LiftingLink | Mapping[str, LiftingLink],
+    generator: LiftingLink | np.ndarray | Mapping[str, LiftingLink],
     data: PoseData,
     title: str = '',
     turned: bool = True,
@@ -164,7 +166,8 @@ def pose_sheet(
     paper and, for data without ground truth, those of Fig. 6.
 
     Args:
-        generator: a network, or a dict of several from the titles of their columns.
+        generator: a network, a dict of several from the titles of their columns, or (N, J, 3)
+            poses lifted before.
         data: from `choose`; without pose3d there is no ground truth.
         turned: whether to draw the poses turned, too.
     """

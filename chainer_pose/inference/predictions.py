@@ -247,8 +247,9 @@ def _csv(path: StrPath, predictions: Predictions, columns: list[str]) -> Iterato
 def write_npz(path: StrPath, predictions: Predictions, progress: Progress = silent) -> None:
     """Write the poses as an npz file of plain arrays.
 
-    Arrays: pose2d, pose3d, imputed, confidence, sin_beta, frame, person, joint_names, joint_parents,
-    and pose3d_mm where a length is known; NaN where not known. metadata is the header as JSON.
+    Arrays: pose2d, pose3d, imputed, confidence, sin_beta, frame, person, joint_names,
+    joint_parents and, where a length is known, pose3d_mm; NaN where not known. metadata is the
+    header as JSON.
     """
     arrays: dict[str, Any] = predictions.points()
     np.savez(

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import re
 import shutil
 
 import h5py
@@ -90,15 +91,17 @@ def test_the_example_of_the_readme(script, tmp_path):
     out = tmp_path / 'out'
     finished = script(
         'predict.py', '--input', EXAMPLE, '--out', out, '--height', 1720, '--figure', 2,
-        '--gif', 'turn', '--bvh', '--person', 1, '--onnx', tmp_path / 'g.onnx',
+        '--gif', 'turn', '--bvh', '--trc', '--fps', 10, '--html', '--person', 1,
+        '--onnx', tmp_path / 'g.onnx',
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr == ''
     assert '60 of 60 people lifted' in finished.stdout
     assert 'joints imputed: LFoot 5' in finished.stdout
     assert 'lifted (100.0 %) have sin b >= 0 (eq. 3)' in finished.stdout
-    names = {'poses.json', 'poses.csv', 'poses.npz', 'figure.png', 'motion.gif', 'motion.bvh'}
-    assert {path.name for path in out.iterdir()} == names
+    names = 'poses.json poses.csv poses.npz poses.html figure.png motion.gif motion.bvh motion.trc'
+    assert {path.name for path in out.iterdir()} == set(names.split())
+    assert 'the joints are 7.5 % of the trunk from those lifted, at worst 45 %' in finished.stdout
     found = json.loads((out / 'poses.json').read_text())
     assert found['scale'] == 'height 1720 mm'
     assert found['input_skeleton'] == 'coco17'
@@ -116,9 +119,65 @@ def test_films_keep_time_where_frames_are_missing(lift, tmp_path):
     frames[:] = [{**frame, 'instances': frame['instances'][:1]} for frame in frames]
     del frames[10:14]
     (tmp_path / 'a.json').write_text(json.dumps(data))
-    _, text = lift(tmp_path / 'a.json', '--bvh')
+    _, text = lift(tmp_path / 'a.json', '--bvh', '--fps', 25)
     assert 'Frames: 30' in (tmp_path / 'out' / 'motion.bvh').read_text()
     assert 'motion: 4 of 30 frames lack the person: 4 are interpolated' in text
+
+
+def test_a_rolled_camera(lift, tmp_path):
+    """Turned by 26 degrees, the example gives its own poses, turned; few or one are left."""
+    data = keypoints.read(EXAMPLE)
+    cos, sin = np.cos(np.radians(26)), np.sin(np.radians(26))
+    turn = np.array([[cos, sin], [-sin, cos]])  # of rows: clockwise, as y points down
+    arrays = {'frame': data.frame, 'person': data.person, 'confidence': data.confidence}
+    np.savez(tmp_path / 'a.npz', keypoints=data.pose2d @ turn, **arrays)
+    before, text = lift(EXAMPLE, '--roll', 'auto')
+    tilt = float(text.split('roll: ')[1].split()[0])
+    assert abs(tilt) < 5
+    after, text = lift(tmp_path / 'a.npz', '--roll', 'auto')
+    assert float(text.split('roll: ')[1].split()[0]) == pytest.approx(26 + tilt, abs=0.11)
+    assert 'degrees clockwise, by 55 poses' in json.loads(str(after['metadata']))['processing'][0]
+    expected = before['pose3d'].copy()
+    expected[:, :, :2] @= turn
+    np.testing.assert_allclose(after['pose3d'], expected, atol=0.05)
+    by_hand, _ = lift(tmp_path / 'a.npz', '--roll', 26 + tilt)
+    np.testing.assert_allclose(by_hand['pose3d'], expected, atol=0.5)
+    without, _ = lift(tmp_path / 'a.npz')
+    assert np.abs(without['pose3d'] - expected).mean() > 5
+    for path, why in (
+        (DATA / 'poses.csv', '3 poses show neck'),
+        (DATA / 'mmpose_image.json', 'a single'),
+    ):
+        assert re.search(f'roll: not looked for.*{why}', lift(path, '--roll', 'auto')[1])
+
+
+def test_poses_are_smoothed_and_get_constant_bones(lift):
+    plain, _ = lift(EXAMPLE)
+    found, _ = lift(EXAMPLE, '--fps', 10, '--smooth', 0.5, '--constant-bones')
+    notes = json.loads(str(found['metadata']))['processing']
+    assert notes == [
+        "smoothed over 0.5 s by Savitzky and Golay's filter",
+        'bones of constant length',
+    ]
+    for person in (0, 1):
+        jerk = [np.abs(np.diff(a['pose3d'][a['person'] == person], 3, axis=0)).mean()
+                for a in (plain, found)]  # fmt: skip
+        assert jerk[1] < 0.5 * jerk[0]
+        pose = found['pose3d'][found['person'] == person]
+        bones = np.linalg.norm((pose - pose[:, found['joint_parents']])[:, 1:], axis=2)
+        np.testing.assert_allclose(bones, np.median(bones, axis=0)[None].repeat(30, 0), rtol=1e-4)
+
+
+def test_a_folder_of_folders_is_a_sequence_each(printed, tmp_path, refusal):
+    for name in ('cam1', 'cam2'):
+        shutil.copytree(DATA / 'openpose', tmp_path / 'in' / name)
+    options = '--input', tmp_path / 'in', '--out', tmp_path / 'out', '--write', 'json', '--html'
+    printed(predict, *options)
+    found = [tmp_path / 'out' / name / file for name in ('cam1', 'cam2')
+             for file in ('poses.html', 'poses.json')]  # fmt: skip
+    assert sorted(path for path in (tmp_path / 'out').rglob('*') if path.is_file()) == found
+    assert json.loads(found[3].read_text())['input'] == 'cam2'
+    assert '--html: expected no FILE' in refusal('predict.py', *options, tmp_path / 'a.html')
 
 
 def test_missing_joints_are_imputed_and_marked(lift, tmp_path):
@@ -167,6 +226,11 @@ def test_warnings_go_to_standard_error(tmp_path, capsys):
         (['--input', 'x', '--keypoints', 'gt'], 'found none without a pose file'),
         (['--input', 'x.h5', '--zeros-are-coordinates'], 'found none with a pose file'),
         (['--onnx', 'x.onnx', '--figure'], '--figure: expected to have an effect, found none with'),
+        (['--input', EXAMPLE, '--gif'], '--fps: expected the frames a second of'),
+        (['--input', EXAMPLE, '--smooth', '1'], '--fps: expected the frames a second of'),
+        (['--input', EXAMPLE, '--smooth', '.1', '--fps', '25'], '--smooth: expected 5 frames or'),
+        (['--input', EXAMPLE, '--trc'], 'found none without --height or --bone-length'),
+        (['--input', EXAMPLE, '--roll', 'x'], '--roll: expected a number'),
         (['--input', EXAMPLE, '--bvh'], '--person: expected one of several people'),
         (['--input', EXAMPLE, '--gif', '--person', '9'], '--person 9: expected one of'),
         (['--input', EXAMPLE, '--bone-length', 'Hip:Tail=4'], 'expected the joint Tail'),

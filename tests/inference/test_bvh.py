@@ -82,3 +82,25 @@ def test_still_poses_and_single_frames_are_fine(tmp_path):
     bvh.write(tmp_path / 'a.bvh', pose, CHAIN, fps=25)
     _, places, _ = play(tmp_path / 'a.bvh')
     np.testing.assert_allclose(places, pose * [1, -1, -1], atol=1e-6)
+
+
+def test_another_reader_finds_the_joints_where_they_were_written(tmp_path, synthetic_splits):
+    """bvhsdk, of PyPI, reads the file; bones fitted to constant lengths come nearer to it."""
+    reader = pytest.importorskip('bvhsdk')
+    pose = synthetic_splits['test'].pose3d[:40:4]
+    pose = (pose - pose[:, :1]) * np.linspace(0.9, 1.1, 10)[:, None, None]
+    fitted = bvh.constant_bones(pose, H36M17)
+    for child, parent in H36M17.bones:
+        bone, before = (p[:, child] - p[:, parent] for p in (fitted, pose))
+        length = np.linalg.norm(bone, axis=1)
+        np.testing.assert_allclose(length, np.median(np.linalg.norm(before, axis=1)), rtol=1e-5)
+        np.testing.assert_allclose(np.cross(bone, before), 0, atol=1)  # mm^2: directions stay
+    moved = [bvh.write(tmp_path / 'a.bvh', p, H36M17, fps=10) for p in (pose, fitted)]
+    assert moved[1].mean() < 0.7 * moved[0].mean()
+    animation = reader.ReadFile(str(tmp_path / 'a.bvh'))
+    assert (animation.frames, animation.frametime) == (10, 0.1)
+    for joint in animation.getlistofjoints():
+        j = [name.replace('/', '_') for name in H36M17.names].index(joint.name)
+        places = np.array([joint.getPosition(frame) for frame in range(10)])
+        found = np.linalg.norm(places - fitted[:, j] * [1, -1, -1], axis=1)
+        np.testing.assert_allclose(found, moved[1][:, j], atol=0.05)

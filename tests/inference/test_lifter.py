@@ -57,6 +57,17 @@ def test_one_pose_or_several_and_any_batch(known, poses):
     assert known(poses[:0]).shape == (0, 17, 3)
 
 
+def test_a_camera_s_roll_is_undone_and_put_back(known, poses):
+    roll = np.radians([0, 10, -26, 90, 180])
+    lifted = known.lift(geometry.rotate_in_image(poses, roll), roll=roll)
+    expected = known.lift(poses)
+    np.testing.assert_allclose(lifted.sin_beta, expected.sin_beta, atol=1e-4)
+    for found, upright in zip(lifted[:2], expected[:2]):
+        np.testing.assert_allclose(found[:, :, 2:], upright[:, :, 2:], atol=0.01)
+        x, y = upright[3, :, :2].T  # at 90 degrees what was up is at the right
+        np.testing.assert_allclose(found[3, :, :2], np.stack([-y, x], axis=1), atol=0.01)
+
+
 def test_place_and_size_in_the_image_do_not_matter(known, poses):
     np.testing.assert_allclose(known(poses * 3 + [50, 7]), known(poses) * 3, rtol=1e-3, atol=0.05)
 

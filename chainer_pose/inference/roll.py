@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from chainer_pose.skeletons import Skeleton
 
 _ENOUGH = 24  # poses; fewer may all lean
-_AGREE = 0.8  # length of the mean of their directions: people who lie and stand agree less
+_CERTAIN = 2  # standard deviations of the poses; people themselves lean by less
 _MOST = 120  # degrees; beyond, the picture is upside down, or its y points up
 
 
@@ -36,8 +36,11 @@ def find(skeleton: Skeleton, pose2d: np.ndarray, visible: np.ndarray) -> tuple[f
     if len(pose) < _ENOUGH:
         return 0.0, f'not looked for: {len(pose)} poses show neck and ankles, {_ENOUGH} are needed'
     x, y = (up / np.where(length > 0, length, 1)).mean(axis=0)
-    angle = np.arctan2(x, -y)
-    found = f'{np.degrees(angle):.1f} degrees clockwise, by {len(pose)} poses'
-    if np.hypot(x, y) < _AGREE or abs(np.degrees(angle)) > _MOST:
-        return 0.0, f'not undone: {found} that do not agree, or are upside down'
-    return float(angle), found
+    degrees = np.degrees(np.arctan2(x, -y))
+    spread = np.degrees(np.sqrt(-2 * np.log(np.clip(np.hypot(x, y), 1e-9, 1))))  # on a circle
+    found = f'{degrees:.1f} degrees clockwise, spread {spread:.1f}, by {len(pose)} poses'
+    if abs(degrees) <= _CERTAIN * spread:
+        return 0.0, f'{found}; not undone, since people may lean by as much'
+    if abs(degrees) > _MOST:
+        return 0.0, f'{found}; not undone, since people are upside down'
+    return float(np.radians(degrees)), f'{found}; undone before lifting and put back'

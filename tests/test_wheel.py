@@ -53,7 +53,8 @@ def test_a_wheel_trains_evaluates_and_predicts(command):
     pose_file.write(command.folder / 'data' / 'h36m.h5', {'test': data})
     table = command('evaluate', '--snapshot', 'run', '--dataset', 'h36m', '--table', '1')
     assert 'Martinez et al. [15]' in table  # a published row
-    command('predict', '--input', ROOT / 'examples' / 'keypoints.json', '--out', 'lifted')
+    keypoints = ROOT / 'examples' / 'keypoints.json'
+    command('predict', '--input', keypoints, '--out', 'lifted', '--html')
     with np.load(command.folder / 'lifted' / 'poses.npz') as file:
         assert np.isfinite(file['pose3d']).all()
     command('prepare', 'synthetic', '--out', 'again.h5')

@@ -208,6 +208,10 @@ def predict(
             path, options.format, skeleton, lifter.skeleton, options.split, options.keypoints,
             options.zeros_are_coordinates, progress,
         )  # fmt: skip
+        fps = options.fps or source.fps
+        moves = options.moves and (options.bvh or options.trc or options.gif != 'turn')
+        if not fps and (options.smooth or (moves and len(set(source.frame)) > 1)):
+            raise InputError(f'expected the frames a second of {path}, found none in it', fps=None)
         pose2d, visible = source.poses(options.min_confidence)
         roll, processing = find_roll(options.roll, source, pose2d, visible)
         parts = []
@@ -233,7 +237,6 @@ def predict(
             + keypoints.never_seen(source.skeleton, visible)
         )
     pose3d_mm = None if to_mm is None else poses.pose3d * to_mm(poses.pose3d)[:, None, None]
-    fps = options.fps or source.fps
     found = Predictions(source, lifter.skeleton, lifter.weights, poses, pose3d_mm, scale, fps)
     found = process(options, found, processing)
     report(found)
@@ -263,13 +266,9 @@ def find_roll(
 def process(options: PredictionOptions, found: Predictions, notes: list[str]) -> Predictions:
     """Smooth the poses of each person, and give them bones of constant length."""
     if options.smooth:
-        fps = frame_rate(options, found)
-        if round(options.smooth * fps) < motion.SHORTEST:
-            raise InputError(
-                f'expected {motion.SHORTEST} frames or more, {motion.SHORTEST / fps:.2g} s at '
-                f'{fps:g} frames a second, found {options.smooth:g} s',
-                smooth=None,
-            )
+        if round(options.smooth * found.fps) < motion.SHORTEST:
+            least = f'{motion.SHORTEST} frames or more, {motion.SHORTEST / found.fps:.2g} s'
+            raise InputError(f'expected {least}, found {options.smooth:g} s', smooth=None)
         notes.append(f"smoothed over {options.smooth:g} s by Savitzky and Golay's filter")
     if options.constant_bones:
         notes.append('bones of constant length')
@@ -278,23 +277,12 @@ def process(options: PredictionOptions, found: Predictions, notes: list[str]) ->
         for rows in found.persons().values():
             for pose in arrays:
                 if options.smooth:
-                    pose[rows] = motion.smooth(pose[rows], found.steps[rows], fps, options.smooth)
+                    pose[rows] = motion.smooth(
+                        pose[rows], found.steps[rows], found.fps, options.smooth
+                    )
                 if options.constant_bones:
                     pose[rows] = bvh.constant_bones(pose[rows], found.skeleton)
     return dataclasses.replace(found, processing=tuple(notes))
-
-
-def frame_rate(options: PredictionOptions, found: Predictions) -> float:
-    """Return the frames a second of an input.
-
-    Raises:
-        InputError: if nothing says it.
-    """
-    if not found.fps:
-        raise InputError(
-            f'expected the frames a second of {found.source.path}, found none in it', fps=None
-        )
-    return found.fps
 
 
 def report(found: Predictions) -> None:
@@ -335,8 +323,7 @@ def write(options: PredictionOptions, found: Predictions, folder: Path) -> None:
     source = found.source
     if options.moves:
         chosen = choose_person(options, found)
-        turns = options.gif == 'turn' and not (options.bvh or options.trc)
-        fps = 1.0 if turns or len(chosen) == 1 else frame_rate(options, found)
+        fps = found.fps or 1.0  # of a single picture
         timing = motion.keep_time(found.steps[chosen], fps)
         print(f'motion: {timing.note}\n' if timing.note else '', end='')
         played2d, played3d = (timing.blend(array[chosen]) for array in found.poses[:2])

@@ -1,6 +1,6 @@
 """Skeletons: named joints and their bones, as data."""
 
-from chainer_pose.skeletons.conversions import convert
+from chainer_pose.skeletons.conversions import animal, convert
 from chainer_pose.skeletons.skeleton import (
     H36M17,
     MPII16,
@@ -15,6 +15,7 @@ __all__ = [
     'MPII16',
     'FaceJoints',
     'Skeleton',
+    'animal',
     'convert',
     'get',
     'names',

@@ -7,6 +7,9 @@ differently, so h36m17, mpii17 and cmu17 have rules of their own.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import numpy as np
 
 from chainer_pose.errors import InputError
@@ -58,42 +61,53 @@ def _between(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
     return start + share * (end - start)
 
 
-def _landmarks(at: _Points) -> tuple[np.ndarray, ...]:
-    """Hips, shoulders, face, neck, top and nose of people."""
+def _landmarks(at: _Points) -> dict[str, np.ndarray]:
+    """What the rules place joints by; see `_RULES`."""
     hips, shoulders = at.middle('Hip'), at.middle('Shoulder')
-    face = _first(at.middle('Ear'), at.middle('Eye'), at('Nose'))
+    face = _first(at.middle('Ear'), at.middle('Eye'), at('Nose'), at('Face'))
     top = _first(at('HeadTop', 'Head'), _between(shoulders, face, _TOP_OVER_FACE))
     neck = _first(at('UpperNeck'), _between(shoulders, top, _NECK_TO_TOP))
     # MPI-INF-3DHP has the head's middle beside its top.
     middle = at('Head') if at.has('HeadTop') else at.nowhere
-    nose = _first(at('Neck/Nose', 'Nose'), middle, _between(neck, top, 0.5))
-    return hips, shoulders, face, neck, top, nose
+    nose = _first(at('Neck/Nose', 'Nose', 'Face'), middle)
+    places = hips, shoulders, face, top, neck, nose
+    return dict(zip(('hips', 'shoulders', 'face', 'top', 'neck', 'nose'), places))
 
 
-def _h36m17(at: _Points) -> dict[str, np.ndarray]:
-    hips, shoulders, _, _, top, nose = _landmarks(at)
-    spine = _between(hips, shoulders, 0.5)
-    return {'Hip': hips, 'Spine': spine, 'Thorax': shoulders, 'Neck/Nose': nose, 'Head': top}
+# Joints of a target between two landmarks, and the share of the way; the first that is known.
+_NOSE = [('nose', 'nose', 0.0)]
+_RULES: dict[str, dict[str, list[tuple[str, str, float]]]] = {
+    'h36m17': {
+        'Hip': [('hips', 'hips', 0)],
+        'Spine': [('hips', 'shoulders', 0.5)],
+        'Thorax': [('shoulders', 'shoulders', 0)],
+        'Neck/Nose': _NOSE,
+        'Head': [('top', 'top', 0)],
+    },
+    'mpii17': {
+        'Hip': [('hips', 'hips', 0)],
+        'Spine': [('shoulders', 'shoulders', 0)],
+        'Thorax': [('neck', 'neck', 0)],
+        'Neck/Nose': [('neck', 'top', 0.5)],
+        'Head': [('top', 'top', 0)],
+    },
+    'cmu17': {
+        'Hip': [('hips', 'shoulders', _CMU_HIP)],
+        'Spine': [('hips', 'shoulders', _CMU_SPINE)],
+        'Thorax': [('hips', 'shoulders', _CMU_THORAX)],
+        'Neck/Nose': _NOSE,
+        'Head': [('shoulders', 'face', _CMU_HEAD_OVER_FACE), ('top', 'top', 0)],
+    },
+}
+# Where a joint is placed that nobody saw: a nose says which way the person looks.
+_GUESSES = {'Neck/Nose': ('neck', 'top', 0.5)}
+
+_ANIMAL = re.compile('tail(?!bone)|paw|hoof|hock|withers|snout|muzzle|beak|wing|antenna', re.I)
 
 
-def _mpii17(at: _Points) -> dict[str, np.ndarray]:
-    hips, shoulders, _, neck, top, _ = _landmarks(at)
-    middle = _between(neck, top, 0.5)
-    return {'Hip': hips, 'Spine': shoulders, 'Thorax': neck, 'Neck/Nose': middle, 'Head': top}
-
-
-def _cmu17(at: _Points) -> dict[str, np.ndarray]:
-    hips, shoulders, face, _, top, nose = _landmarks(at)
-    return {
-        'Hip': _between(hips, shoulders, _CMU_HIP),
-        'Spine': _between(hips, shoulders, _CMU_SPINE),
-        'Thorax': _between(hips, shoulders, _CMU_THORAX),
-        'Neck/Nose': nose,
-        'Head': _first(_between(shoulders, face, _CMU_HEAD_OVER_FACE), top),
-    }
-
-
-_RULES = {'h36m17': _h36m17, 'mpii17': _mpii17, 'cmu17': _cmu17}
+def animal(names: Iterable[str]) -> str:
+    """Return the first of some joints' names that no person has (a tail, a paw), or ''."""
+    return next((name for name in names if _ANIMAL.search(name)), '')
 
 
 def convert(
@@ -109,26 +123,41 @@ def convert(
         visible: (N, J) bool array.
         source, target: `skeletons.Skeleton`.
     Returns:
-        (pose, visible) of the target's joints; NaN where not visible.
+        (pose, visible) of the target's joints; NaN where not visible, but for a nose that
+        nobody saw, which is put on the line from neck to head top.
     Raises:
-        InputError: if the source has fewer than half of the target's joints.
+        InputError: if the source has fewer than half of the target's joints, or is an animal
+            and the target a person.
     """
     arrangements = source.name in _RULES and target.name in _RULES
     if source.names == target.names and not (arrangements and source.name != target.name):
         return pose, visible
+    if (beast := animal(source.names)) and target.angle and not animal(target.names):
+        raise InputError(
+            f'{source.name}: expected the joints of a person, as {target.name} are, found an '
+            f"animal's ({beast})"
+        )
     at = _Points(source, np.where(visible[:, :, None], pose, np.nan))
     # Older pose files of Human3.6M's joints have other skeleton names.
-    other = _h36m17 if target.names == H36M17.names else lambda _: {}
-    rules = _RULES.get(target.name, other)(at)
+    other = _RULES['h36m17'] if target.names == H36M17.names else {}
+    of, rules = _landmarks(at), _RULES.get(target.name, other)
+    placed = {
+        name: _first(*(_between(of[start], of[end], share) for start, end, share in ways))
+        for name, ways in rules.items()
+    }
     limbs = [name for name in target.names if name not in rules and at.has(name, _ALIAS.get(name))]
     if 2 * len(rules) + 2 * len(limbs) < len(target) or (rules and len(limbs) < 6):
         raise InputError(
             f'{source.name}: expected at least half of the joints of {target.name}, '
             f'found {", ".join(limbs) or "none"}'
         )
-    columns = [rules[n] if n in rules else at(n, _ALIAS.get(n)) for n in target.names]
+    columns = [placed[n] if n in rules else at(n, _ALIAS.get(n)) for n in target.names]
     pose = np.stack(columns, axis=1)
     visible = np.isfinite(pose).all(axis=2)
+    for name in rules.keys() & _GUESSES:
+        start, end, share = _GUESSES[name]
+        j = target.index(name)
+        pose[:, j] = _first(pose[:, j], _between(of[start], of[end], share))
     if target.virtual_joints:
         detected = list(target.detected)
         return target.add_virtual_joints(pose[:, detected], visible[:, detected])

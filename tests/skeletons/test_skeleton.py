@@ -67,7 +67,7 @@ def test_named_skeletons_have_the_order_of_their_makers(name, order):
     assert [known.names[j] for j in known.detected] == order.split()
 
 
-@pytest.mark.parametrize('name', skeletons.names())
+@pytest.mark.parametrize('name', sorted({*skeletons.names()} - {'ap10k17'}))
 def test_named_skeletons_are_people_with_mirrored_limbs(name):
     known = skeletons.get(name)
     assert known.face_joints is not None

@@ -24,6 +24,7 @@ from chainer_pose.training import run_directory
 from chainer_pose.utils import unpickle
 from tests import trees
 from tests.conftest import ROOT
+from tests.datasets.keypoints import test_formats
 from tests.datasets.readers.test_cmu import amc, asf
 
 INPUTS, SEED = int(os.environ.get('FUZZ_INPUTS', 20)), int(os.environ.get('FUZZ_SEED', 0))
@@ -64,6 +65,12 @@ def read_keypoints(path):
     keypoints.read(path, default=skeletons.H36M17)
 
 
+def written(name):
+    """Write a file of `test_formats`, of two people in one frame."""
+    _, known, write, *_ = test_formats.FORMATS[name]
+    return lambda path: write(path, test_formats.joints(known)[:1])
+
+
 DATA, PEOPLE = ROOT / 'tests' / 'data', trees.mpii_people(3)
 # file name, how to write it, how to read it
 READERS = [
@@ -75,6 +82,19 @@ READERS = [
     *((*copied(path), read_keypoints) for path in sorted(DATA.glob('*.json'))),
     (*copied(DATA / 'poses.csv'), read_keypoints),
     ('keypoints.npz', lambda path: np.savez_compressed(path, keypoints=POSES), read_keypoints),
+    ('formats.csv', written('deeplabcut'), read_keypoints),
+    ('long.csv', written('long csv'), lambda path: keypoints.read(path, image_size=(9, 9))),
+    ('landmarks.json', written('mediapipe'), lambda path: keypoints.read(path, image_size=(9, 9))),
+    ('kinetics.json', written('st-gcn'), lambda path: keypoints.read(path, image_size=(9, 9))),
+    (
+        'labels.txt',
+        lambda path: path.write_text('0 .5 .5 .1 .1' + 17 * ' .4 .6 1' + '\n'),
+        lambda path: keypoints.read(path, skeleton=skeletons.get('coco17'), image_size=(9, 9)),
+    ),
+    ('tracks.h5', written('sleap'), read_keypoints),
+    ('custom.npz', written('videopose3d'), read_keypoints),
+    ('videos.pkl', written('mmaction'), read_keypoints),
+    ('h36m.pkl', written('motionbert'), read_keypoints),
     ('keypoints.npy', lambda path: np.save(path, POSES), read_keypoints),
     ('mpii73.mat', lambda path: trees.write_mpii_mat(path, PEOPLE, v73=True), mpii.read_mat),
     ('train.json', lambda path: trees.write_mpii_json(path, PEOPLE), mpii.read_json),

@@ -1,4 +1,4 @@
-"""Read pickled object arrays of npz files, such as VideoPose3D's, without running code.
+"""Read pickled arrays, as VideoPose3D's npz files have them, without running code.
 
 A pickle is a program that may call anything it can name. Here it can name only what
 NumPy's pickles of arrays call, which makes arrays and nothing else.
@@ -51,3 +51,9 @@ def read(path: StrPath, name: str) -> Any:
         if not dtype.hasobject:
             raise ValueError(f'an array of {dtype}')
         return _Unpickler(file, encoding='latin1').load()[()]
+
+
+def load(path: StrPath) -> Any:
+    """Read a pickle of arrays, dicts, lists, text and numbers; an error if it names more."""
+    with open(path, 'rb') as file:
+        return _Unpickler(file, encoding='latin1').load()

@@ -14,18 +14,22 @@ if TYPE_CHECKING:
 
 _ENOUGH = 20  # poses, for what only most of them can show
 _MOST = 0.9
-_FEW_PIXELS = 2.5  # all coordinates within: no image is that small
+_FEW_PIXELS = 2.5  # nearly all coordinates within: no image is that small
 _SAMPLE = 50
 
 
-def tangle(skeleton: Skeleton, pose2d: np.ndarray, visible: np.ndarray) -> float:
-    """Return how tangled the bones of (N, K, 2) poses are if the joints are a skeleton's.
+def tangle(skeleton: Skeleton, pose: np.ndarray, seen: np.ndarray) -> float:
+    """Return how tangled the bones of (N, J, 2) poses are if the joints are a skeleton's.
 
     It is the median over some poses of the bones' length over that of the shortest tree that
-    joins the same points: about 1 for the right skeleton; infinite if too few joints are seen.
+    joins the same points, about 1 for the right skeleton, plus how far, in trunks and at most
+    0.5, a left joint is above its right one, of those on one joint, as eyes and hips are.
+    Infinite if too few joints are seen.
     """
-    pose, seen = skeleton.add_virtual_joints(pose2d.astype(np.float64), visible)
     child, parent = np.array(skeleton.bones).T
+    pairs = [[skeleton.index(name) for name in pair] for pair in skeleton.pairs]
+    level = np.array([(a, b) for a, b in pairs if skeleton.parents[a] == skeleton.parents[b]])
+    neck = skeleton.index(skeleton.angle['neck']) if skeleton.angle else skeleton.root
     ratios = []
     most = np.argsort(-seen.sum(axis=1), kind='stable')[:_SAMPLE]
     for points, there in zip(pose[most], seen[most]):
@@ -35,9 +39,17 @@ def tangle(skeleton: Skeleton, pose2d: np.ndarray, visible: np.ndarray) -> float
             distance = cdist(points[joined], points[joined])
             shortest = minimum_spanning_tree(distance).sum()
             length = np.linalg.norm(points[child[bones]] - points[parent[bones]], axis=1).sum()
+            trunk = np.nan_to_num(points[neck] - points[skeleton.root])
+            above = [abs(np.nan_to_num(points[a] - points[b]) @ trunk) for a, b in level]
             if shortest > 0:
-                ratios.append(length / shortest)
+                tilt = max(above, default=0) / max(trunk @ trunk, 1e-9)
+                ratios.append(length / shortest + min(tilt, 0.5))
     return float(np.median(ratios)) if ratios else np.inf
+
+
+def looks_normalized(pose2d: np.ndarray, visible: np.ndarray) -> bool:
+    """Whether (N, J, 2) coordinates were divided by an image's size: landmarks may lie outside."""
+    return bool(visible.any() and np.quantile(np.abs(pose2d[visible]), 0.95) <= _FEW_PIXELS)
 
 
 def never_seen(skeleton: Skeleton, visible: np.ndarray) -> str:
@@ -49,11 +61,10 @@ def never_seen(skeleton: Skeleton, visible: np.ndarray) -> str:
 def find_faults(skeleton: Skeleton, pose2d: np.ndarray, visible: np.ndarray) -> list[str]:
     """Return one line for each fault that (N, J, 2) px poses, (N, J) visible, seem to have."""
     found = []
-    largest = np.abs(pose2d[visible]).max(initial=0)
-    if 0 < largest <= _FEW_PIXELS:
+    if looks_normalized(pose2d, visible):
         found.append(
-            f'coordinates look normalized: none is larger than {largest:.3g}, pixels '
-            f'were expected; if x and y were divided by different numbers, depths will be wrong'
+            f'coordinates look normalized: hardly any is larger than {_FEW_PIXELS}, pixels were '
+            f"expected; if x and y were divided by the image's size, give it, else depths are wrong"
         )
     if skeleton.angle is None:  # the rest is about people
         return found

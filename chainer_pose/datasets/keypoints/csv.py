@@ -1,26 +1,33 @@
-"""Keypoints as CSV: a row for each person of each frame, with a header or without."""
+"""Keypoints as text: CSV with a header or without, DeepLabCut's, SLEAP's; YOLO's labels."""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
-from chainer_pose.datasets.keypoints.people import Table
+from chainer_pose.datasets.keypoints.people import Table, natural
 from chainer_pose.errors import InputError
 from chainer_pose.utils import files
 
-if TYPE_CHECKING:
-    from chainer_pose.utils.files import StrPath
+# Columns by the names that tools give them.
+_FRAME = ('frame', 'frame_id', 'frame_idx', 'frame_index', 'image', 'image_id')
+_PERSON = ('person', 'person_id', 'track', 'track_id', 'individual', 'idx')
+_JOINT = ('joint', 'landmark', 'landmark_id', 'keypoint', 'bodypart', 'part')
+_CONFIDENCE = ('c', 'v', 'score', 'conf', 'confidence', 'likelihood', 'visibility', 'visible')
+_AXES = {'x': 'x', 'y': 'y'} | dict.fromkeys(_CONFIDENCE, 'c')
+_Lines = list[tuple[int, list[str]]]  # number and cells
 
 
-def read(path: StrPath, counts: Collection[int]) -> Table:
+def read(path: Path, counts: Collection[int]) -> Table:
     """Read a CSV file.
 
-    A header names the columns NAME_x, NAME_y and NAME_c (confidence; may be absent) of each
-    joint, `frame` and `person`, in any order. Without one a row has x y or x y c of one joint
+    A header names the columns NAME_x, NAME_y and NAME_c (confidence, by any of its names; may be
+    absent) of each joint, frame and person, in any order; or joint, x, y and c, a joint a row; or
+    it is DeepLabCut's, of three or four rows. Without one a row has x y or x y c of one joint
     after the other; `counts` are the numbers of joints that tell them apart.
 
     Raises:
@@ -30,46 +37,83 @@ def read(path: StrPath, counts: Collection[int]) -> Table:
         reader = csv.reader(file)
         lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     lines = [line for line in lines if any(line[1])]
-    header = None
+    head: list[list[str]] = []
     if lines and _numbers(lines[0][1]) is None:
-        header = lines.pop(0)[1]
+        last = 4 if lines[0][1][0] == 'scorer' else 1
+        while lines and len(head) < last and (head or lines)[-1][0] != 'coords':
+            head.append(lines.pop(0)[1])
     if not lines:
         raise InputError(f'{path}: expected rows of numbers, found none')
-    width = len(header or lines[0][1])
-    for number, cells in lines:
+    width = len(head[0] if head else lines[0][1])
+    for number, cells in [*enumerate(head, 1), *lines]:
         if len(cells) != width:
             raise InputError(f'{path}: line {number}: expected {width} columns, found {len(cells)}')
-    names, at = None, {}
-    if header is None:
+    if not head:
         per = values_a_joint(width, counts)
-        columns = np.arange(width - width % per).reshape(-1, per)
-    else:
-        at = {name: i for i, name in enumerate(header)}
-        if len(at) < width:
-            raise InputError(f'{path}: line 1: expected each column once, found one twice')
-        names = [name[:-2] for name in header if name.endswith('_x')]
-        axes = 'xyc' if all(f'{name}_c' in at for name in names) else 'xy'
-        wanted = [[f'{name}_{axis}' for axis in axes] for name in names or ['NAME']]
-        missing = [name for three in wanted for name in three if name not in at]
-        if missing:
-            raise InputError(
-                f'{path}: line 1: expected columns NAME_x and NAME_y of each joint, found no '
-                f'{missing[0]}'
-            )
-        columns = np.array([[at[name] for name in three] for three in wanted])
-    flat, joints = columns.reshape(-1).tolist(), []
-    for number, cells in lines:
-        chosen = [cells[i] for i in flat]
-        joints.append(_numbers(chosen))
-        if joints[-1] is None:
-            raise InputError(f'{path}: line {number}: expected numbers, found: {chosen!r:.60}')
-    ids = {
-        name: [int(text) if text.isdecimal() else text for text in texts]
-        for name in ('frame', 'person')
-        if (texts := [cells[at[name]] for _, cells in lines if name in at])
-    }
-    pose = np.array(joints).reshape(-1, *columns.shape)
-    return Table(pose, ids.get('frame'), ids.get('person'), names, kind='csv')
+        return Table(
+            _array(path, lines, np.arange(width - width % per).reshape(-1, per)), kind='csv'
+        )
+    if len(set(head[0])) < width and len(head) == 1:
+        raise InputError(f'{path}: line 1: expected each column once, found one twice')
+    kind = 'csv' if len(head) == 1 else 'deeplabcut'
+    with files.reading(path, f'a table ({kind})'):
+        names, lines = _deeplabcut(head, lines) if len(head) > 1 else _wide(head[0], lines)
+    ids = [
+        next((i for i, n in enumerate(names) if n.lower() in of), None) for of in (_FRAME, _PERSON)
+    ]
+    joints: dict[str, dict[str, int]] = {}
+    for i, name in enumerate(names):
+        joint, axis = _joint_and_axis(name)
+        if axis and i not in ids:
+            joints.setdefault(joint, {}).setdefault(axis, i)
+    joints = {joint: at for joint, at in joints.items() if 'x' in at}
+    missing = [joint for joint, at in joints.items() if 'y' not in at]
+    if missing or not joints:
+        raise InputError(
+            f'{path}: line 1: expected columns NAME_x and NAME_y of each joint, found no '
+            f'{missing[0] + "_y" if missing else "NAME_x"}'
+        )
+    if len({re.sub(r'\d+', '', joint) for joint in joints}) == 1 < len(joints):
+        joints = {str(i): joints[j] for i, j in enumerate(sorted(joints, key=natural))}  # no names
+    axes = 'xyc' if all('c' in at for at in joints.values()) else 'xy'
+    pose = _array(path, lines, np.array([[at[a] for a in axes] for at in joints.values()]))
+    frame, person = (
+        None if i is None else [_identity(cells[i]) for _, cells in lines] for i in ids
+    )
+    listed = None if '0' in joints else list(joints)
+    return Table(pose, frame, person, listed, kind=kind)
+
+
+def read_yolo(path: Path, counts: Collection[int]) -> Table:
+    """Read YOLO's label files of a folder, one a frame, or one of them.
+
+    A line is a person: class, box (4), then x y or x y v of each joint, and in predictions the
+    box's confidence, the person's number, or both.
+
+    Raises:
+        InputError: if a line is another.
+    """
+    paths = sorted(path.glob('*.txt'), key=lambda p: natural(p.name)) if path.is_dir() else [path]
+    found: list[tuple[str, list[float]]] = []
+    for file in (file for file in paths if file.name != 'classes.txt'):
+        with files.reading(file, 'YOLO labels, numbers'):
+            lines = filter(None, map(str.split, file.read_text().splitlines()))
+            found += ((file.stem, list(map(float, line))) for line in lines)
+    least, most = (limit((len(row) for _, row in found), default=0) for limit in (min, max))
+    # What follows the joints is of one or two numbers, or missing, as in frames without a track.
+    fits = ((per, n) for per in (3, 2) for n in (least - 5, least - 6, least - 7))
+    per, n = next((f for f in fits if f[1] % f[0] == 0 and f[1] // f[0] in counts), (0, 0))
+    if not n or most > n + 7:
+        raise InputError(
+            f'{path}: expected class, box and x y or x y v of the joints of a skeleton, found '
+            f'{least} to {most} numbers a line',
+            skeleton=None,
+        )
+    pose = np.array([row[5 : n + 5] for _, row in found]).reshape(len(found), -1, per)
+    rest = [row[n + 5 :] for _, row in found]
+    person = [int(more[-1]) if more and more[-1] % 1 == 0 else None for more in rest]
+    score = np.array([more[0] if more and more[0] % 1 else np.nan for more in rest])
+    return Table(pose, [frame for frame, _ in found], person, score=score, kind='yolo')
 
 
 def values_a_joint(n: int, counts: Collection[int]) -> int:
@@ -78,9 +122,71 @@ def values_a_joint(n: int, counts: Collection[int]) -> int:
     return next((per for per in fits if n // per in counts), fits[0] if fits else 2)
 
 
+def _wide(head: list[str], lines: _Lines) -> tuple[list[str], _Lines]:
+    """A table of a joint a row as one of a person a row; others as they are."""
+    at = {name.lower(): i for i, name in enumerate(head)}
+    joint = next((at[name] for name in _JOINT if name in at), None)
+    if joint is None or not {'x', 'y'} <= at.keys():
+        return head, lines
+    axes = [i for name, i in at.items() if name in _AXES]
+    ids = [i for name, i in at.items() if name in (*_FRAME, *_PERSON)]
+    names = list(dict.fromkeys(cells[joint] for _, cells in lines))
+    rows: dict[tuple, dict[str, list[str]]] = {}
+    for _, cells in lines:
+        person = rows.setdefault(tuple(cells[i] for i in ids), {})
+        person[cells[joint]] = [cells[i] for i in axes]
+    none = [''] * len(axes)
+    wide = [[*who, *(c for n in names for c in row.get(n, none))] for who, row in rows.items()]
+    columns = [f'{name}_{head[i]}' for name in names for i in axes]
+    return [*(head[i] for i in ids), *columns], list(enumerate(wide, 1))
+
+
+def _deeplabcut(head: list[list[str]], lines: _Lines) -> tuple[list[str], _Lines]:
+    """A row for each individual of each frame; those with other parts are left out."""
+    rows = {row[0]: row for row in head}
+    parts, axes = rows['bodyparts'], rows['coords']
+    people = rows.get('individuals', ['0'] * len(parts))
+    index = [i for i, axis in enumerate(axes) if axis not in _AXES]
+    columns: dict[str, dict[str, int]] = {}
+    for i in sorted({*range(len(axes))} - {*index}):
+        columns.setdefault(people[i], {})[f'{parts[i]}_{axes[i]}'] = i
+    names = next(iter(columns.values()))
+    wide = [
+        (number, [next(filter(None, (cells[i] for i in index[::-1])), ''), who, *found])
+        for number, cells in lines
+        for who, at in columns.items()
+        if at.keys() == names.keys() and any(found := [cells[at[name]] for name in names])
+    ]
+    return ['frame', 'person', *names], wide
+
+
+def _joint_and_axis(name: str) -> tuple[str, str]:
+    """Of the name of a column: left_eye_x, left_eye.score, x12."""
+    match = re.fullmatch(r'(?P<joint>.+)[_. ](?P<axis>[A-Za-z]+)', name) or re.fullmatch(
+        r'(?P<axis>[A-Za-z]+)[_. ]?(?P<joint>\d+)', name
+    )
+    axis = match and _AXES.get(match['axis'].lower())
+    return (match['joint'], axis) if match and axis else ('', '')
+
+
+def _array(path: Path, lines: _Lines, columns: np.ndarray) -> np.ndarray:
+    flat, joints = columns.reshape(-1).tolist(), []
+    for number, cells in lines:
+        chosen = [cells[i] for i in flat]
+        joints.append(_numbers(chosen))
+        if joints[-1] is None:
+            raise InputError(f'{path}: line {number}: expected numbers, found: {chosen!r:.60}')
+    return np.array(joints).reshape(-1, *columns.shape)
+
+
 def _numbers(cells: list[str]) -> list[float] | None:
     """None if a cell is no number; an empty one is NaN."""
     try:
         return [float(cell or 'nan') for cell in cells]
     except ValueError:
         return None
+
+
+def _identity(text: str) -> int | str | None:
+    whole = re.fullmatch(r'(-?\d{1,18})(\.0*)?', text)
+    return int(whole[1]) if whole else text or None

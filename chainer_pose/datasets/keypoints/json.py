@@ -1,8 +1,7 @@
 """The JSON that detectors and annotators of keypoints write.
 
-OpenPose and its kin, COCO annotations and results, AlphaPose, MMPose, PoseNet and MoveNet:
-files differ in where people stand and in how a person's joints are listed, and are recognised
-by their keys.
+Files differ in where frames and people stand, and in how a person's joints are listed. Both are
+recognised by their keys, the tables below.
 """
 
 from __future__ import annotations
@@ -21,23 +20,33 @@ from chainer_pose.datasets.readers.shared import Progress, silent
 from chainer_pose.errors import InputError
 from chainer_pose.utils.files import read_json
 
-FORMATS = ('openpose', 'coco', 'coco-results', 'alphapose', 'mmpose', 'posenet')
-_PEOPLE = ('people', 'bodies', 'instances', 'predictions', 'poses')
-_FRAME = ('frame_id', 'image_id', 'frame', 'frame_index', 'image_name')
+# What formats call the same thing; of several keys the first counts.
+_FRAMES = ('instance_info', 'data', 'frames')
+_PEOPLE = ('people', 'bodies', 'instances', 'predictions', 'poses', 'skeleton')
+_JOINTS = ('pose_keypoints_2d', 'pose_keypoints', 'keypoints', 'joints', 'pose',
+           'landmarks', 'pose_landmarks', 'poseLandmarks')  # fmt: skip
+_SCORES = ('keypoint_scores', 'joints_vis', 'score')
+_FRAME = ('frame_id', 'image_id', 'frame', 'frame_index', 'image_name', 'image')
 _PERSON = ('person_id', 'idx', 'track_id')
-_JOINTS = ('pose_keypoints_2d', 'pose_keypoints', 'keypoints', 'joints')
-_Entry = tuple[str, str, Any, Any]  # place in the file, kind, frame, value
+_SCORE = ('score', 'bbox_score', 'confidence')
+_CONFIDENCE = ('score', 'visibility', 'confidence', 'c')
+# Formats by a key of theirs.
+_KINDS = {
+    'people': 'openpose', 'bodies': 'alphapose', 'skeleton': 'st-gcn', 'joints_vis': 'mpii',
+    'keypoint_scores': 'mmpose',
+}  # fmt: skip
+FORMATS = ('openpose', 'coco', 'coco-results', 'alphapose', 'mmpose', 'ultralytics', 'posenet',
+           'mediapipe', 'st-gcn', 'mpii')  # fmt: skip
 
 
-class _Person(NamedTuple):
-    """A row of a `Table`."""
+class _Entry(NamedTuple):
+    """What may be a person: its place in the file, the format, frame and names if known."""
 
-    joints: np.ndarray
-    frame: int | str
-    person: int | str | None
-    names: list[str] | None
-    score: float
+    where: str
     kind: str
+    frame: Any
+    value: Any
+    names: list[str] | None = None
 
 
 def read(path: Path, counts: Collection[int], progress: Progress = silent) -> Table:
@@ -56,122 +65,154 @@ def read(path: Path, counts: Collection[int], progress: Progress = silent) -> Ta
         paths.sort(key=lambda file: natural(file.name))
         if not paths:
             raise InputError(f'{path}: expected a folder of JSON files, found none in it')
-    people: list[_Person] = []
+    people: list[tuple] = []
+    of: dict[int | str, Path] = {}
     for done, file in enumerate(paths, start=1):
         data = read_json(file, 'keypoints (JSON)')
-        entry: _Entry = ('file', '', '', data)
+        entry = _Entry('file', '', '', data)
         try:
-            for entry in _entries(file, data, path.is_dir()):
-                person = _person(*entry[1:], counts)
-                if person is not None:
+            for entry in _entries(data, re.sub(r'_keypoints$', '', file.stem), path.is_dir()):
+                if (person := _person(entry, counts)) is not None:
                     people.append(person)
-                    first = people[0]
-                    if person.joints.shape != first.joints.shape or person.names != first.names:
+                    (joints, frame, _, names, *_), first = person, people[0]
+                    if joints.shape != first[0].shape or names != first[3]:
                         raise ValueError('other joints than before')
+                    if of.setdefault(frame, file) != file:
+                        raise ValueError(f'the frame {frame} of {of[frame].name}, too')
         except Exception as error:  # whatever a value of another kind than expected leads to
             raise InputError(
-                f'{file}: {entry[0]}: expected keypoints of OpenPose, COCO, AlphaPose, MMPose or '
-                f'PoseNet, found {entry[-1]!r:.60} ({error!s:.80})'
+                f'{file}: {entry.where}: expected keypoints as a detector writes them, found '
+                f'{entry.value!r:.60} ({error!s:.80})'
             ) from error
         progress(done, len(paths), str(path))
     if not people:
         raise InputError(f'{path}: expected people with keypoints, found none')
-    joints, frames, persons, names, scores, kinds = zip(*people)
+    poses, frames, persons, _, scores, kinds = zip(*people)
     return Table(
-        np.stack(joints), list(frames), list(persons), names[0], np.array(scores), kinds[0]
+        np.stack(poses), list(frames), list(persons), people[0][3], np.array(scores), kinds[0]
     )
 
 
-def _entries(path: Path, data: Any, one_frame: bool) -> Iterator[_Entry]:
+def _entries(data: Any, stem: str, one_frame: bool) -> Iterator[_Entry]:
     """Everything in a file that may be a person."""
-    stem = re.sub(r'_keypoints$', '', path.stem)
-    if isinstance(data, dict):
-        data = data.get('instance_info', data)  # MMPose's, wrapped
     if isinstance(data, dict) and 'annotations' in data:
         images = {image['id']: image.get('file_name') for image in data.get('images', [])}
+        names = {c.get('id'): c.get('keypoints') or None for c in data.get('categories') or []}
         for i, value in enumerate(data['annotations']):
             image = _identity(value.get('image_id', i))
-            yield f'annotations[{i}]', 'coco', images.get(image) or image, value
-    elif isinstance(data, dict) and (key := _first(data, _PEOPLE)):
-        yield from _crowd(key, key, stem, data[key])
+            known = names.get(value.get('category_id'))
+            yield _Entry(f'annotations[{i}]', 'coco', images.get(image) or image, value, known)
+        return
+    if key := _first(data, _FRAMES):
+        data = data[key]
+    if _first(data, _PEOPLE) or _first(data, _JOINTS) or _are_points(data):
+        yield from _within('', '', stem, data)
     elif (
         isinstance(data, dict) and data and all(isinstance(v, (dict, list)) for v in data.values())
     ):
-        for name, value in data.items():  # AlphaPose's, a frame a key
-            key = _first(value, _PEOPLE)
-            yield from _crowd(f'{name}.{key}', 'alphapose', name, value[key] if key else value)
+        for name, value in data.items():  # a frame a key, as AlphaPose's
+            yield from _within(name, 'alphapose' if _first(value, _PEOPLE) else '', name, value)
     elif isinstance(data, list):
+        # People of an image, or one of each frame; frames.
         for i, value in enumerate(data):
-            key = _first(value, _PEOPLE)
-            if key:
-                frame = value.get(_first(value, _FRAME), i)
-                yield from _crowd(f'[{i}].{key}', key, frame, value[key])
-            elif isinstance(value, list):
-                yield from _crowd(f'[{i}]', 'instances', i, value)
-            elif value is not None:
-                poses = not one_frame and _kind('', value) == 'posenet'
-                yield f'[{i}]', '', i if poses else stem, value
+            joints = _first(value, _JOINTS)
+            image = joints and not (
+                _first(value, _PEOPLE) or _are_points(value[joints]) or _are_people(value[joints])
+            )
+            frame = stem if image or (one_frame and len(data) == 1) else i
+            yield from _within(
+                f'[{i}]', '', f'{stem}/{i}' if one_frame and frame == i else frame, value
+            )
     else:
         raise ValueError('no people')
 
 
-def _crowd(where: str, key: str, frame: Any, people: Any) -> Iterator[_Entry]:
-    """Everyone in a list, or in an object by number."""
-    if isinstance(people, dict):
-        people = list(people.values())
-    if not isinstance(people, list):
-        raise ValueError(f'{where}: expected a list of people, found {people!r:.40}')
-    kind = {'people': 'openpose', 'bodies': 'alphapose'}.get(key, key)
-    for i, value in enumerate(people):
-        yield f'{where}[{i}]', kind, frame, value
+def _within(where: str, kind: str, frame: Any, value: Any) -> Iterator[_Entry]:
+    """Everyone of a frame: in a list, in an object by number, or one."""
+    if key := _first(value, _PEOPLE):
+        frame = value.get(_first(value, _FRAME), frame)
+        where, kind, value = f'{where}.{key}'.lstrip('.'), kind or _KINDS.get(key, ''), value[key]
+        value = list(value.values()) if isinstance(value, dict) else value
+        if not isinstance(value, list):
+            raise ValueError(f'{where}: expected a list of people, found {value!r:.40}')
+    elif (key := _first(value, _JOINTS)) and _are_people(value[key]):  # MediaPipe's
+        frame, value = value.get(_first(value, _FRAME), frame), value[key]
+    if isinstance(value, list) and not _are_points(value):
+        for i, one in enumerate(value):
+            yield from _within(f'{where}[{i}]', kind, frame, one)
+    elif value is not None:
+        yield _Entry(where, kind, frame, {'keypoints': value} if _are_points(value) else value)
 
 
 def _first(value: Any, keys: tuple[str, ...]) -> Any:
     return next((key for key in keys if key in value), None) if isinstance(value, dict) else None
 
 
-def _kind(kind: str, value: dict[str, Any]) -> str:
+def _are_points(value: Any) -> bool:
+    """Whether these are joints {x, y} or {position: {x, y}}, in a list or by name."""
+    every = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    points = [point for point in every if point is not None]
+    return bool(points) and all(
+        isinstance(point, dict) and ('position' in point or {'x', 'y'} <= point.keys())
+        for point in points
+    )
+
+
+def _are_people(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_are_points, value))
+
+
+def _kind(entry: _Entry, joints: Any) -> str:
     """The format of a person, where its place in the file does not say."""
-    if kind in FORMATS:
-        return kind
-    joints = value[_first(value, _JOINTS)]
-    if isinstance(joints, list) and joints and isinstance(joints[0], dict):
-        return 'posenet'
-    if 'keypoint_scores' in value or 'image_id' not in value:
-        return 'mmpose'
-    return 'alphapose' if isinstance(value['image_id'], str) else 'coco-results'
+    if entry.kind:
+        return entry.kind
+    if _are_points(joints):
+        named = isinstance(joints, dict) or any(_first(joint, ('name', 'part')) for joint in joints)
+        return 'posenet' if named else 'mediapipe'
+    if isinstance(joints, dict):
+        return 'ultralytics' if 'x' in joints else 'posenet'
+    keyed = next((kind for key, kind in _KINDS.items() if key in entry.value), None)
+    if keyed or 'image_id' not in entry.value:
+        return keyed or 'mmpose'
+    return 'alphapose' if isinstance(entry.value['image_id'], str) else 'coco-results'
 
 
-def _person(kind: str, frame: Any, value: Any, counts: Collection[int]) -> _Person | None:
-    if value is None:
-        return None
+def _person(entry: _Entry, counts: Collection[int]) -> tuple | None:
+    """A row of a `Table`, up to its kind; None for nobody."""
+    value = entry.value
     key = _first(value, _JOINTS)
     if key is None:
         raise ValueError('no joints')
     joints = value[key]
     if not joints or value.get('num_keypoints') == 0:
         return None  # a box without joints
-    kind, names = _kind(kind, value), None
-    if kind == 'posenet':
-        names = [str(joint[_first(joint, ('name', 'part'))]) for joint in joints]
-        places = [joint.get('position', joint) for joint in joints]
-        joints = [[at['x'], at['y'], j.get('score', 1)] for at, j in zip(places, joints)]
-    elif isinstance(joints, dict):  # Ultralytics' columns
+    kind, names = _kind(entry, joints), entry.names and [str(name) for name in entry.names]
+    if kind == 'ultralytics':
         joints = [joints[axis] for axis in ('x', 'y', 'visible') if joints.get(axis)]
         joints = list(zip(*joints, strict=True))
+    elif isinstance(joints, dict):
+        names, joints = list(joints), list(joints.values())
+    if _are_points(joints):
+        if kind == 'posenet' and names is None:
+            names = [str(joint[_first(joint, ('name', 'part'))]) for joint in joints]
+        joints = [_point(joint) for joint in joints]
     array = np.array(joints, np.float64)
     if array.ndim == 3 and len(array) == 1:  # some versions of MMPose wrap each once more
         array = array[0]
-    scores = value.get('keypoint_scores')
+    scores = next((value[k] for k in _SCORES if isinstance(value.get(k), list)), None)
     if scores is not None:
-        array = np.column_stack([array[:, :2], np.array(scores, np.float64).reshape(-1)])
+        pairs = array.reshape(-1, 2) if array.ndim == 1 else array[:, :2]
+        array = np.column_stack([pairs, np.array(scores, np.float64).reshape(len(pairs), -1)[:, 0]])
     if array.ndim == 1:
         per = 3 if kind == 'coco' else values_a_joint(len(array), counts)
         if len(array) % per:
             raise ValueError(f'expected x y or x y c of each joint, found {len(array)} numbers')
         array = array.reshape(-1, per)
+    if names and len(names) != len(array):
+        raise ValueError(f'{len(array)} joints of {len(names)} names')
     if array.ndim > 2 or array.shape[1] not in (2, 3):
         raise ValueError(f'joints of shape {array.shape}')
+    frame = entry.frame
     if kind == 'coco':  # 1 is hidden, 2 seen: of both the place is known
         array[:, 2] = np.minimum(array[:, 2], 1)
     else:
@@ -180,15 +221,16 @@ def _person(kind: str, frame: Any, value: Any, counts: Collection[int]) -> _Pers
     if person is None and kind in ('coco', 'posenet'):
         person = value.get('id')
     person = None if person in (None, []) else _identity(person)
-    score = value.get('score', value.get('bbox_score'))
-    return _Person(
-        array,
-        _identity(frame),
-        None if person == -1 else person,
-        names,
-        math.nan if score is None else float(np.ravel(score)[0]),
-        kind,
-    )
+    score = next((value[k] for k in _SCORE if value.get(k) is not None), math.nan)
+    person = None if person == -1 else person
+    return array, _identity(frame), person, names, float(np.mean(score)), kind
+
+
+def _point(joint: dict[str, Any] | None) -> list[float]:
+    if joint is None:
+        return [math.nan] * 3
+    at = joint.get('position', joint)
+    return [at['x'], at['y'], joint.get(_first(joint, _CONFIDENCE), 1)]
 
 
 def _identity(value: Any) -> int | str:

@@ -22,6 +22,7 @@ class Table(NamedTuple):
         names: of the K joints.
         score: (N,) confidence in each person, NaN where unknown.
         kind: its format.
+        skeleton: the name of that of the joints, '' for not stated.
     """
 
     joints: np.ndarray
@@ -30,6 +31,7 @@ class Table(NamedTuple):
     names: list[str] | None = None
     score: np.ndarray | None = None
     kind: str = ''
+    skeleton: str = ''
 
 
 def frame_numbers(frames: Iterable) -> list[int] | None:

@@ -6,22 +6,23 @@ time, each frame and person once.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainer_pose import skeletons
 from chainer_pose.datasets import pose_file
+from chainer_pose.datasets.keypoints import arrays, joints, people
 from chainer_pose.datasets.keypoints import csv as keypoint_csv
 from chainer_pose.datasets.keypoints import json as keypoint_json
-from chainer_pose.datasets.keypoints import people
-from chainer_pose.datasets.keypoints.checks import tangle
+from chainer_pose.datasets.keypoints.checks import looks_normalized
 from chainer_pose.datasets.keypoints.people import Table
 from chainer_pose.datasets.readers.shared import Progress, silent
 from chainer_pose.errors import InputError
-from chainer_pose.utils import files
+from chainer_pose.utils import hdf5
 
 if TYPE_CHECKING:
     from chainer_pose.datasets import PoseData
@@ -29,11 +30,21 @@ if TYPE_CHECKING:
     from chainer_pose.utils.files import StrPath
 
 
-FORMATS = (*keypoint_json.FORMATS, 'csv', 'numpy', 'pose-file')
-_SUFFIXES = {'.csv': 'csv', '.npy': 'numpy', '.npz': 'numpy'}
-_SUFFIXES |= {'.h5': 'pose-file', '.hdf5': 'pose-file'}
-_USUAL = ('coco17', 'openpose18', 'openpose_body25')  # what detectors give
-_TANGLED, _MORE = 1.6, 1.1  # of `tangle`: no body; more than another, for certain
+FORMATS = (*keypoint_json.FORMATS, 'csv', 'deeplabcut', 'yolo', 'sleap', 'numpy', 'videopose3d',
+           'mmaction', 'motionbert', 'pose-file')  # fmt: skip
+_SUFFIXES = {'.csv': 'csv', '.txt': 'yolo', '.npy': 'numpy', '.npz': 'numpy', '.pkl': 'mmaction'}
+_READERS: dict[str, Callable[[Path, Collection[int]], Table]] = {
+    'csv': keypoint_csv.read,
+    'deeplabcut': keypoint_csv.read,
+    'yolo': keypoint_csv.read_yolo,
+    'sleap': arrays.read_sleap,
+    'numpy': arrays.read,
+    'videopose3d': arrays.read,
+    'mmaction': arrays.read_pickle,
+    'motionbert': arrays.read_pickle,
+}
+# Formats of coordinates that were divided by the image's width and height.
+_NORMALIZED = ('yolo', 'mediapipe', 'st-gcn')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +94,19 @@ class Keypoints:
 
 
 def recognise(path: StrPath) -> str:
-    """Return the format of `FORMATS` that a file's suffix means; '' for JSON and folders."""
-    return _SUFFIXES.get(Path(path).suffix.lower(), '')
+    """Return the format of `FORMATS` that a file's suffix means, or what a folder or an HDF5 file
+    holds; '' for JSON."""
+    path = Path(path)
+    if path.is_dir():
+        return 'yolo' if any(path.glob('*.txt')) and not any(path.glob('*.json')) else ''
+    if path.suffix.lower() not in ('.h5', '.hdf5'):
+        return _SUFFIXES.get(path.suffix.lower(), '')
+    with contextlib.suppress(InputError), hdf5.opened(path, 'keypoints (HDF5)') as file:
+        if {'tracks', 'node_names'} <= file.keys():
+            return 'sleap'
+        if any('pandas_type' in group.attrs for group in file.values()):
+            return 'deeplabcut'
+    return 'pose-file'
 
 
 def read(
@@ -96,11 +118,12 @@ def read(
     keypoints: str = 'gt',
     zeros_are_coordinates: bool = False,
     progress: Progress = silent,
+    image_size: Sequence[float] | None = None,
 ) -> Keypoints:
     """Read keypoints.
 
     Args:
-        path: file, or folder with a JSON file a frame.
+        path: file, or folder with a file a frame.
         kind: one of `FORMATS`; None to detect it.
         skeleton: `skeletons.Skeleton` of the joints; None to go by their names, or by their
             number and by how the bones lie.
@@ -110,6 +133,7 @@ def read(
         keypoints: of a pose file, the name of the 2D joints.
         zeros_are_coordinates: whether a joint at exactly 0, 0 is there; else it is missing.
         progress: called with (done, total, what).
+        image_size: width and height, px, by which coordinates were divided.
     Returns:
         `Keypoints`.
     Raises:
@@ -118,25 +142,35 @@ def read(
     path = Path(path)
     if not path.exists():
         raise InputError(f'{path}: expected keypoints, found no such file or folder')
-    kind = kind or recognise(path)
-    if path.is_dir() and kind in _SUFFIXES.values():
+    recognised = recognise(path)
+    if recognised == 'deeplabcut':
+        raise InputError(
+            f'{path}: expected the CSV that DeepLabCut writes beside it, found its .h5, whose '
+            f"columns' names are a pickle"
+        )
+    # A suffix may be missing or of another format's, but HDF5 is what it holds.
+    by = recognised if recognised in ('sleap', 'pose-file') else kind or recognised
+    if path.is_dir() and by in {*_READERS, 'pose-file'} - {'yolo'}:
         raise InputError(f'{path}: expected a file of the format {kind}, found a folder')
-    if kind == 'pose-file':
+    if by == 'pose-file':
         return _read_pose_file(path, skeleton, split, keypoints)
-    counts = _counts(_candidates(skeleton, default))
-    if kind == 'csv':
-        raw = keypoint_csv.read(path, counts)
-    elif kind == 'numpy':
-        raw = _read_arrays(path)
+    counts = joints.counts(joints.candidates(skeleton, default))
+    if by in _READERS:
+        raw = _READERS[by](path, counts)
     else:
         raw = keypoint_json.read(path, counts, progress)
-        if kind and {kind, raw.kind} not in ({raw.kind}, {'alphapose', 'coco-results'}):
-            raise InputError(f'{path}: expected the format {kind}, found {raw.kind}')
-    return _keypoints(path, raw, skeleton, default, zeros_are_coordinates)
+    if kind and {kind, raw.kind} not in ({raw.kind}, {'alphapose', 'coco-results'}):
+        raise InputError(f'{path}: expected the format {kind}, found {raw.kind}')
+    return _keypoints(path, raw, skeleton, default, zeros_are_coordinates, image_size)
 
 
 def _keypoints(
-    path: Path, raw: Table, skeleton: Skeleton | None, default: Skeleton | None, zeros: bool
+    path: Path,
+    raw: Table,
+    skeleton: Skeleton | None,
+    default: Skeleton | None,
+    zeros: bool,
+    image_size: Sequence[float] | None,
 ) -> Keypoints:
     """Choose the joints, find those missing, and put people in order."""
     if not len(raw.joints):
@@ -146,32 +180,40 @@ def _keypoints(
     frame = raw.frame or list(range(n))
     person = raw.person or [None if raw.frame else 0] * n
     with np.errstate(over='ignore', invalid='ignore'):
-        joints = raw.joints.astype(np.float32)
-    pose2d = joints[:, :, :2]
-    confidence = joints[:, :, 2] if joints.shape[2] == 3 else np.ones_like(joints[:, :, 0])
-    confidence = np.where(np.isnan(joints).any(axis=2), 0, confidence)
+        numbers = raw.joints.astype(np.float32)
+    pose2d = numbers[:, :, :2]
+    confidence = numbers[:, :, 2] if numbers.shape[2] == 3 else np.ones_like(numbers[:, :, 0])
+    confidence = np.where(np.isnan(numbers).any(axis=2), 0, confidence)
     nowhere = (pose2d == 0).all(axis=2) & (confidence > 0)
     if nowhere.any() and not zeros:
         confidence[nowhere] = 0
         notes.append(f'{nowhere.sum()} joints at exactly 0, 0 are taken to be missing')
-    infinite = np.isinf(joints).any(axis=2)
+    infinite = np.isinf(numbers).any(axis=2)
     if infinite.any():
         pose, joint = np.argwhere(infinite)[0]
         raise InputError(
-            f'{path}: expected finite numbers, found {joints[pose, joint].tolist()} at joint '
+            f'{path}: expected finite numbers, found {numbers[pose, joint].tolist()} at joint '
             f'{joint} of person {pose}'
         )
-    if raw.names is not None:
-        skeleton, columns = _by_name(path, raw.names, skeleton, default)
-        pose2d, confidence = pose2d[:, columns], confidence[:, columns]
-    elif skeleton is None:
-        skeleton, note = _by_shape(path, raw, pose2d, confidence > 0, default)
-        notes += note
-    elif pose2d.shape[1] not in _counts([skeleton]):
+    normalized = looks_normalized(pose2d, confidence > 0)
+    if image_size and not normalized:
         raise InputError(
-            f'{path}: expected the {len(skeleton.detected)} joints of {skeleton.name}, found '
-            f'{pose2d.shape[1]}'
+            f"{path}: expected coordinates divided by the image's size, found them in pixels",
+            image_size=' '.join(f'{length:g}' for length in image_size),
         )
+    if image_size:
+        pose2d = pose2d * np.array(image_size, np.float32)
+    skeleton, columns, chosen = joints.choose(path, raw, pose2d, confidence > 0, skeleton, default)
+    notes += chosen
+    blazepose = skeleton.name == 'blazepose33' and raw.kind == 'csv'
+    if normalized and not image_size and (raw.kind in _NORMALIZED or blazepose):
+        raise InputError(
+            f"{path}: expected the image's width and height, by which {raw.kind} divides x and y, "
+            f'found none',
+            image_size=None,
+        )
+    pose2d = pose2d[:, columns]
+    confidence = np.where(np.array(columns) < 0, 0, confidence[:, columns])
     score = np.full(n, np.nan) if raw.score is None else raw.score
     score = np.where(np.isnan(score), confidence.mean(axis=1), score)
     kept = people.better_of_two(frame, person, score)
@@ -196,100 +238,6 @@ def _keypoints(
     return Keypoints(
         str(path), raw.kind, skeleton, pose2d, confidence, frame, person, notes=tuple(notes)
     )
-
-
-def _counts(known: list[Skeleton]) -> set[int]:
-    """Numbers of joints that poses of these skeletons may have."""
-    return {n for one in known for n in (len(one), len(one.detected))}
-
-
-def _candidates(skeleton: Skeleton | None, default: Skeleton | None) -> list[Skeleton]:
-    """Skeletons that the joints may be of: the default before the one given, or before all."""
-    every = [skeleton] if skeleton else map(skeletons.get, ('h36m17', *skeletons.names()))
-    return [*([default] if default else []), *every]
-
-
-def _plain(name: str) -> str:
-    """A joint's name without its spelling: left_eye, leftEye and LEye are one."""
-    name = name.lower().replace('left', 'l').replace('right', 'r')
-    return ''.join(filter(str.isalnum, name))
-
-
-def _by_name(
-    path: Path, names: list[str], skeleton: Skeleton | None, default: Skeleton | None
-) -> tuple[Skeleton, list[int]]:
-    """The skeleton of the most joints that all have one of the names, and their columns."""
-    at = {_plain(name): i for i, name in enumerate(names)}
-    known = _candidates(skeleton, default)
-    fitting = [s for s in known if all(_plain(s.names[j]) in at for j in s.detected)]
-    chosen = skeleton or max(fitting, key=lambda s: len(s.detected), default=None)
-    if chosen is None:
-        raise InputError(
-            f'{path}: expected the joints of a skeleton that has a name, or the skeleton given, '
-            f'found {", ".join(names[:4])}, ... ({len(names)})'
-        )
-    wanted = [_plain(name) for name in chosen.names]
-    if not set(wanted) <= set(at):
-        wanted = [wanted[j] for j in chosen.detected]
-    missing = [name for name in chosen.names if _plain(name) in set(wanted) - set(at)]
-    if missing:
-        raise InputError(
-            f'{path}: expected the joints of {chosen.name}, found no {", ".join(missing[:5])}'
-        )
-    return chosen, [at[name] for name in wanted]
-
-
-def _by_shape(
-    path: Path, raw: Table, pose2d: np.ndarray, visible: np.ndarray, default: Skeleton | None
-) -> tuple[Skeleton, list[str]]:
-    """The skeleton of that number of joints whose bones lie as in a body."""
-    n = pose2d.shape[1]
-    found = {s.name: s for s in _candidates(None, default)[::-1] if n in _counts([s])}
-    score = {name: tangle(s, pose2d, visible) for name, s in found.items()}
-    best = min(score.values(), default=np.inf)
-    good = [name for name in found if score[name] <= _MORE * best]
-    named = raw.kind in keypoint_json.FORMATS
-    usual = _USUAL if named else [default.name] if default else []
-    chosen = next((name for name in usual if name in good), None)
-    if chosen is None and len(good) == 1 and best < _TANGLED:
-        chosen = good[0]
-    if chosen is None:
-        raise InputError(
-            f'{path}: expected the skeleton to be given for its {n} joints, found none that '
-            f'is certain' + (f': {", ".join(sorted(found))} have as many' if found else '')
-        )
-    if named and chosen in _USUAL:
-        return found[chosen], []
-    return found[chosen], [f'nothing names the {n} joints: they are taken for those of {chosen}']
-
-
-def _read_arrays(path: Path) -> Table:
-    if path.suffix.lower() == '.npy':
-        with files.reading(path, 'an array of numbers'):
-            arrays = {'keypoints': np.load(path, allow_pickle=False)}
-    else:
-        arrays = files.read_npz(path)
-    only = next(iter(arrays), None) if len(arrays) == 1 else None
-    key = next((name for name in ('keypoints', 'pose2d', only) if name in arrays), None)
-    expected = 'keypoints (N, J, 2) or (N, J, 3), and what is beside them for each of the N'
-    with files.reading(path, expected):
-        if key is None:
-            raise ValueError(', '.join(sorted(arrays)) or 'nothing')
-        joints = arrays[key].astype(np.float64, casting='safe')
-        joints = joints[None] if joints.ndim == 2 else joints
-        n, k, axes = joints.shape
-        if axes not in (2, 3):
-            raise ValueError(f'shape {joints.shape}')
-        if 'confidence' in arrays:
-            confidence = arrays['confidence'].astype(np.float64, casting='safe')
-            joints = np.dstack([joints[:, :, :2], confidence.reshape(n, k)])
-        frame, person = (
-            arrays[name].reshape(n).tolist() if name in arrays else None
-            for name in ('frame', 'person')
-        )
-        names = arrays.get('joint_names')
-        names = None if names is None else [str(name) for name in names.reshape(k)]
-    return Table(joints, frame, person, names, kind='numpy')
 
 
 def _read_pose_file(

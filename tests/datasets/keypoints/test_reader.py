@@ -248,7 +248,7 @@ def test_what_is_not_there(write, people, name, missing):
         ('a.npz', {'keypoints': np.ones((3, 17, 2)), 'confidence': np.ones(3)}, 'for each of'),
         ('a.npy', np.full((3, 17, 2), 1e300), 'expected finite numbers, found .inf'),
         ('a.json', '{"people": []}', 'people with keypoints, found none'),
-        ('a.json', '{"persons": 7}', 'expected keypoints of OpenPose'),
+        ('a.json', '{"persons": 7}', 'expected keypoints as a detector'),
         ('a.json', '[{"image_id": 1, "keypoints": [1, 2, 3, 4, 5]}]', 'x y or x y c of each'),
         ('a.csv', '', 'expected rows of numbers, found none'),
         ('a.csv', 'a_x,a_y\n1,2\n', 'the joints of coco17, found no Nose'),

@@ -67,6 +67,8 @@ class PredictionOptions:
         from the others and marked (default: %(default)s)""", low=0)
     zeros_are_coordinates: bool = _input(False, """a joint at exactly 0, 0 is there (default: it is
         missing)""", action='store_true')
+    image_size: Sequence[float] | None = _input(None, """width and height of the image, where x and
+        y were divided by them""", nargs=2, type=cli.number(float, above=0), metavar=('W', 'H'))
     keypoints: str = _input('gt', 'of a pose file, pose2d or pose2d_NAME (default: %(default)s)',
         metavar='gt|NAME')
     split: str | None = _input(None, 'of a pose file, one split (default: all)',
@@ -164,9 +166,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _sequences(path: Path) -> list[Path]:
     """The folders of a folder that has no keypoints itself."""
-    found = sorted(path.glob('[!.]*'), key=lambda one: one.name) if path.is_dir() else []
-    own = any(one.suffix in ('.json', '.txt') for one in found)
-    return [] if own else [one for one in found if one.is_dir()]
+    found = list(path.glob('[!.]*')) if path.is_dir() else []
+    if any(one.suffix in ('.json', '.txt') for one in found):
+        return []
+    folders = [one for one in found if one.is_dir()]
+    return sorted(folders, key=lambda one: keypoints.natural(one.name))
 
 
 def check_effect(options: PredictionOptions, typed: Collection[str]) -> None:
@@ -178,7 +182,7 @@ def check_effect(options: PredictionOptions, typed: Collection[str]) -> None:
     for names, has_effect, why in (
         (lifting - {'skeleton', 'onnx'}, options.input, 'without --input'),
         ({'keypoints', 'split'}, kind == 'pose-file', 'without a pose file'),
-        ({'zeros_are_coordinates'}, kind != 'pose-file', 'with a pose file'),
+        ({'zeros_are_coordinates', 'image_size'}, kind != 'pose-file', 'with a pose file'),
         ({'person'}, options.moves, 'without --gif, --mp4, --bvh or --trc'),
         ({'fps'}, options.timed, 'without --gif, --mp4, --bvh, --trc, --html or --smooth'),
         ({'trc'}, options.height or options.bone_length, 'without --height or --bone-length'),
@@ -206,7 +210,7 @@ def predict(
     with cli.Progress() as progress:
         source = keypoints.read(
             path, options.format, skeleton, lifter.skeleton, options.split, options.keypoints,
-            options.zeros_are_coordinates, progress,
+            options.zeros_are_coordinates, progress, options.image_size,
         )  # fmt: skip
         fps = options.fps or source.fps
         moves = options.moves and (options.bvh or options.trc or options.gif != 'turn')
@@ -298,10 +302,13 @@ def report(found: Predictions) -> None:
             f'depth sign: not checked, {found.skeleton.name} has no joints of the angle loss; each '
             f'pose may be its mirror image in depth'
         )
+    elif not done['faces']:
+        print('depth sign: not checked, no pose has its face and both shoulders seen')
     else:
-        share = f'{done["facing"]} of {done["lifted"]} lifted'
-        percent = f'{100 * done["facing"] / done["lifted"]:.1f} %'
-        print(f'depth sign: {share} ({percent}) have sin b >= 0 (eq. 3)')
+        print(
+            f'depth sign: of {done["faces"]} poses whose face and shoulders were seen, '
+            f'{done["facing"]} have sin b >= 0 (eq. 3); others may be mirrored in depth'
+        )
 
 
 def choose_person(options: PredictionOptions, found: Predictions) -> np.ndarray:

@@ -281,6 +281,9 @@ class Keypoints:
         low=0)
     zeros_are_coordinates: bool = cli.option(False, """a joint at exactly 0, 0 is there (default:
         it is missing)""")
+    image_size: Sequence[float] | None = cli.option(None, """width and height of the images,
+        where x and y were divided by them""", nargs=2, type=cli.number(float, above=0),
+        metavar=('W', 'H'))
     impute: bool = cli.option(False, """impute missing joints of people with at least half of
         them: the most likely place given the others, by mean and covariance of the complete
         poses; marked in the file. Without it training leaves such poses out (default: no)""")
@@ -300,8 +303,8 @@ class Keypoints:
     def without_effect(self) -> Idle:
         if self._of_pose_file:
             yield 'for a pose file', (
-                'min_confidence', 'zeros_are_coordinates', 'impute', 'test', 'test_share', 'seed',
-                'licence',
+                'min_confidence', 'zeros_are_coordinates', 'image_size', 'impute', 'test',
+                'test_share', 'seed', 'licence',
             )  # fmt: skip
         if self.test:
             yield 'beside --test', ('test_share', 'seed')
@@ -320,7 +323,7 @@ class Keypoints:
             with cli.Progress() as progress:
                 source = keypoints.read(
                     file, self.format, skeleton, known, progress=progress,
-                    zeros_are_coordinates=self.zeros_are_coordinates,
+                    zeros_are_coordinates=self.zeros_are_coordinates, image_size=self.image_size,
                 )
             if known is not None and source.skeleton != known:
                 raise InputError(

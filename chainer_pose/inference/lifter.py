@@ -130,7 +130,7 @@ class Lifter:
         pose2d, seen = conversions.convert(
             *source.add_virtual_joints(pose2d, seen), source, self.skeleton
         )
-        imputed = np.zeros_like(seen)
+        imputed = np.isfinite(pose2d).all(axis=2) & ~seen  # placed by a rule
         if self.prior is not None:
             pose2d, imputed = imputation.impute(self.prior, pose2d, seen)
         pose2d = pose2d.astype(np.float32)

@@ -86,15 +86,18 @@ class Predictions:
     @functools.cached_property
     def summary(self) -> dict[str, Any]:
         """Counts, JSON values: people, lifted; imputed, dict from joints to how often, in those
-        lifted; facing, how many have sin b >= 0 (eq. 3), None for a body without the joints."""
+        lifted; faces, how many have face and shoulders that were seen, and facing, how many of
+        these have sin b >= 0 (eq. 3); None for a body without these joints."""
         lifted = self.poses.lifted
         imputed = self.poses.imputed[lifted].sum(axis=0).tolist()
-        facing = int((self.poses.sin_beta >= 0).sum())
+        joints = self.skeleton.face_joints
+        faces = lifted & ~self.poses.imputed[:, list(joints or ())].any(axis=1)
         return {
             'people': len(lifted),
             'lifted': int(lifted.sum()),
             'imputed': {name: n for name, n in zip(self.skeleton.names, imputed) if n},
-            'facing': None if self.skeleton.angle is None else facing,
+            'faces': None if joints is None else int(faces.sum()),
+            'facing': None if joints is None else int((self.poses.sin_beta[faces] >= 0).sum()),
         }
 
     @functools.cached_property

@@ -54,14 +54,18 @@ def test_who_was_lifted(found):
         0: [0, 2], 1: [1, 3], 'x': [4], 2: [6],
     }  # fmt: skip
     assert found.summary == {
-        'people': 7, 'lifted': 6, 'imputed': {'hand, "left"': 1}, 'facing': None,
+        'people': 7, 'lifted': 6, 'imputed': {'hand, "left"': 1},
+        'faces': None, 'facing': None,
     }  # fmt: skip
 
 
 def test_how_many_face_forward(tmp_path, rng):
     poses = lifted(5, rng, H36M17)
     poses.sin_beta[:] = [0.5, -0.1, 0, 1, -1]
-    assert predicted(tmp_path, poses, [*range(5)], [0] * 5, H36M17).summary['facing'] == 3
+    poses.imputed[:] = False
+    poses.imputed[3, H36M17.index('Neck/Nose')] = True  # tells nothing
+    summary = predicted(tmp_path, poses, [*range(5)], [0] * 5, H36M17).summary
+    assert (summary['faces'], summary['facing']) == (4, 2)
 
 
 def test_json(found, tmp_path):

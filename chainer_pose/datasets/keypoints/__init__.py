@@ -1,7 +1,7 @@
 """2D keypoints as detectors and annotators write them."""
 
 from chainer_pose.datasets.keypoints.checks import find_faults, never_seen
-from chainer_pose.datasets.keypoints.people import frame_numbers, ranks
+from chainer_pose.datasets.keypoints.people import frame_numbers, natural, ranks
 from chainer_pose.datasets.keypoints.reader import FORMATS, Keypoints, read, recognise
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     'Keypoints',
     'find_faults',
     'frame_numbers',
+    'natural',
     'never_seen',
     'ranks',
     'read',

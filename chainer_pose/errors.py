@@ -46,5 +46,5 @@ class Stopped(Exception):
 
     def __init__(self, number: int, iteration: int) -> None:
         name = signal.Signals(number).name
-        super().__init__(f'stopped by {name} after iteration {iteration}; --resume continues')
+        super().__init__(f'stopped by {name} after iteration {iteration}, with a snapshot')
         self.status = 128 + number

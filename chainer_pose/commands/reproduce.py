@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
+import itertools
 import math
-import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -19,7 +21,7 @@ from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.readers import h36m_layouts
 from chainer_pose.errors import InputError
 from chainer_pose.links import Discriminator, Generator
-from chainer_pose.training import TrainingOptions, methods, n_iterations, run_directory
+from chainer_pose.training import TrainingOptions, methods, run_directory
 from chainer_pose.training import options as training_options
 from chainer_pose.utils import cli, devices, files
 
@@ -65,8 +67,10 @@ class ReproductionOptions:
     seeds: Sequence[int] = cli.option([0], """a run for each; with several the table has mean and
         standard deviation (default: 0)""", nargs='+', low=0)
     gpu: int = cli.option(-1, 'CUDA device, -1 for the CPU (default: %(default)s)', low=-1)
-    partial: bool = cli.option(False, 'prepare a copy in which recordings are missing, too',
-        action='store_true')
+    layout: str | None = cli.option(None, """the copy to read, if the folder of Human3.6M has
+        several (default: the first)""", choices=tuple(h36m_layouts.LAYOUTS))
+    partial: bool = cli.option(False, """prepare a copy of Human3.6M in which recordings are
+        missing, too""", action='store_true')
     dry_run: bool = cli.option(False, 'say what would be done, and do nothing',
         action='store_true')
 # fmt: on
@@ -75,12 +79,16 @@ class ReproductionOptions:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
     parser = cli.Parser(
-        description=f'{__doc__}\n\nCalled again it goes on where it was stopped, and measures '
-        f'finished runs. It neither\nremoves nor overwrites what it has not written.',
+        usage='%(prog)s TARGET [options]',
+        description=f'{__doc__}\n\nThe same command goes on where it was stopped, and measures '
+        f'finished runs.',
         epilog='Any other option is one of train.py: the table then says how the run differs '
         'from\nthe paper.',
     )
     parser.add_options(ReproductionOptions)
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv and argv[0] not in (*TARGETS, '-h', '--help'):
+        parser.error(f'argument TARGET: expected {" or ".join(TARGETS)} first, found {argv[0]}')
     known, rest = parser.parse_known_args(argv)
     options = ReproductionOptions(**vars(known))
     target = TARGETS[options.target]
@@ -88,37 +96,30 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name in vars(train.make_parser().parse_args(training)).keys() & set(_DECIDED):
         by = '--seeds' if name == 'seed' else options.target
         parser.error(f'argument {cli.flag(name)}: expected none, as {by} decides it')
-    if options.partial and (target.dataset != 'h36m' or options.data is None):
-        parser.error('argument --partial: expected --data with the folder of Human3.6M')
+    of_h36m = options.data is not None and target.dataset == 'h36m'
+    if (options.partial or options.layout) and not of_h36m:
+        parser.error('arguments --partial, --layout: expected --data with a folder of Human3.6M')
     devices.get_device(options.gpu)
     folder = Path(options.out) / options.target
     check_folder(folder, target)
 
     data = find_data(options, target)
-    runs = {folder / f'seed-{seed}': seed for seed in dict.fromkeys(options.seeds)}
     if not data.is_file():
-        check_prepared_as(data, options, runs)
-        print(f'prepare {options.data}: {data}')
+        print(f'to prepare from {options.data or "nothing"}: {data}')
         if options.dry_run:
-            print(f'then train, seeds {" ".join(map(str, options.seeds))}, and measure: {folder}')
+            print(f'to train and measure, seeds {" ".join(map(str, options.seeds))}: {folder}')
             return
-        with files.writing(options.out):
-            data.parent.mkdir(parents=True, exist_ok=True)
-        partial = ['--partial'] if options.partial else []
-        _naming_data(
-            prepare.main,
-            [target.dataset, '--root', str(options.data), '--out', str(data), *partial],
-        )
+        make_data(data, options, target)
     check_keypoints(data, target.keypoints)
 
-    new = ['--dataset', str(data), '--keypoints', target.keypoints]
-    commands = plan(runs, [*training, '--gpu', str(options.gpu)], new, data)
+    runs = {folder / f'seed-{seed}': seed for seed in dict.fromkeys(options.seeds)}
+    common = [*training, '--gpu', str(options.gpu), '--dataset', str(data)]
+    commands = plan(runs, common, target.keypoints, data)
     for argv_of_run in commands if not options.dry_run else ():
         train.main(argv_of_run)
     for name, measured in target.measured.items():
-        path = folder / f'{name}.md'
-        figures = folder / f'figures-{name}'
-        print(f'measure: {path}, {figures}')
+        path, figures = _written(folder, name)
+        print(f'to measure: {path}, {figures}')
         if options.dry_run:
             continue
         evaluate.main([
@@ -129,52 +130,64 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(path.read_text(encoding='utf-8'))
 
 
+def _written(folder: Path, name: str) -> tuple[Path, Path]:
+    return folder / f'{name}.md', folder / f'figures-{name}'
+
+
 def check_folder(folder: Path, target: Target) -> None:
-    """Raise an InputError if a folder holds anything that this command does not write."""
-    names = '|'.join(map(re.escape, target.measured))
-    ours = re.compile(rf'seed-\d+|({names})\.md|figures-({names})')
-    found = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-    foreign = [name for name in found if not ours.fullmatch(name)]
-    if foreign:
-        raise InputError(
-            f'{folder}: expected a new folder, or one that this command has made, found '
-            f'{foreign[0]} in it'
-        )
+    """Raise an InputError if what is to be written is there without a run that it is of."""
+    if any(folder.glob('seed-*/options.json')):
+        return
+    for path in itertools.chain.from_iterable(_written(folder, name) for name in target.measured):
+        if path.exists():
+            raise InputError(f'{path}: expected none beside no run, found one; give another --out')
 
 
 def find_data(options: ReproductionOptions, target: Target) -> Path:
     """Return the pose file to use, which may have to be prepared from `options.data`.
 
-    The name of a prepared one tells the folders apart that it may come from.
+    The name of a prepared one tells the copies apart that it may come from, by names, sizes
+    and times of their files.
 
     Raises:
         InputError: if there is none, or the data cannot give what the table needs.
     """
     if options.data is None:
-        return datasets.find(target.dataset)
+        default = datasets.data_directory() / f'{target.dataset}.h5'
+        return default if target.dataset == 'synthetic' else datasets.find(target.dataset)
     root = Path(options.data)
     if root.is_dir():
-        of_root = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8]
-        path = Path(options.out) / f'{target.dataset}-{of_root}.h5'
+        listed = [
+            (str(path.relative_to(root)), path.stat().st_size, path.stat().st_mtime_ns)
+            for path in sorted(root.rglob('*'))
+            if path.is_file()
+        ]
+        contents = hashlib.sha256(repr(listed).encode()).hexdigest()[:8]
+        how = [*([options.layout] if options.layout else []), *['partial'] * options.partial]
+        path = Path(options.out) / f'{"-".join([target.dataset, *how, contents])}.h5'
         if not path.is_file() and target.keypoints != 'gt':
-            found = _naming_data(h36m_layouts.find, root).detections
-            _require_keypoints(root, target.keypoints, found)
+            with _naming_data():
+                found = h36m_layouts.find(root, options.layout)
+            _require_keypoints(root, target.keypoints, ['gt', *found.detections])
         return path
     if root.is_file():
         return root
-    raise InputError('expected a folder or a pose file, found none', data=root)
+    prepared = ' or '.join(map(str, sorted(Path(options.out).glob(f'{target.dataset}-*.h5'))))
+    found_none = f'none; prepared before: {prepared}' if prepared else 'none'
+    raise InputError(f'expected a folder or a pose file, found {found_none}', data=root)
 
 
-def check_prepared_as(data: Path, options: ReproductionOptions, runs: Iterable[Path]) -> None:
-    """Raise an InputError if a run is on other data than those about to be prepared."""
-    for run in runs:
-        if (run / 'options.json').is_file():
-            began = run_directory.read_options(run)['data']['path']
-            if Path(began).name != data.name:
-                raise InputError(
-                    f'{run}: expected a run on {options.data}, found one on {began}; give another '
-                    f'--out'
-                )
+def make_data(path: Path, options: ReproductionOptions, target: Target) -> None:
+    """Write the pose file that `find_data` has named."""
+    if options.data is None:
+        datasets.find(target.dataset)
+        return
+    with files.writing(options.out):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    how = [*(['--layout', options.layout] if options.layout else []),
+           *['--partial'] * options.partial]  # fmt: skip
+    with _naming_data():
+        prepare.main([target.dataset, '--root', options.data, '--out', str(path), *how])
 
 
 def check_keypoints(path: Path, keypoints: str) -> None:
@@ -185,48 +198,52 @@ def check_keypoints(path: Path, keypoints: str) -> None:
 def _require_keypoints(where: Path, keypoints: str, found: Sequence[str]) -> None:
     if keypoints not in found:
         raise InputError(
-            f'{where}: expected detections {keypoints}, found {" ".join(found) or "none"}; they '
-            f"are in 3d-pose-baseline's archive (StackedHourglass) and in VideoPose3D's "
-            f'data_2d_h36m_sh_pt_mpii.npz; prepare_h36m.py --add-detections adds them'
+            f'{where}: expected 2D joints {keypoints}, found {" ".join(found)}; '
+            f"3d-pose-baseline's archive has them in its folders StackedHourglass, VideoPose3D's "
+            f'in data_2d_h36m_sh_pt_mpii.npz; data/prepare_h36m.py --add-detections --root COPY '
+            f'--out FILE.h5 adds them to a pose file'
         )
 
 
-def _naming_data(call: Callable[[Any], Any], argument: Any) -> Any:
-    """Call a function whose errors name an option --root, which is --data here."""
+@contextlib.contextmanager
+def _naming_data() -> Iterator[None]:
+    """Let errors not name the option --root, which is --data here."""
     try:
-        return call(argument)
+        yield
     except InputError as error:
         raise type(error)(str(error).removeprefix('root ')) from error
 
 
 def plan(
-    runs: Mapping[Path, int], training: Sequence[str], new: Sequence[str], data: Path
+    runs: Mapping[Path, int], common: Sequence[str], keypoints: str, data: Path
 ) -> list[list[str]]:
     """Print what is to be trained and how much disk it takes; return the arguments of train.py.
-
-    `training` are its options for every run, `new` more of them for a new run.
 
     Raises:
         InputError: if a run is not what is asked for, or the disk is too full.
     """
     commands, n_bytes = [], 0
     for run, seed in runs.items():
-        begin = [*training, *new, '--seed', str(seed), '--out', str(run)]
-        options = train.parse_options(begin)
+        new = [*common, '--keypoints', keypoints, '--seed', str(seed), '--out', str(run)]
+        options = train.parse_options(new)
+        poses, _ = train.load(options, data)
+        of_run = {'data': {'poses': int(np.count_nonzero(datasets.complete(poses)))}}
+        as_run = methods.Run(options.to_json() | of_run, run)
+        n = as_run.planned(options.epoch, options.iterations) or 0
+        done = 0
         if run.is_dir() and any(run.iterdir()):
             check_run(run, options, data)
-            done, n = methods.progress(run)
-            print(f'{run}: {done} of {n} iterations are done')
-            if done < n:
-                run_directory.latest_snapshot(run)  # an error now, not after the other runs
-                commands.append([*training, '--resume', str(run)])
+            done = run_directory.progress(run)
+            print(f'{run}: {done} of {n} iterations are done{", to go on" if done < n else ""}')
         else:
-            poses, _ = train.load(options, data)
-            n = n_iterations(options, int(np.count_nonzero(datasets.complete(poses))))
             print(f'{run}: to train for {n} iterations')
-            commands.append(begin)
+        if not done:
+            commands.append(new)
             n_bytes += _bytes_of_run(options, len(poses.skeleton))
-    parents = [data.resolve(), *data.resolve().parents]
+        elif done < n:
+            run_directory.latest_snapshot(run)  # an error now, not after the other runs
+            commands.append([*common, '--resume', str(run)])
+    parents = next(iter(runs)).resolve().parents
     free = shutil.disk_usage(next(path for path in parents if path.exists())).free
     if n_bytes:
         print(f'disk: new runs take about {n_bytes / 1e6:.0f} MB of {free / 1e6:.0f} MB free')
@@ -237,23 +254,27 @@ def plan(
 
 def check_run(run: Path, wanted: TrainingOptions, data: Path) -> None:
     """Raise an InputError if a run was begun with other options, or with other data."""
+    advice = f'for another run, give another --out and --data {data}'
     began = training_options.load_options(run)
     for name, field in training_options.STORED.items():
         asked, found = getattr(wanted, name), getattr(began, name)
         matters = not field.metadata.get('resumable') or name in ('epoch', 'iterations')
         if matters and asked != found and name != 'dataset':
             raise InputError(
-                f'{run}: expected a run with {cli.flag(name)} {asked}, as asked for, found one '
-                f'with {found}; ask for that, or give another --out'
+                f'{run}: expected a run {_with(name, asked)}, as asked for, found one '
+                f'{_with(name, found)}; {advice}'
             )
     used = {
         'dataset_sha256': files.sha256(data),
         'data': {'sha256': pose_file.digest(data, wanted.keypoints)},
     }
     if not run_directory.used_same_data(run_directory.read_options(run), used):
-        raise InputError(
-            f'{run}: expected a run on {data}, found one on other data; give another --out'
-        )
+        raise InputError(f'{run}: expected a run on {data}, found one on other data; {advice}')
+
+
+def _with(name: str, value: object) -> str:
+    flag = cli.flag(name)
+    return f'without {flag}' if value in (None, False) else f'with {flag} {value}'
 
 
 def _bytes_of_run(options: TrainingOptions, n_joints: int) -> int:

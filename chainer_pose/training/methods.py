@@ -17,7 +17,6 @@ from chainer_pose.evaluations import reports
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.training import TrainingOptions, n_iterations, run_directory
 from chainer_pose.training.options import DEFAULTS, FIELDS, MODELS, flag
-from chainer_pose.utils.files import StrPath
 
 # The options that say what a run learns by, at the paper's values.
 PAPER: dict[str, Any] = {
@@ -84,25 +83,6 @@ class Run(NamedTuple):
             epoch=epoch, batchsize=self.get('batchsize'), ranks=self.get('ranks')
         )
         return n_iterations(options, poses)
-
-
-def progress(run: StrPath) -> tuple[int, int]:
-    """Return how long the newest generator of a run was trained, and how long the run is to be.
-
-    Both in iterations, in epochs for a run of an older version.
-
-    Raises:
-        InputError: if the folder is not a run, if its generator is damaged, or if the run does not
-            store how many poses it learns from.
-    """
-    options = run_directory.read_options(run)
-    newest = weights_file.numbered(run, 'gen')
-    iteration = weights_file.load_generator(newest[0]).iteration if newest else 0
-    found = Run(options, newest[0] if newest else Path(), iteration)
-    planned = found.planned(found.get('epoch'), found.get('iterations'))
-    if planned is None:
-        raise InputError(f'{run}: expected the number of its poses in options.json, found none')
-    return found.done[0] or 0, planned
 
 
 def check_seeds(runs: Sequence[Run]) -> None:

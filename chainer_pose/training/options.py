@@ -66,7 +66,8 @@ class TrainingOptions:
     """
 
     dataset: str = _main('synthetic', """pose file, or the name of one in data/ or
-        $CHAINER_POSE_DATA (default: %(default)s)""", metavar='NAME|FILE')
+        $CHAINER_POSE_DATA (default: %(default)s); --resume takes the same data from elsewhere""",
+        metavar='NAME|FILE', resumable=True)
     out: str = _main('', 'new run directory (default: results/DATASET-TIME)',
         metavar='DIR', stored=False)
     resume: str | None = _main(None, """continue a run (default: --out) from its newest snapshot, or

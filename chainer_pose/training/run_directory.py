@@ -20,7 +20,7 @@ from chainer.serializers import NpzDeserializer
 
 from chainer_pose import __version__
 from chainer_pose.errors import InputError
-from chainer_pose.inference.weights import NORMALIZATION, numbered, read_arrays
+from chainer_pose.inference.weights import NORMALIZATION, load_generator, numbered, read_arrays
 from chainer_pose.skeletons import Skeleton
 from chainer_pose.utils import cli
 from chainer_pose.utils.files import StrPath, atomic_path, read_json, reading, writing
@@ -46,7 +46,8 @@ def lock(
     out = Path(out)
 
     def check_new() -> None:
-        empty = out.is_dir() and {p.name for p in out.iterdir()} <= {_LOCK}
+        names = {path.name for path in out.iterdir()} if out.is_dir() else {''}
+        empty = names <= {_LOCK} or ('options.json' in names and _is_unsaved(out, options))
         if not resume and out.exists() and not empty:
             raise InputError(
                 f'expected a new or empty folder, found one in use; continue that run with '
@@ -76,6 +77,20 @@ def lock(
         else:
             write_options(out, options, skeleton)
         yield
+
+
+def _is_unsaved(run: Path, options: Mapping[str, Any]) -> bool:
+    """Whether a run ended before its first snapshot, so that the same run can begin again there."""
+    began = read_options(run)
+    is_same = all(began.get(key) == options[key] for key in options.keys() - {'data', 'dataset'})
+    return is_same and not (numbered(run, 'snapshot') or numbered(run, 'gen'))
+
+
+def progress(run: StrPath) -> int:
+    """Return the iterations that a run's newest snapshot, or its newest generator, has."""
+    snapshots = [int(path.stem.split('_')[1]) for path in numbered(run, 'snapshot')[:1]]
+    generators = [load_generator(path).iteration or 0 for path in numbered(run, 'gen')[:1]]
+    return max([0, *snapshots, *generators])
 
 
 def _check_data(options: Mapping[str, Any], began: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """reproduce.py: from a copy of a data set to the paper's table, and on again."""
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,7 +72,7 @@ def test_a_finished_run_is_measured_again(copy, results, printed):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ((), r'expected a run with --iterations None, as asked for, found one with 4'),
+        ((), r'expected a run without --iterations, as asked for, found one with --iterations 4'),
         (('--iterations', 4, '--preset', 'plus'), r'expected a run with --\S+ \S+, as asked for'),
         (('--iterations', 4, '--seed', 1), '--seed: expected none, as --seeds decides it'),
         (('--iterations', 4, '--keypoints', 'sh'), '--keypoints: expected none, as table1'),
@@ -88,44 +89,59 @@ def test_what_is_checked_first(results, copy, world, refusal, tmp_path):
     other, bare, out = tmp_path / 'other', tmp_path / 'bare', tmp_path / 'out'
     trees.write_baseline(other, trees.takes(6, actions=h36m.ACTIONS, seed=4))
     trees.write_baseline(bare, world, detections=())
-    (out / 'pck').mkdir(parents=True)
-    (out / 'pck' / 'thesis.tex').write_text('')
+    (out / 'table1').mkdir(parents=True)
+    (out / 'table1' / 'table.md').write_text('my notes')
+    prepared = next(results.glob('*.h5'))
     run = ('--out', results, *TINY, '--iterations', 4)
     for arguments, message in (
-        (
-            ('table1', '--data', other, *run),
-            f'expected a run on {other}, found one on .*; give another --out',
-        ),
-        (('table2', '--data', bare, '--out', out), f'{bare}: expected detections sh, found none'),
-        (('table2', '--data', tmp_path / 'no', '--out', out), '--data .*: expected a folder or'),
-        (('pck', '--data', copy, '--out', out), 'expected a new folder.*, found thesis.tex in it'),
-        (('table1', '--out', out, '--partial'), '--partial: expected --data'),
+        (('table1', '--data', other, *run), 'expected a run on .*, found one on other data'),
+        (('table2', '--data', bare, '--out', out), f'{bare}: expected 2D joints sh, found gt'),
+        (('table2', '--data', tmp_path / 'no', *run), f'--data .*: .*prepared before: {prepared}'),
+        (('table1', '--data', copy, '--out', out), 'table.md: expected none beside no run'),
+        (('table1', '--out', out, '--partial'), '--partial.*: expected --data'),
+        (('--iterations', 4, 'table1'), 'TARGET: expected .* first, found --iterations'),
     ):
         assert re.search(message, refusal('reproduce.py', *arguments))
-    assert {path.name for path in out.iterdir()} == {'pck'}
-    assert len(list(results.glob('*.h5'))) == 1
+    assert [path.name for path in out.rglob('*')] == ['table1', 'table.md']
 
 
-def test_dry_run_does_nothing(copy, printed, tmp_path):
-    arguments = ('--data', copy, '--out', tmp_path / 'out', '--dry-run', '--seeds', 3, 4)
-    text = printed(reproduce, 'table1', *arguments)
-    assert 'then train, seeds 3 4' in text
-    assert not (tmp_path / 'out').exists()
+def test_missing_recordings(world, script, tmp_path):
+    few = {take: pose for take, pose in world.items() if take != h36m.Take('S9', 'Walking', 0)}
+    trees.write_baseline(tmp_path / 'copy', few)
+    command = ('reproduce.py', 'table1', '--data', tmp_path / 'copy', '--out', tmp_path / 'out')
+    finished = script(*command)
+    assert finished.returncode == 1
+    assert 'S9 Walking' in finished.stderr
+    finished = script(*command, '--partial', *TINY, '--iterations', 4)
+    assert (finished.returncode, finished.stderr) == (0, '')
+    assert 'S9 Walking' in (tmp_path / 'out' / 'table1' / 'table.md').read_text()
 
 
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
-def test_a_stopped_run_goes_on(copy, script, tmp_path, number):
-    command = ['table1', '--data', copy, '--out', tmp_path / 'out', '--iterations', '1000']
+def test_dry_run_does_nothing(copy, printed, tmp_path, monkeypatch):
+    monkeypatch.setenv('CHAINER_POSE_DATA', str(tmp_path))
+    arguments = ('--out', tmp_path / 'out', '--dry-run', '--seeds', 3, 4)
+    text = printed(reproduce, 'table1', '--data', copy, *arguments)
+    assert 'to train and measure, seeds 3 4' in text
+    printed(reproduce, 'demo', *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_stopped_run_goes_on_from_anywhere(copy, script, tmp_path, number):
+    command = ['table1', '--data', copy, '--out', 'out', *map(str, TINY), '--iterations', '2000']
     process = subprocess.Popen(
-        [sys.executable, '-u', ROOT / 'reproduce.py', *command], stdout=-1, stderr=-1, text=True
-    )
+        [sys.executable, '-u', ROOT / 'reproduce.py', *command],
+        stdout=-1, stderr=-1, text=True, cwd=tmp_path,
+    )  # fmt: skip
     while not re.match(r'\d+ +\d+ ', process.stdout.readline()):  # a row of the log
         assert process.poll() is None
     process.send_signal(number)
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 128 + number, errors
-    (snapshot,) = (tmp_path / 'out' / 'table1' / 'seed-0').glob('snapshot_*.npz')
-    finished = script('reproduce.py', *command)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number), errors
+    moved = shutil.move(tmp_path / 'out', tmp_path / 'elsewhere')
+    snapshots = list((moved / 'table1' / 'seed-0').glob('snapshot_*.npz'))
+    assert len(snapshots) == (number != signal.SIGKILL)
+    finished = script('reproduce.py', *command[:4], moved, *command[5:])
     assert finished.returncode == 0, finished.stderr
-    assert f'continuing from {snapshot}' in finished.stdout
-    assert 'other options: 1000 of' in finished.stdout
+    assert all(f'continuing from {path}' in finished.stdout for path in snapshots)
+    assert 'other options: 2000 of' in finished.stdout

@@ -72,7 +72,7 @@ def test_the_log_is_printed_with_the_time_a_run_takes_and_the_time_left(
     assert number == '50000 iterations; a note'
     assert header.split() == ['iteration', 'a', 'gen/b']
     assert entry.strip('<').split() == ['20', '0.25']
-    estimate = '50000 iterations, about 5.6 hours here (2.5 a second)\n'
+    estimate = '49990 iterations, about 5.6 hours here (2.5 a second)\n'
     left = 'iteration 176 of 50000, 2.5 a second, 5.5 hours left'
     progress = f'<iteration 21 of 50000, 2.5 a second, 5.6 hours left\r<{estimate}<{left}\r<'
     assert rest == (progress if terminal else f'{estimate}{left}\n')

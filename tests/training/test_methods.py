@@ -4,16 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-from chainer.serializers import DictionarySerializer
 
 from chainer_pose.commands.train import parse_options
 from chainer_pose.datasets import PoseData
 from chainer_pose.datasets.readers import h36m
 from chainer_pose.errors import InputError
-from chainer_pose.inference.weights import write_generator
-from chainer_pose.links import Generator
 from chainer_pose.skeletons import H36M17
-from chainer_pose.training import methods, run_directory
+from chainer_pose.training import methods
 from chainer_pose.training.options import MODELS, PRESETS
 
 PAPER = {
@@ -163,25 +160,3 @@ def test_the_options_named_give_the_same_run(given, named):
     assert methods.typed_options(options.to_json()) == named
     again = parse_options(named.split())
     assert dataclasses.replace(again, preset=options.preset) == options
-
-
-@pytest.mark.parametrize(
-    ('options', 'stem', 'iteration', 'found'),
-    [
-        ({'iterations': 9}, 'gen_9', 9, (9, 9)),
-        ({'epoch': 3}, 'gen_2', 14, (14, 19)),  # ceil(3 * 101 / 16)
-        ({'epoch': 3, 'batchsize': 8, 'ranks': 2}, 'gen_3', 19, (19, 19)),
-        ({'epoch': 2, 'mode': 'supervised', 'labelled': 0.1}, 'gen_1', 1, (1, 2)),
-        ({'epoch': 3, 'data': {}}, 'gen_2', None, (2, 3)),  # of an older version: in epochs
-        ({'iterations': 9, 'data': {}}, 'gen_6', None, (6, 9)),
-        ({'epoch': 3}, None, None, (0, 19)),
-    ],
-)  # fmt: skip
-def test_progress_of_a_run(tmp_path, options, stem, iteration, found):
-    skeleton = H36M17
-    run_directory.write_options(tmp_path, {'data': {'poses': 101}, **options}, skeleton)
-    if stem:
-        arrays = DictionarySerializer({})
-        arrays.save(Generator(17, 8, 0.1))
-        write_generator(tmp_path / f'{stem}.npz', arrays.target, skeleton, iteration=iteration)
-    assert methods.progress(tmp_path) == found

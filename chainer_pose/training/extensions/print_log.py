@@ -55,10 +55,9 @@ class PrintLog(chainer.training.Extension):
         rate = (iteration - self._first) / max(now - self._started, 1e-9)
         if not self._told and now - self._started >= 5:
             self._told, self._updated = True, now
-            whole = cli.duration(self._last / rate)
-            _print(
-                f'{self._clear}{self._last} iterations, about {whole} here ({rate:.4g} a second)'
-            )
+            todo = self._last - self._first + 1
+            line = f'{todo} iterations, about {cli.duration(todo / rate)} here'
+            _print(f'{self._clear}{line} ({rate:.4g} a second)')
         elif now - self._updated >= (0.5 if self._clear else 60):
             self._updated = now
             left = cli.duration((self._last - iteration) / rate)

@@ -60,6 +60,7 @@ def test_predictions_are_as_they_were(tmp_path):
     predict.main([*arguments, '--out', str(tmp_path)])
     found = json.loads((tmp_path / 'poses.json').read_text())
     assert all(len(pose.pop('confidence')) == 17 for pose in found['poses'])  # new since
+    assert found['summary'].pop('faces') == 60  # new, too
     before = (BEFORE / 'predictions.json').read_text().replace('"filled"', '"imputed"')
     assert_close(found, json.loads(before))
 

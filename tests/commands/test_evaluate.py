@@ -77,6 +77,7 @@ def test_another_split_and_generator(run, printed, small_splits):
     assert 'flatters' not in text
 
 
+@pytest.mark.slow
 def test_figures(run, printed, flat_data, tmp_path):
     pose_file.write(tmp_path / 'flat.h5', {'test': flat_data})
     common = ('--snapshot', run, '--figures', 2)

@@ -62,6 +62,7 @@ def test_takes_that_are_missing(test_set, capsys, monkeypatch, printed, tmp_path
     assert pose_file.read(tmp_path / 'a.h5', 'test').lacks == listed
 
 
+@pytest.mark.slow
 def test_what_a_whole_split_and_a_part_lack(test_set, printed, monkeypatch, tmp_path):
     trees.write_baseline(tmp_path / 'copy', test_set, ())
     out, subjects = tmp_path / 'a.h5', ('--subjects', *SUBJECTS, '--overwrite')
@@ -82,6 +83,7 @@ def test_what_a_whole_split_and_a_part_lack(test_set, printed, monkeypatch, tmp_
     assert pose_file.read(out, 'test').lacks == 'subjects S9'
 
 
+@pytest.mark.slow
 def test_the_take_that_videopose3d_lacks(test_set, printed, monkeypatch, tmp_path):
     lost = Take('S11', 'Directions', 0)
     trees.write_videopose3d(tmp_path / 'copy', without(test_set, lost), ())

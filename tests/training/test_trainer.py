@@ -72,6 +72,7 @@ def test_intervals(small_splits, given, log, evaluate, draw):
     assert found['PosePlot'].interval == found['plot_loss'].interval == draw
 
 
+@pytest.mark.slow
 def test_lifted_poses_are_drawn_not_measured(small_splits, tmp_path):
     lifted = dataclasses.replace(small_splits['test'], units_3d='px')
     often = '--evaluate-interval', '2', '--draw-interval', '2', '--out', str(tmp_path)

@@ -34,7 +34,7 @@ def test_numbers_within_bounds(kind, bounds, expected, good, bad):
         (InputError('expected this', n_unit=3), 2, '--n-unit 3: expected this'),
         (OSError(28, 'No space left', 'log'), 2, "[Errno 28] No space left: 'log'"),
         (NonFiniteError('gen/loss is nan'), 1, 'gen/loss is nan'),
-        (Stopped(signal.SIGTERM, 5), 143, 'stopped by SIGTERM after iteration 5; --resume'),
+        (Stopped(signal.SIGTERM, 5), 143, 'stopped by SIGTERM after iteration 5, with a'),
         (KeyboardInterrupt(), 130, ''),
     ],
 )

@@ -109,18 +109,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise InputError('expected poses with 3D, found 2D only', **{name: value})
     for of, generator, skeleton in zip(runs, generators, skeletons):
         weights_file.check_fit(of.weights, generator, skeleton, data)
-    is_same = is_data_of(run, path, keypoints)
+    other = not is_data_of(run, path, keypoints)
     context = reports.Context(
         dataset=data.name,
         split=options.split,
         keypoints=keypoints,
         snapshots=tuple(str(each.weights) for each in runs),
         source=data.source,
-        method=methods.of(runs, data, keypoints, options.split, is_same),
+        method=methods.of(runs, data, keypoints),
         target=data.target,
-        other_data='' if is_same else f'measured on other data than it was trained on: {path}',
-        part=methods.part(data, options.split),
-        excused=methods.excused(run, data, options.split),
+        other_data=f'measured on other data than it was trained on: {path}' if other else '',
         in_mm=run.in_mm,
     )
     if options.table:
@@ -161,18 +159,14 @@ def load(
 
 
 def find_data(options: EvaluationOptions, run: methods.Run) -> Path:
-    """Return the pose file to measure on: the one named, else the run's, by name or by place."""
+    """Return the pose file to measure on: the one named, else the run's, by place or by name."""
     place = Path(run.data.get('path') or '')
-    found = options.dataset or run.options.get('dataset')
-    if found is None and not place.is_file():
-        raise InputError(f'expected a pose file, as {run.weights} comes with none', dataset=None)
-    try:
-        path = datasets.find(str(found))
-    except InputError:
-        if options.dataset or not place.is_file():
-            raise
+    if not options.dataset and place.is_file():
         return place
-    return path if options.dataset or path.is_file() or not place.is_file() else place
+    found = options.dataset or run.options.get('dataset')
+    if found is None:
+        raise InputError(f'expected a pose file, as {run.weights} comes with none', dataset=None)
+    return datasets.find(found)
 
 
 def is_data_of(run: methods.Run, path: Path, keypoints: str) -> bool:

@@ -118,9 +118,12 @@ def select_joints(data: PoseData, skeleton: Skeleton) -> PoseData:
     pose3d = data.pose3d
     if pose3d is not None:
         pose3d, _ = skeleton.add_virtual_joints(pose3d[:, index], all_visible)
+    is_same = skeleton.names == data.skeleton.names
+    others = '' if is_same else f'{len(skeleton)} joints of {skeleton.name}'
     return dataclasses.replace(
         data,
         skeleton=skeleton,
+        preparation=', '.join(filter(None, [data.preparation, others])),
         pose2d=pose2d,
         pose3d=pose3d,
         valid=None if valid.all() else valid,

@@ -47,7 +47,9 @@ class Method:
         options: training options that differ from the paper's, as typed.
         departures: all that differs from the paper, in words.
         trained: JSON values: 'iterations' of each run, 'length' in words, 'data', 'poses',
-            'subjects', 'fps', 'keypoints', 'seeds', 'chosen_by'; None where not known.
+            'subjects', 'lacks', 'fps', 'keypoints', 'seeds', 'chosen_by'; None where not known.
+        part: what the measured data lack of the whole, in words, '' for nothing.
+        excused: what every copy of the data lacks.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Method:
     options: str = ''
     departures: tuple[str, ...] = ()
     trained: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    part: str = ''
+    excused: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -63,7 +67,7 @@ class Method:
         return ': '.join(filter(None, [self.name, ', '.join(self.departures)]))
 
     def describe(self) -> list[str]:
-        """Lines for the head of a report."""
+        """Lines for the head of a report, some empty."""
         known = self.trained
         subjects, fps, seeds = (known.get(key) or () for key in ('subjects', 'fps', 'seeds'))
         words = {
@@ -74,11 +78,14 @@ class Method:
             'keypoints': known.get('keypoints'),
             'seed': ' '.join(map(str, seeds)),
         }
+        lacks = f'; they lack {known["lacks"]}' if known.get('lacks') else ''
         return [
             f'trained for: {known.get("length", "iterations not known")}',
-            'trained on: ' + ', '.join(f'{k} {v or "not known"}' for k, v in words.items()),
+            'trained on: ' + ', '.join(f'{k} {v or "not known"}' for k, v in words.items()) + lacks,
             f'trained with: {", ".join(self.departures) or "the options of the paper"}',
             f'weights chosen by: {known.get("chosen_by", "not known")}',
+            self.part,
+            *(f'excused: {text}' for text in self.excused),
         ]
 
 
@@ -94,19 +101,12 @@ class Context:
     method: Method
     target: str = ''  # what the errors are measured against, where a file has several
     other_data: str = ''  # says that the data are not those of the run, if they are not
-    part: str = ''  # says what the split lacks of the whole, if it lacks any
-    excused: tuple[str, ...] = ()  # what every copy of the data lacks
     in_mm: bool = False  # whether the network's poses are in mm
-
-    @property
-    def row_label(self) -> str:
-        """Name of the row of what was measured."""
-        return f'{self.method.label} (measured)'
 
     @property
     def remark(self) -> str:
         """What the head says of the row, for a CSV file, which has no head."""
-        return '; '.join(filter(None, [*self.method.describe()[2:], self.other_data]))
+        return '; '.join(filter(None, [*self.method.describe()[1:], self.other_data]))
 
     def protocol_note(self, protocol: str) -> str:
         """How a protocol compares poses."""
@@ -152,8 +152,8 @@ def _data(context: Context, result: Result | PCKResult, deviation: Any) -> dict[
             'trained': dict(method.trained),
         },
         'other_data': context.other_data,
-        'part': context.part,
-        'excused': list(context.excused),
+        'part': method.part,
+        'excused': list(method.excused),
         'n_poses': result.n_poses,
     }
     more = {'runs': list(context.snapshots), 'deviation': deviation}
@@ -260,8 +260,6 @@ def paper_table(
         )
     else:
         notes += _published_notes(number, theirs)
-        notes += [context.part] if context.part else []
-        notes += [f'excused: {text}' for text in context.excused]
         if protocol != 'kudo':
             notes.append(f"the paper's rows are by the protocol kudo, ours by {protocol}")
     rows = [
@@ -270,15 +268,16 @@ def paper_table(
     ]
     group, differences = context.method.supervision, {}
     cells = _cells(score, actions)
-    rows.append(Row(context.row_label, cells, group, remark=context.remark))
+    measured = '(measured)' if protocol == 'kudo' else f'(measured by {protocol})'
+    rows.append(Row(f'{context.method.label} {measured}', cells, group, remark=context.remark))
     if spread:
         rows.append(Row(DEVIATION, _cells(spread, actions), group))
     for row in theirs:
-        if row['method'] == context.method.published:
+        if row['method'] == context.method.published and protocol == 'kudo':
             differences = {a: x - row['actions'][a] for a, x in score.actions.items()}
             cells = (*map(differences.get, actions), score.average - row['average'])
             rows.append(Row('measured - paper', cells, group, is_difference=True))
-    rows.append(Row(f'{ZERO_DEPTH} (measured)', _cells(zero_score, actions), WITHOUT_3D))
+    rows.append(Row(f'{ZERO_DEPTH} {measured}', _cells(zero_score, actions), WITHOUT_3D))
     rows.sort(key=lambda row: SUPERVISIONS.index(row.group))
     head = [f'{title}: mean error in mm, protocol {label}', *_head(context, result)]
     data = _data(context, result, dataclasses.asdict(spread) if spread else None) | {
@@ -378,6 +377,7 @@ def action_bars(context: Context, result: Result, zero_depth: Result) -> dict[st
     """Errors by action as keyword arguments of `visualizations.action_bars`."""
     protocol, score = next(iter(result.scores.items()))
     of_2d = [n for n, keypoints in TABLE_KEYPOINTS.items() if context.keypoints in keypoints]
+    of_2d = of_2d if protocol == 'kudo' else []  # as the published rows are
     theirs = [row for number in of_2d for row in _beside(number, context, score.actions)]
     actions = list(theirs[0]['actions'] if theirs else score.actions)
     numbers = {row['method']: (*row['actions'].values(), row['average']) for row in theirs}

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainer_pose import datasets
 from chainer_pose.datasets import PoseData
-from chainer_pose.datasets.readers import h36m
+from chainer_pose.datasets.readers import h36m, mpi_inf_3dhp
 from chainer_pose.errors import InputError
 from chainer_pose.evaluations import reports
 from chainer_pose.inference import weights as weights_file
@@ -29,7 +29,9 @@ _SAME = (*PAPER, 'keypoints', 'holdout', 'epoch', 'iterations', 'ranks')
 MARTINEZ_PUBLISHED = 'Martinez et al. [15]'  # a row of published_results.csv
 # By what weights were chosen.
 LAST, HELD_OUT, UNKNOWN = 'the last of the run', 'error on held-out clips', 'not known'
-TEST_ERROR, FLATTERED = 'test error of its own data', 'test error, which flatters it'
+TEST_ERROR = 'test error, which flatters it'
+# What the paper trains on, of the data that it measures.
+SUBJECTS = {h36m.NAME: h36m.SPLITS['train'], mpi_inf_3dhp.NAME: mpi_inf_3dhp.TRAIN_SUBJECTS}
 
 
 class Run(NamedTuple):
@@ -105,48 +107,45 @@ def check_seeds(runs: Sequence[Run]) -> None:
             )
 
 
-def of(
-    runs: Sequence[Run], data: PoseData, keypoints: str, split: str, same_data: bool
-) -> reports.Method:
+def of(runs: Sequence[Run], data: PoseData, keypoints: str) -> reports.Method:
     """Name the method of a run, or of runs that differ in their seeds, and what departs.
 
     Args:
         runs: whose mean is measured; the options of the first stand for all.
-        data: what is measured; if it is Human3.6M, the paper's numbers are beside it.
-        keypoints, split: names of its 2D joints and of its part.
-        same_data: whether its file is what the runs were trained on.
+        data: what is measured; of `SUBJECTS`, the paper's numbers are beside it.
+        keypoints: name of its 2D joints.
     """
     run = runs[0]
     name, supervision, published = _name(run)
     if len(runs) > 1:
         name += f', seeds {" ".join(str(each.options["seed"]) for each in runs)}'
-    chosen = _chosen_by(run, split == 'test' and same_data)
+    chosen, coverage = _chosen_by(run), _coverage(run, data)
     planned = run.planned(MODELS['martinez']['epoch'] if run.is_martinez else DEFAULTS.epoch)
     dones = sorted({each.done[0] for each in runs if each.done[0] is not None})
     length = ' '.join([*map(str, dones), *(['of', str(planned)] if planned else []), run.done[1]])
     length = length if dones else 'iterations not known'
-    departures = [
+    found = [
         '' if dones == [planned] else length,
         *_departures(run, data, keypoints),
-        'chosen by test error' if chosen == FLATTERED else '',
+        'chosen by test error' if chosen == TEST_ERROR else '',
         'choice of the weights not known' if run.options and chosen == UNKNOWN else '',
-        part(data, split).partition(':')[0],
+        coverage[0].partition(':')[0],
     ]
-    departures = [text for text in departures if text]
+    departures = tuple(filter(None, found))
     if departures and supervision == reports.WITHOUT_3D:
         name += ', other options'
     trained = {
         'iterations': dones,
         'length': length,
         'data': run.data.get('name') or run.options.get('dataset'),
-        **{key: run.data.get(key) for key in ('poses', 'subjects', 'fps')},
+        **{key: run.data.get(key) for key in ('poses', 'subjects', 'lacks', 'fps')},
         'keypoints': run.options.get('keypoints'),
         'seeds': [each.options['seed'] for each in runs if 'seed' in each.options],
         'chosen_by': chosen,
     }
     published = '' if departures else published
     return reports.Method(
-        name, supervision, published, typed_options(run.options), tuple(departures), trained
+        name, supervision, published, typed_options(run.options), departures, trained, *coverage
     )
 
 
@@ -157,39 +156,27 @@ def typed_options(options: Mapping[str, Any], but: Collection[str] = ()) -> str:
     return ' '.join(_typed(key, value) for key, value in given.items() if value != usual[key])
 
 
-def part(data: PoseData, split: str) -> str:
-    """Say what a test split of Human3.6M lacks of the whole; '' for nothing, or of other data.
+def _coverage(run: Run, data: PoseData) -> tuple[str, tuple[str, ...]]:
+    """Say what the measured split lacks of the whole, '' for nothing, and what is excused.
 
-    Poses are not lacking whose detections every copy of the data lacks.
+    Excused is what every user of a copy lacks, of what was trained and measured on. Nothing is
+    said of data that the paper does not measure.
     """
-    if data.name != h36m.NAME or split != 'test':
-        return ''
-    if data.lacks is None:
-        return 'not known whether this is the whole test split: prepare the file again'
-    n, _ = _left_out(data)
+    if data.name not in SUBJECTS:
+        return '', ()
+    left_out = ~datasets.complete(data)
+    undetected = left_out & (data.name == h36m.NAME)
+    for key, name in zip(('subject', 'action'), h36m.MISSING if undetected.any() else ()):
+        undetected &= np.equal(data.names[key], name)[data.columns[key]]
+    n, n_excused = np.sum(left_out & ~undetected), np.sum(undetected)
+    excused = [run.data.get('excused'), data.excused]
+    excused += [f'{n_excused} poses of S11 Directions, without detections'] if n_excused else []
     poses = f'{n} poses, with a joint missing or all joints at one place' if n else ''
     lacks = '; '.join(filter(None, [data.lacks, poses]))
-    return f'measured on a part only: lacks {lacks}' if lacks else ''
-
-
-def excused(run: Run, data: PoseData, split: str) -> tuple[str, ...]:
-    """Name what every user of a copy of Human3.6M lacks, of what was trained and measured on."""
-    n = _left_out(data)[1] if data.name == h36m.NAME and split == 'test' else 0
-    poses = f'{n} poses of S11 Directions, without detections' if n else ''
-    return tuple(dict.fromkeys(filter(None, [run.data.get('excused'), data.excused, poses])))
-
-
-def _left_out(data: PoseData) -> tuple[int, int]:
-    """Count the poses that cannot be lifted: of other takes than S11 Directions, and of that."""
-    left_out = data.select(~datasets.complete(data))
-    if not len(left_out):
-        return 0, 0
-    take = [np.array(data.names[key])[left_out.columns[key]] for key in ('subject', 'action')]
-    is_excused = [
-        any(h36m.lacks_detections(h36m.Take(s, a, 0), camera) for camera in h36m.CAMERAS)
-        for s, a in zip(*take)
-    ]
-    return is_excused.count(False), is_excused.count(True)
+    part = f'measured on a part only: lacks {lacks}' if lacks else ''
+    if data.lacks is None:
+        part = 'not known whether this is the whole split: prepare the file again'
+    return part, tuple(dict.fromkeys(filter(None, excused)))
 
 
 def _name(run: Run) -> tuple[str, str, str]:
@@ -204,9 +191,9 @@ def _name(run: Run) -> tuple[str, str, str]:
     return f'Ours, {run.get("mode")}', labelled, ''
 
 
-def _chosen_by(run: Run, tested: bool) -> str:
+def _chosen_by(run: Run) -> str:
     if run.options and run.weights.name == 'gen_best.npz':
-        return HELD_OUT if run.get('holdout') else FLATTERED if tested else TEST_ERROR
+        return HELD_OUT if run.get('holdout') else TEST_ERROR
     newest = weights_file.numbered(run.weights.parent, 'gen')[:1]
     return LAST if run.options and newest == [run.weights] else UNKNOWN
 
@@ -215,36 +202,38 @@ def _departures(run: Run, measured: PoseData, keypoints: str) -> Iterator[str]:
     """Yield what differs from the paper in options and data, and '' here and there."""
     if not run.options:
         yield 'options not known'
-    yield typed_options(run.options, ('mode', 'model') if run.is_martinez else ())
+    but = ('batchsize', 'mode', 'model') if run.is_martinez else ('batchsize',)
+    yield typed_options(run.options, but)
+    batch = run.get('batchsize') * run.get('ranks')
+    usual = MODELS[run.get('model')].get('batchsize', DEFAULTS.batchsize)
+    yield f'batches of {batch}' if batch != usual else ''
     yield f'--holdout {run.get("holdout"):g}' if run.get('holdout') else ''
-    if measured.name == h36m.NAME:
-        yield from _departures_of_human36m(run, measured)
     yield from dict.fromkeys([run.data.get('preparation', ''), measured.preparation])
-    if measured.name == h36m.NAME:
-        trained = run.get('keypoints') if run.options else keypoints
-        fine_tuned = ' (Stacked Hourglass fine-tuned on Human3.6M)'
-        if trained not in ('gt', 'sh'):
-            yield f'keypoints {trained}{fine_tuned if trained == "sh_ft" else ""}'
-        yield f'measured on keypoints {keypoints}' if keypoints != trained else ''
+    if measured.name in SUBJECTS:
+        yield from _departures_of_data(run, measured, keypoints)
 
 
-def _departures_of_human36m(run: Run, measured: PoseData) -> Iterator[str]:
-    data = run.data
-    name, subjects = data.get('name', h36m.NAME), list(h36m.SPLITS['train'])
-    if name != h36m.NAME:
-        yield f'data {name}'
+def _departures_of_data(run: Run, measured: PoseData, keypoints: str) -> Iterator[str]:
+    data, subjects = run.data, list(SUBJECTS[measured.name])
+    if data.get('name', measured.name) != measured.name:
+        yield f'data {data["name"]}'
     else:
         if data.get('subjects', subjects) != subjects:
             yield f'trained on {" ".join(data["subjects"])}'
         yield 'data not known' if data.get('lacks') is None else ''
-        yield 'a part of Human3.6M' if data.get('lacks') else ''
+        yield 'trained on a part' if data.get('lacks') else ''
+    trained = run.get('keypoints') if run.options else keypoints
+    fine_tuned = ' (Stacked Hourglass fine-tuned on Human3.6M)' if trained == 'sh_ft' else ''
+    yield f'keypoints {trained}{fine_tuned}' if trained not in ('gt', 'sh') else ''
+    yield f'measured on keypoints {keypoints}' if keypoints != trained else ''
+    if measured.name != h36m.NAME:
+        return  # MPI-INF-3DHP's videos have several rates
     rate, theirs = h36m.FPS / 5, ''  # as the authors' code takes its frames
     if run.is_martinez:
         rate, theirs = h36m.FPS, f' (theirs {h36m.FPS:g} Hz)'
         yield f'{len(measured.skeleton)} joints (theirs 16)'
-    fps = data.get('fps', rate)
-    if fps != rate:
-        yield (f'{fps:g} Hz' if fps else 'rate not known') + theirs
+    fps = data.get('fps') or rate
+    yield f'{fps:g} Hz{theirs}' if fps != rate else ''
     yield f'measured at {measured.fps:g} Hz' if measured.fps not in (rate, fps) else ''
 
 

@@ -168,21 +168,42 @@ def test_another_data_set_never_stands_beside_the_paper():
 
 
 def test_notes_and_csv_say_what_the_head_cannot():
-    context = dataclasses.replace(
-        CONTEXT, part='a part only', excused=('a take',), other_data='others', in_mm=True
+    trained = {**METHOD.trained, 'lacks': 'S6'}
+    method = dataclasses.replace(
+        METHOD, trained=trained, part='lacks S9 Walking', excused=('a take',)
     )
-    report = reports.paper_table(1, context, MEASURED, ZERO_DEPTH)
-    for note in (
-        'a part only', 'excused: a take',
-        'kudo (paper): in mm as predicted, root depth as predicted, all joints',
-    ):  # fmt: skip
-        assert note in report.notes
-    assert 'others' in report.head
-    assert report.data['part'] == 'a part only'
-    rows = list(csv.DictReader(reports.FORMATS['csv'](report).splitlines()))
-    remarks = {row['mm']: row['remark'] for row in rows if row['remark']}
-    trained = 'trained with: the options of the paper; weights chosen by: the last; others'
-    assert remarks == {'Ours (measured)': trained}
+    context = dataclasses.replace(CONTEXT, method=method, other_data='others', in_mm=True)
+    table = reports.paper_table(1, context, MEASURED, ZERO_DEPTH)
+    in_mm = 'kudo (paper): in mm as predicted, root depth as predicted, all joints'
+    assert in_mm in table.notes
+    for report, name in (
+        (table, 'Ours (measured)'),
+        (reports.errors(context, MEASURED, ZERO_DEPTH), 'kudo (paper)'),
+    ):
+        said = next(line for line in report.head if line.startswith('trained on'))
+        assert said.endswith('; they lack S6')
+        said = [
+            said, 'trained with: the options of the paper', 'weights chosen by: the last',
+            'lacks S9 Walking', 'excused: a take', 'others',
+        ]  # fmt: skip
+        assert set(said) <= set(report.head)
+        assert report.data['part'] == 'lacks S9 Walking'
+        rows = list(csv.DictReader(reports.FORMATS['csv'](report).splitlines()))
+        remarks = {row['mm']: row['remark'] for row in rows if row['remark']}
+        assert remarks == {name: '; '.join(said)}
+
+
+def test_the_papers_protocol_alone_is_compared_with_the_paper():
+    measured, zero = (
+        dataclasses.replace(found, scores={'p-mpjpe': found.scores['kudo']})
+        for found in (MEASURED, ZERO_DEPTH)
+    )
+    report = reports.paper_table(1, CONTEXT, measured, zero)
+    labels = ['Ours (measured by p-mpjpe)', 'zero depth (measured by p-mpjpe)']
+    assert list(rows_of(report))[3:] == labels
+    assert report.data['difference'] == {}
+    bars = reports.action_bars(CONTEXT, measured, zero)
+    assert (list(bars['measured']), bars['references']) == (['Ours (measured)', 'zero depth'], {})
 
 
 def test_the_mean_of_runs_has_its_deviation():

@@ -130,6 +130,8 @@ def test_select_joints_takes_2d_and_3d_by_name(rng):
     data = PoseData('d', H36M17, pose2d, pose3d, valid, imputed)
     chosen = select_joints(data, limbs)
     assert chosen.skeleton == limbs
+    assert chosen.preparation == '14 joints of limbs12'
+    assert select_joints(data, H36M17).preparation == ''
     knee = limbs.index('RKnee'), H36M17.index('RKnee')
     np.testing.assert_array_equal(chosen.pose2d[:, knee[0]], pose2d[:, knee[1]])
     np.testing.assert_array_equal(chosen.pose3d[:, knee[0]], pose3d[:, knee[1]])

@@ -7,7 +7,7 @@ import pytest
 
 from chainer_pose.commands.train import parse_options
 from chainer_pose.datasets import PoseData
-from chainer_pose.datasets.readers import h36m
+from chainer_pose.datasets.readers import h36m, mpi_inf_3dhp
 from chainer_pose.errors import InputError
 from chainer_pose.skeletons import H36M17
 from chainer_pose.training import methods
@@ -40,6 +40,8 @@ WHOLE = PoseData(
     columns={key: np.array(index) for key, index in
              {'subject': [0, 1, 1], 'action': [0, 0, 0], 'camera': [0, 1, 1]}.items()},
 )  # fmt: skip
+OF_3DHP = {'name': 'mpi_inf_3dhp', 'subjects': list(mpi_inf_3dhp.TRAIN_SUBJECTS), 'fps': 0.0}
+MEASURED_3DHP = {'name': 'mpi_inf_3dhp', 'fps': 0.0}
 N = 316  # 50 epochs of 101 poses by 16
 OTHER = 'Ours, other options'
 MARTINEZ = {'mode': 'supervised', 'model': 'martinez', **MODELS['martinez'], 'iterations': 9}
@@ -65,7 +67,7 @@ def run_of(folder, options=None, data=None, done=N, name=None, seed=0):
         ({'holdout': 0.1}, {}, {}, OTHER, ['--holdout 0.1']),
         ({}, {'name': 'cmu_rig'}, {}, OTHER, ['data cmu_rig']),
         ({}, {'subjects': TRAIN[:2], 'lacks': 'S6'}, {}, OTHER,
-         ['trained on S1 S5', 'a part of Human3.6M']),
+         ['trained on S1 S5', 'trained on a part']),
         ({}, {'lacks': None}, {}, OTHER, ['data not known']),
         ({'data': {}}, {}, {}, OTHER, ['316 iterations', 'data not known']),
         ({}, {'fps': 50.0}, {'fps': 50.0}, OTHER, ['50 Hz']),
@@ -75,7 +77,15 @@ def run_of(folder, options=None, data=None, done=N, name=None, seed=0):
         ({'keypoints': 'sh_ft'}, {}, {}, OTHER,
          ['keypoints sh_ft (Stacked Hourglass fine-tuned on Human3.6M)']),
         ({}, {}, {'lacks': 'S9 Walking'}, OTHER, ['measured on a part only']),
-        ({}, {}, {'lacks': None}, OTHER, ['not known whether this is the whole test split']),
+        ({}, {}, {'lacks': None}, OTHER, ['not known whether this is the whole split']),
+        ({'ranks': 4}, {}, {}, OTHER, ['batches of 64']),
+        ({'batchsize': 4, 'ranks': 4}, {}, {}, 'Ours', []),
+        ({'batchsize': 32}, {}, {}, OTHER, ['batches of 32']),
+        ({}, OF_3DHP, MEASURED_3DHP, 'Ours', []),
+        ({}, {}, MEASURED_3DHP, OTHER, ['data h36m']),
+        ({}, OF_3DHP, {}, OTHER, ['data mpi_inf_3dhp']),
+        ({}, {**OF_3DHP, 'subjects': ['S1'], 'lacks': 'S2 Seq1'}, {**MEASURED_3DHP, 'lacks': 'TS1'},
+         OTHER, ['trained on S1', 'trained on a part', 'measured on a part only']),
         ({'mode': 'semi-supervised', 'labelled': 0.01}, {}, {}, 'Ours, semi-supervised',
          ['--mode semi-supervised --labelled 0.01']),
         # Of other data there are no published numbers.
@@ -93,20 +103,19 @@ def test_all_that_departs_from_the_paper_is_named(
     done = begun.planned(begun.get('epoch'), begun.get('iterations'))
     run = run_of(tmp_path, options, data, done)
     measured, keypoints = dataclasses.replace(WHOLE, **measured), run.get('keypoints')
-    found = methods.of([run], measured, keypoints, 'test', True)
+    found = methods.of([run], measured, keypoints)
     assert (found.name, list(found.departures)) == (name, departures)
     assert found.published == ('' if departures else 'Ours (paper)')
 
 
 def test_which_weights_are_measured_is_told(tmp_path):
-    def chosen(run, split='test', same_data=True):
-        found = methods.of([run], WHOLE, 'gt', split, same_data)
+    def chosen(run):
+        found = methods.of([run], WHOLE, 'gt')
         return found.trained['chosen_by'], found.departures
 
     assert chosen(run_of(tmp_path)) == ('the last of the run', ())
     best = run_of(tmp_path, name='gen_best.npz')
     assert chosen(best) == ('test error, which flatters it', ('chosen by test error',))
-    assert chosen(best, 'train') == chosen(best, same_data=False) == (methods.TEST_ERROR, ())
     held = run_of(tmp_path, {'holdout': 0.1}, name='gen_best.npz')
     assert chosen(held)[0] == 'error on held-out clips'
     (tmp_path / 'gen_999.npz').touch()
@@ -122,20 +131,22 @@ def test_poses_left_out_are_a_part_but_for_the_excused(tmp_path):
     valid = np.ones((3, 17), bool)
     valid[1:, 5] = False  # S11 Directions, which some copies have no detections of
     data = dataclasses.replace(WHOLE, valid=valid)
-    assert methods.part(data, 'test') == ''
+
+    def measured(data):
+        return methods.of([run_of(tmp_path)], data, 'gt')
+
     excused = 'a camera', '2 poses of S11 Directions, without detections'
-    assert methods.excused(run_of(tmp_path), data, 'test') == excused
+    assert (measured(data).part, measured(data).excused) == ('', excused)
     valid[0, 5] = False
-    assert 'a part only: lacks 1 poses' in methods.part(data, 'test')
-    none = dataclasses.replace(WHOLE, lacks=None)
-    assert 'prepare the file again' in methods.part(none, 'test')
-    assert methods.part(none, 'train') == ''
+    assert 'a part only: lacks 1 poses' in measured(data).part
+    assert 'prepare the file again' in measured(dataclasses.replace(WHOLE, lacks=None)).part
+    assert measured(dataclasses.replace(data, name='cmu_rig', lacks=None)).part == ''
 
 
 def test_runs_that_are_averaged_differ_in_their_seeds_only(tmp_path):
     runs = [run_of(tmp_path, seed=seed) for seed in range(3)]
     methods.check_seeds(runs)
-    method = methods.of(runs, WHOLE, 'gt', 'test', True)
+    method = methods.of(runs, WHOLE, 'gt')
     assert (method.label, method.trained['seeds']) == ('Ours, seeds 0 1 2', [0, 1, 2])
     for other, message in (
         (run_of(tmp_path, {'ema': 0.9}, seed=3), 'found --ema 0.9 beside 0.0'),

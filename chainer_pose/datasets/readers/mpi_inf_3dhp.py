@@ -216,7 +216,13 @@ def convert(
                 written, left_out = written + n, left_out + n_faulty
             counts[sequence] = written, left_out
             progress(clip + 1, len(sequences), str(sequence))
+        whole = {
+            'train': [f'{subject} {name}' for subject in TRAIN_SUBJECTS for name in SEQUENCES],
+            'test': TEST_SUBJECTS,
+        }
         for split in {sequence.split for sequence in sequences}:
+            lacks = [name for name in whole[split] if name not in map(str, sequences)]
+            writer.lack(split, ', '.join(lacks))
             writer.describe(split, 'pose3d', TARGETS['annot3'])
             writer.describe(split, 'pose3d_univ', TARGETS['univ_annot3'])
     return counts

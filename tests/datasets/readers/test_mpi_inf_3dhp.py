@@ -65,6 +65,7 @@ def test_the_pose_file(root, tmp_path):
     assert scenes['TS4'] == 'no green screen'
     assert scenes['TS6'] == 'outdoor'
     real = pose_file.read(tmp_path / 'x.h5', 'test')
+    assert train.lacks == real.lacks == ''
     assert np.abs(real.pose3d - test.pose3d).max() > 100
 
 
@@ -77,6 +78,7 @@ def test_the_faulty_frames_are_left_out(root, tmp_path):
     frames = data.columns['frame'][data.columns['clip'] == 1]
     assert list(frames) == [*range(3759), *range(5853, 5860)]
     assert list(counts.values()) == [(40, 0), (5860 - 2094, 2094)]
+    assert data.lacks == ', '.join(f'S{i} Seq{j}' for i in (1, 2, 3, 5, 6, 7, 8) for j in (1, 2))
 
 
 def change(path, name, array):

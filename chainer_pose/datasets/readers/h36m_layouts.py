@@ -339,23 +339,23 @@ class VideoPose3D(Layout):
         super().__init__(root, subjects)
         self._world = self._read('data_3d_h36m', 'positions_3d')
         self.takes = h36m.ordered(self._world)
-        where = self._path_of('gt')
+        where = root / f'{_STEM}gt.npz'
         self._images = self._read(where.stem, 'positions_2d') if where.is_file() else {}
         self._require(self._images or self._cameras_file, where, 'it, or cameras.h5 beside it')
         self.coco = [name for name in self.detections if self._layout_of(name) == 'coco']
 
     @staticmethod
     def names_of_detections(root: Path, subjects: Sequence[str]) -> list[str]:
-        keys = [path.stem[len(_STEM) :] for path in sorted(root.glob(f'{_STEM}*.npz'))]
-        return [_DETECTION_FILES.get(key, key) for key in keys if key != 'gt']
+        return [name for name in VideoPose3D._files_of(root) if name != 'gt']
 
-    def _path_of(self, name: str) -> Path:
-        key = {name: key for key, name in _DETECTION_FILES.items()}.get(name, name)
-        return self.root / f'{_STEM}{key}.npz'
+    @staticmethod
+    def _files_of(root: Path) -> dict[str, Path]:
+        keys = {path.stem[len(_STEM) :]: path for path in sorted(root.glob(f'{_STEM}*.npz'))}
+        return {_DETECTION_FILES.get(key, key): path for key, path in keys.items()}
 
     def _layout_of(self, name: str) -> str:
         """Return the layout_name of a file's metadata; '' without it."""
-        path = self._path_of(name)
+        path = self._files_of(self.root)[name]
         with files.opened_npz(path, 'an npz file of 2D poses') as archive:
             if 'metadata.npy' not in archive.namelist():
                 return ''
@@ -393,7 +393,7 @@ class VideoPose3D(Layout):
 
     def detected(self, name: str) -> Detected:
         self._images = {}  # the poses have been read by now: free the memory
-        stem = self._path_of(name).stem
+        stem = self._files_of(self.root)[name].stem
         takes = self._read(stem, 'positions_2d')
 
         def read(take: Take, camera: str) -> np.ndarray | None:

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -142,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = PredictionOptions(**typed)
     if not options.input and not options.onnx:
         parser.error('argument --input: expected keypoints, found none')
-    check_effect(options, typed)
+    cli.check_effect(typed, rules(options))
     if options.mp4:
         animations.require_ffmpeg()
     skeleton = skeletons.get(options.skeleton) if options.skeleton else None
@@ -173,13 +173,13 @@ def _sequences(path: Path) -> list[Path]:
     return sorted(folders, key=lambda one: keypoints.natural(one.name))
 
 
-def check_effect(options: PredictionOptions, typed: Collection[str]) -> None:
-    """Raise an InputError if an option that is typed has no effect beside the others."""
-    groups = {field.name: field.metadata['group'] for field in dataclasses.fields(options)}
-    lifting = {name for name, group in groups.items() if group in ('input', 'output')}
+def rules(options: PredictionOptions) -> list[cli.Rule]:
+    """Tell which options have an effect."""
+    fields = dataclasses.fields(options)
+    lifting = {field.name for field in fields if field.metadata['group'] in ('input', 'output')}
     kind = options.input and (options.format or keypoints.recognise(options.input))
     is_run = options.snapshot and not Path(options.snapshot).is_file()
-    for names, has_effect, why in (
+    return [
         (lifting - {'skeleton', 'onnx'}, options.input, 'without --input'),
         ({'keypoints', 'split'}, kind == 'pose-file', 'without a pose file'),
         ({'zeros_are_coordinates', 'image_size'}, kind != 'pose-file', 'with a pose file'),
@@ -189,10 +189,7 @@ def check_effect(options: PredictionOptions, typed: Collection[str]) -> None:
         ({'generator'}, is_run, 'without --snapshot RUN'),
         ({'bone_length'}, not options.height, 'with --height'),
         ({'weights'}, not options.snapshot, 'with --snapshot'),
-    ):
-        for name in groups:
-            if name in names & set(typed) and not has_effect:
-                raise InputError(f'expected to have an effect, found none {why}', **{name: None})
+    ]
 
 
 def predict(

@@ -1,7 +1,7 @@
 """Convert poses of a source to a pose file: a subcommand for each entry of `SOURCES`.
 
 A source is a frozen dataclass of its options whose `prepare(path)` writes the pose file. It may
-have a `default_name`, and `without_effect` that yields the options without effect beside others.
+have a `default_name`, and `rules` on the options that have an effect, for `cli.check_effect`.
 """
 
 from __future__ import annotations
@@ -29,13 +29,10 @@ from chainer_pose.datasets.readers import (
     h36m_layouts,
     mpi_inf_3dhp,
     mpii,
-    shared,
     synthetic,
 )
 from chainer_pose.errors import InputError
 from chainer_pose.utils import cli, files
-
-Idle = Iterator[tuple[str, Sequence[str]]]  # a reason, and options that it leaves without effect
 
 
 def _root(help: str) -> Any:
@@ -47,6 +44,11 @@ def _out(name: str = '') -> Any:
         return cli.option(None, 'pose file to write', metavar='FILE.h5', required=True)
     return cli.option('', f"""pose file to write (default: {name} in $CHAINER_POSE_DATA, or in
         data/)""", metavar='FILE.h5')  # fmt: skip
+
+
+def _named(name: str, chosen: Sequence, whole: Sequence, *more: str) -> str:
+    """Name a file by what is chosen of the whole, and what more is not the default's."""
+    return '-'.join([name, *_part(chosen, whole), *filter(None, more)])
 
 
 def _part(chosen: Sequence, whole: Sequence) -> list[str]:
@@ -77,6 +79,8 @@ class H36M:
         file says which (default: no)""")
     add_detections: bool = cli.option(False, """add the detections of the copy to the pose file
         --out, prepared before from any copy; runs on it remain valid (default: no)""")
+    detections: bool = cli.option(True, """convert the detections of the copy, too, which must be of
+        every take (default: yes)""")
     frames: str | None = cli.option(None, 'all: every frame, 50 Hz, the same as --step 1',
         choices=('all',))
     step: int = cli.option(5, """keep every N-th of the 50 frames a second (default: %(default)s,
@@ -89,36 +93,36 @@ class H36M:
 
     @property
     def default_name(self) -> str:
-        rate = f'{h36m.FPS / self._step:g}Hz'
-        return '-'.join([
-            h36m.NAME, *_part(self.subjects, h36m.SUBJECTS), *(['all-cameras'] * self.all_cameras),
-            *([rate] if self._step != 5 else []),
-        ])  # fmt: skip
+        more = 'all-cameras' * self.all_cameras, f'{h36m.FPS / self._step:g}Hz' * (self._step != 5)
+        return _named(h36m.NAME, self.subjects, h36m.SUBJECTS, *more)
 
     @property
     def _step(self) -> int:
         return 1 if self.frames else self.step
 
-    def without_effect(self) -> Idle:
-        if self.add_detections:
-            others = 'partial', 'frames', 'step', 'all_cameras', 'subjects', 'overwrite'
-            yield 'beside --add-detections', others
-        if self.frames:
-            yield 'beside --frames', ('step',)
-        if h36m.MISSING[0] not in self.subjects:
-            yield f'without {h36m.MISSING[0]}', ('all_cameras',)
+    @property
+    def rules(self) -> list[cli.Rule]:
+        kept = 'root', 'layout', 'out', 'add_detections'
+        others = {*vars(self), 'overwrite'}.difference(kept)
+        return [
+            (others, not self.add_detections, 'beside --add-detections'),
+            (['step'], not self.frames, 'beside --frames'),
+            (['all_cameras'], h36m.MISSING[0] in self.subjects, f'without {h36m.MISSING[0]}'),
+        ]
 
     def prepare(self, path: Path) -> None:
         layout = h36m_layouts.find(self.root, self.layout, self.subjects)
         print(f'{layout.root}: {layout.kind}; detections: {", ".join(layout.detections) or "none"}')
-        if layout.others:
-            print(f'the folder also has: {" ".join(layout.others)}; --layout takes that')
+        copies = h36m_layouts.detections(self.root)
+        if len(copies) > 1 and not self.layout:
+            listed = [f'{k} (detections: {" ".join(v) or "none"})' for k, v in copies.items()]
+            print(f'the folder has: {", ".join(listed)}; --layout takes one')
         if self.add_detections:
             h36m.add_detections(layout, path)
             return
         with cli.Progress() as progress:
             counts = h36m.convert(
-                layout, path, self._step, self.all_cameras, progress, self.partial
+                layout, path, self._step, self.all_cameras, progress, self.partial, self.detections
             )
         print('\n'.join(h36m.summary(counts)))
 
@@ -146,13 +150,13 @@ class MPII:
         have a split of their own (default: %(default)s)""", low=0, high=0.9)
     seed: int = cli.option(0, 'seed of that choice (default: %(default)s)', low=0)
 
-    def without_effect(self) -> Idle:
-        if not self.detections:
-            yield 'without --detections', ('detector',)
-        if 'mat' not in mpii.find(self.root):
-            yield 'beside train.json', ('test_share', 'seed')
-        elif not self.test_share:
-            yield 'beside --test-share 0', ('seed',)
+    @property
+    def rules(self) -> list[cli.Rule]:
+        return [
+            (['detector'], self.detections, 'without --detections'),
+            (['test_share', 'seed'], 'mat' in mpii.find(self.root), 'beside train.json'),
+            (['seed'], self.test_share, 'beside --test-share 0'),
+        ]
 
     def prepare(self, path: Path) -> None:
         found = mpii.find(self.root)
@@ -191,15 +195,13 @@ class MPIINF3DHP:
     @property
     def default_name(self) -> str:
         cameras = _part(self.cameras, mpi_inf_3dhp.CHEST_HEIGHT)
-        return '-'.join([
-            mpi_inf_3dhp.NAME, *_part(self.subjects, mpi_inf_3dhp.SUBJECTS),
-            *(['cameras', *cameras] if cameras else []),
-            *([f'step{self.step}'] if self.step != 5 else []),
-        ])  # fmt: skip
+        more = *['cameras'] * bool(cameras), *cameras, f'step{self.step}' * (self.step != 5)
+        return _named(mpi_inf_3dhp.NAME, self.subjects, mpi_inf_3dhp.SUBJECTS, *more)
 
-    def without_effect(self) -> Idle:
-        if not set(self.subjects) & set(mpi_inf_3dhp.TRAIN_SUBJECTS):
-            yield 'without training subjects', ('step', 'cameras')
+    @property
+    def rules(self) -> list[cli.Rule]:
+        trains = set(self.subjects) & set(mpi_inf_3dhp.TRAIN_SUBJECTS)
+        return [(['step', 'cameras'], trains, 'without training subjects')]
 
     def prepare(self, path: Path) -> None:
         sequences, cameras = mpi_inf_3dhp.find(self.root, self.subjects), sorted(set(self.cameras))
@@ -211,7 +213,7 @@ class MPIINF3DHP:
                 line += f'; {faulty} left out, with left and right swapped'
             published = mpi_inf_3dhp.PUBLISHED_VALID.get(sequence.subject)
             if published:
-                line += f'; {shared.beside_published(written, published)}'
+                line += f'; published {published}: {written - published:+d}'
             print(line)
 
 
@@ -236,9 +238,9 @@ class CMU:
         (default: none)""", metavar='FILE.csv')
     seed: int = cli.option(0, 'seed of the random headings (default: %(default)s)', low=0)
 
-    def without_effect(self) -> Idle:
-        if self.heading:
-            yield 'beside --heading', ('seed',)
+    @property
+    def rules(self) -> list[cli.Rule]:
+        return [(['seed'], not self.heading, 'beside --heading')]
 
     def prepare(self, path: Path) -> None:
         actions = cmu.read_actions(self.actions) if self.actions else None
@@ -300,16 +302,14 @@ class Keypoints:
         listed = [*self.input, *self.test]
         return 'pose-file' in [self.format or keypoints.recognise(file) for file in listed]
 
-    def without_effect(self) -> Idle:
-        if self._of_pose_file:
-            yield 'for a pose file', (
-                'min_confidence', 'zeros_are_coordinates', 'image_size', 'impute', 'test',
-                'test_share', 'seed', 'licence',
-            )  # fmt: skip
-        if self.test:
-            yield 'beside --test', ('test_share', 'seed')
-        if not self.test_share:
-            yield 'beside --test-share 0', ('seed',)
+    @property
+    def rules(self) -> list[cli.Rule]:
+        kept = 'input', 'skeleton', 'out', 'format'
+        return [
+            ({*vars(self)}.difference(kept), not self._of_pose_file, 'for a pose file'),
+            (['test_share', 'seed'], not self.test, 'beside --test'),
+            (['seed'], self.test_share, 'beside --test-share 0'),
+        ]
 
     def prepare(self, path: Path) -> None:
         skeleton = skeletons.get(self.skeleton) if self.skeleton else None
@@ -424,11 +424,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     typed = vars(parser.parse_args(argv))
     name, overwrite = typed.pop('source'), typed.get('overwrite', False)
     options = SOURCES[name](**{key: typed[key] for key in typed if key != 'overwrite'})
-    for why, idle in options.without_effect() if hasattr(options, 'without_effect') else ():
-        for key in sorted(typed.keys() & set(idle)):
-            raise InputError(
-                f'expected no such option {why}, where it has no effect', **{key: None}
-            )
+    cli.check_effect(typed, getattr(options, 'rules', ()))
     folder, file_name = datasets.data_directory(), getattr(options, 'default_name', name)
     path = Path(options.out or folder / f'{file_name}.h5')
     with files.writing(path):

@@ -34,57 +34,31 @@ def array_name(name: str, which: str) -> str:
 
 
 @contextlib.contextmanager
-def writing(path: StrPath, header: Header) -> Iterator[Writer]:
-    """Write a pose file part by part, whole or not at all, in bounded memory.
+def writing(path: StrPath, header: Header | None = None) -> Iterator[Writer]:
+    """Write a pose file part by part, or without a header add arrays to its splits.
+
+    It is written whole or not at all, in bounded memory.
 
     Raises:
         InputError: if `read` would not accept the poses.
         OSError: if the file cannot be written.
     """
-    skeleton = header.skeleton.to_dict()
-    with atomic_path(path) as temporary, h5py.File(temporary, 'w') as file:
-        file.attrs.update(
-            **header.extra,
-            format=FORMAT,
-            version=VERSION,
-            name=header.name,
-            fps=float(header.fps),
-            units_2d='px',
-            units_3d=header.units_3d,
-            root=header.skeleton.root,
-            source=header.source,
-            licence=header.licence,
-            preparation=header.preparation,
-            joint_names=np.array(header.skeleton.names, h5py.string_dtype()),
-            joint_parents=np.array(header.skeleton.parents, np.int32),
-            skeleton=json.dumps({key: skeleton[key] for key in _MORE}),
-        )
-        for column, names in header.names.items():
-            file[NAME_LISTS[column]] = np.array(names, h5py.string_dtype())
-        yield Writer(path, file, header)
-        for split in file.keys() & SPLITS:
-            _check_rows(f'{path}: {split}', file[split])
-
-
-@contextlib.contextmanager
-def appending(path: StrPath) -> Iterator[Writer]:
-    """Add arrays to the splits of a pose file, whole or not at all, in bounded memory.
-
-    Raises:
-        InputError, OSError: as `writing`.
-    """
-    with _open(path) as file:
-        header = _read_header(file, path)
     with atomic_path(path) as temporary:
-        shutil.copyfile(path, temporary)
-        with h5py.File(temporary, 'r+') as file:
+        mode = 'w' if header is not None else 'r+'
+        if header is None:
+            shutil.copyfile(path, temporary)
+            with _open(path) as file:
+                header = _read_header(file, path)
+        with h5py.File(temporary, mode) as file:
+            if mode == 'w':
+                _write_header(file, header)
             yield Writer(path, file, header)
             for split in file.keys() & SPLITS:
                 _check_rows(f'{path}: {split}', file[split])
 
 
 class Writer:
-    """Appends poses to the splits of a pose file; made by `writing` and `appending`."""
+    """Appends poses to the splits of a pose file; made by `writing`."""
 
     def __init__(self, path: StrPath, file: h5py.File, header: Header) -> None:
         self._path, self._file, self._header = path, file, header
@@ -278,6 +252,28 @@ def _open(path: StrPath) -> Iterator[h5py.File]:
 def _text(item: h5py.HLObject, key: str) -> str:
     value = item.attrs.get(key, '')
     return value.decode(errors='replace') if isinstance(value, bytes) else str(value)
+
+
+def _write_header(file: h5py.File, header: Header) -> None:
+    skeleton = header.skeleton.to_dict()
+    file.attrs.update(
+        **header.extra,
+        format=FORMAT,
+        version=VERSION,
+        name=header.name,
+        fps=float(header.fps),
+        units_2d='px',
+        units_3d=header.units_3d,
+        root=header.skeleton.root,
+        source=header.source,
+        licence=header.licence,
+        preparation=header.preparation,
+        joint_names=np.array(header.skeleton.names, h5py.string_dtype()),
+        joint_parents=np.array(header.skeleton.parents, np.int32),
+        skeleton=json.dumps({key: skeleton[key] for key in _MORE}),
+    )
+    for column, names in header.names.items():
+        file[NAME_LISTS[column]] = np.array(names, h5py.string_dtype())
 
 
 def _read_header(file: h5py.File, path: StrPath) -> Header:

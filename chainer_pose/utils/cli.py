@@ -12,12 +12,13 @@ import signal
 import sys
 import time
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NoReturn, TextIO, TypeVar
 
 from chainer_pose.errors import InputError, NonFiniteError, Stopped
 
 Options = TypeVar('Options')
+Rule = tuple[Collection[str], object, str]  # see `check_effect`
 
 
 def option(default: Any, help: str, **more: Any) -> Any:
@@ -87,6 +88,19 @@ def parse(parser: Parser, kind: type[Options], argv: Sequence[str] | None = None
     return kind(**vars(parser.parse_args(argv)))
 
 
+def check_effect(typed: Iterable[str], rules: Iterable[Rule]) -> None:
+    """Raise an InputError if an option that is typed has no effect beside the others.
+
+    Args:
+        typed: names of options.
+        rules: names of options, whether they have an effect, and a reason why not.
+    """
+    for names, has_effect, why in rules:
+        for name in typed:
+            if name in names and not has_effect:
+                raise InputError(f'expected to have an effect, found none {why}', **{name: None})
+
+
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Run a command's main() and exit; an error prints one line.
 
@@ -94,7 +108,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     that cannot be read or written, 129 for SIGHUP, 130 for Ctrl-C, 141 for a closed pipe, 143 for
     SIGTERM.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in {signal.SIGTERM, getattr(signal, 'SIGHUP', signal.SIGTERM)}:  # not on Windows
         if signal.getsignal(number) != signal.SIG_IGN:  # as of nohup
             # An exception, so that temporary files are removed on the way out.
             signal.signal(number, lambda number, _: sys.exit(128 + number))

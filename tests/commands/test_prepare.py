@@ -1,5 +1,6 @@
 """Preparing Human3.6M: whole or not at all, under its own name, in the right joints."""
 
+import contextlib
 import re
 import signal
 import sys
@@ -57,6 +58,7 @@ def test_takes_that_are_missing(test_set, capsys, monkeypatch, printed, tmp_path
     line = capsys.readouterr().err
     assert (ended.value.code, line.count('\n')) == (1, 1)
     assert f'missing: {listed}; ' in line
+    assert line.endswith(', or convert a part by --partial\n')
     assert not (tmp_path / 'a.h5').exists()
     printed(prepare, 'h36m', *options, '--partial')
     assert pose_file.read(tmp_path / 'a.h5', 'test').lacks == listed
@@ -171,9 +173,9 @@ def test_temporary_files_of_a_killed_preparation(one, printed, refusal, tmp_path
     assert left == {'copy', 'a.h5', '.a.h5.lock', *others}
 
 
-def exchange(root, subject, a, b):
-    """Exchange the D2 files of two cameras."""
-    for path in (root / subject / 'MyPoseFeatures/D2_Positions').glob(f'*.{a}.cdf'):
+def exchange(root, subject, a, b, folder='D2_Positions'):
+    """Exchange the files of two cameras."""
+    for path in (root / subject / 'MyPoseFeatures' / folder).glob(f'*.{a}.cdf'):
         other = path.with_name(path.name.replace(a, b))
         path.rename(root / 'kept')
         other.rename(path)
@@ -218,6 +220,24 @@ def test_the_archives_2d_are_the_projection_of_its_3d(one, tmp_path, calibration
     assert '\n' not in str(caught.value)
 
 
+@pytest.mark.parametrize('fault', ['', 'world', 'exchanged'])
+@pytest.mark.parametrize('positions', [False, True])
+@pytest.mark.parametrize('calibration', ['cameras.h5', 'metadata.xml'])
+def test_mono_poses_without_2d(one, tmp_path, fault, positions, calibration):
+    trees.write_archive(tmp_path / 'copy', one, pixels=False, positions=positions)
+    write = {'cameras.h5': trees.write_cameras, 'metadata.xml': trees.write_metadata}
+    write[calibration](tmp_path / 'copy' / calibration)
+    if fault == 'world':
+        world_in_mono(tmp_path / 'copy', one)
+    elif fault:
+        exchange(tmp_path / 'copy', 'S1', '54138969', '60457274', 'D3_Positions_mono')
+    layout = h36m_layouts.find(tmp_path / 'copy', subjects=('S1', 'S9'))
+    message = {'world': 'expected poses in its image', 'exchanged': r'difference of \d.* mm'}
+    refused = pytest.raises(InputError, match=r'S1.*camera \d+: .*' + message.get(fault, ''))
+    with refused if fault else contextlib.nullcontext():
+        h36m.convert(layout, tmp_path / 'a.h5', partial=True)
+
+
 def test_metadata_xml_in_place_of_cameras_h5(one, tmp_path):
     """World poses of two layouts, by either file: the same camera frames."""
     trees.write_archive(tmp_path / 'copy', one, mono=False, pixels=False)
@@ -242,10 +262,15 @@ def test_two_layouts_in_a_folder(one, printed, tmp_path):
     options = (tmp_path, tmp_path / 'a.h5', '--partial', '--overwrite')
     text = prepare_h36m(printed, *options)
     assert "3d-pose-baseline's HDF5 files" in text
-    assert 'the folder also has: archive; --layout takes that' in text
+    assert 'baseline (detections: none), archive (detections: none); --layout takes one' in text
     text = prepare_h36m(printed, *options, '--layout', 'archive')
     assert "official archive's CDF" in text
-    assert 'also has' not in text
+    assert 'the folder has' not in text
+    (tmp_path / 'S1' / 'StackedHourglass').mkdir()
+    (tmp_path / 'data_3d_h36m.npz').touch()
+    (tmp_path / 'data_2d_h36m_cpn_ft_h36m_dbb.npz').touch()
+    found = {'baseline': ['sh'], 'videopose3d': ['cpn_ft'], 'archive': []}
+    assert h36m_layouts.detections(tmp_path) == found
 
 
 def test_joints_of_coco_by_name(one, printed, tmp_path):
@@ -270,6 +295,35 @@ def test_joints_in_another_order(one, monkeypatch, tmp_path, name):
     layout = h36m_layouts.find(tmp_path, subjects=('S1', 'S9'))
     with pytest.raises(InputError, match=r'detectron_coco, S1 Photo.* median distance of \d+ px'):
         h36m.convert(layout, tmp_path / 'a.h5', partial=True)
+
+
+@pytest.mark.parametrize('change', ['cameras exchanged', 'moved'])
+def test_detections_elsewhere(one, monkeypatch, tmp_path, change):
+    detect, cameras = trees.detect, trees.subject_cameras('S1')
+
+    def detect_elsewhere(camera, pose, seed):
+        if change == 'moved':
+            return detect(camera, pose, seed) + np.float32([300, 0])
+        return detect(cameras[{0: 2, 2: 0}.get(seed, seed)], pose, seed)
+
+    monkeypatch.setattr(trees, 'detect', detect_elsewhere)
+    trees.write_videopose3d(tmp_path, one)
+    layout = h36m_layouts.find(tmp_path, subjects=('S1', 'S9'))
+    with pytest.raises(InputError, match=r'sh, S. Photo.* median .* px; .*--no-detections conv'):
+        h36m.convert(layout, tmp_path / 'a.h5', partial=True)
+
+
+def test_detections_of_some_subjects(one, printed, refusal, tmp_path):
+    trees.write_baseline(tmp_path / 'copy', one, ())
+    some = {take: pose for take, pose in one.items() if take.subject == 'S9'}
+    trees.write_baseline(tmp_path / 'copy', some)
+    trees.write_cameras(tmp_path / 'copy' / 'cameras.h5')
+    options = ('--root', tmp_path / 'copy', '--out', tmp_path / 'a.h5', '--partial')
+    line = refusal('data/prepare_h36m.py', *options)
+    assert 'expected detections of S1 Photo by camera 54138969' in line
+    assert '--no-detections converts the rest' in line
+    printed(prepare, 'h36m', *options, '--no-detections')
+    assert pose_file.keypoints_of(tmp_path / 'a.h5') == ['gt']
 
 
 def test_every_frame(one, printed, refusal, tmp_path):
@@ -297,6 +351,7 @@ def inputs(tmp_path_factory, small_file):
         ('h36m', '--root {root} --frames all --step 5', '--step', 'beside --frames'),
         ('h36m', '--root {root} --subjects S9 --all-cameras', '--all-cameras', 'without S11'),
         ('h36m', '--root {root} --add-detections --step 5', '--step', 'beside --add-detections'),
+        ('h36m', '--root {root} --add-detections --no-detections', '--detections', 'beside --add'),
         ('mpii', '--root {root} --detector sh', '--detector', 'without --detections'),
         ('mpii', '--root {root} --seed 0', '--seed', 'beside train.json'),
         ('mpi_inf_3dhp', '--root {root} --subjects TS1 --step 5', '--step', 'without training'),
@@ -309,7 +364,7 @@ def inputs(tmp_path_factory, small_file):
 def test_options_without_effect(inputs, refusal, tmp_path, source, options, option, why):
     given = [text.format(**inputs) for text in options.split()]
     line = refusal(f'data/prepare_{source}.py', *given, '--out', tmp_path / 'a.h5')
-    assert f'{option}: expected no such option {why}' in line
+    assert f'{option}: expected to have an effect, found none {why}' in line
     assert list(tmp_path.iterdir()) == []
 
 

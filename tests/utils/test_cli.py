@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from chainer_pose.errors import InputError, NonFiniteError, Stopped
+from chainer_pose.training.extensions.stop_on_signal import StopOnSignal
 from chainer_pose.utils import cli
 
 
@@ -75,6 +76,22 @@ def test_a_signal_leaves_by_the_way_out(number):
     finished = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert (finished.returncode, finished.stderr) == (128 + number, '')
     assert 'removed' in finished.stdout
+
+
+def test_without_sighup(monkeypatch):
+    """As on Windows."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.delattr(signal, 'SIGHUP')
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.run(lambda: 0)
+        stop = StopOnSignal()
+        stop.initialize(None)
+        stop.finalize()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert ended.value.code == 0
 
 
 @pytest.mark.parametrize(

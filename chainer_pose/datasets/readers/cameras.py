@@ -77,13 +77,13 @@ def choose_rotation(where: str, pair: Sequence[Camera], world: np.ndarray) -> Ca
     Args:
         where: for the message.
         pair: two `Camera`, with R by convention, and transposed.
-        world: (..., 3) array, mm, z up.
+        world: (..., 3) array, mm, z up; of no poses to take the level one.
     Returns:
         `Camera`.
     Raises:
         InputError: if neither sees them: the camera is not of these poses.
     """
-    seeing = [camera for camera in pair if _sees(camera, world)]
+    seeing = [camera for camera in pair if sees(camera, camera.world_to_camera(world))]
     if not seeing:
         raise InputError(
             f'{where}: expected camera {pair[0].name} to see the poses, found them behind it or '
@@ -96,8 +96,8 @@ def choose_rotation(where: str, pair: Sequence[Camera], world: np.ndarray) -> Ca
     return seeing[1] if len(seeing) == 2 and roll[1] < roll[0] - 0.15 else seeing[0]
 
 
-def _sees(camera: Camera, world: np.ndarray) -> bool:
-    pose3d = camera.world_to_camera(world)
+def sees(camera: Camera, pose3d: np.ndarray) -> bool:
+    """Whether poses, mm in the camera frame, are in front of a camera and about in its image."""
     if not (pose3d[..., 2] > 0).all():
         return False
     # A pose may leave the image, but not by another image's width.

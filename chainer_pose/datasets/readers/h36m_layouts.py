@@ -20,6 +20,8 @@ _TAKES_TO_CALIBRATE = 8  # takes of a subject from which its cameras are estimat
 # The names of detections in the copies, and in the pose file.
 _DETECTION_FOLDERS = {'sh': 'StackedHourglass', 'sh_ft': 'StackedHourglassFineTuned240'}
 _DETECTION_FILES = {'sh_pt_mpii': 'sh', 'sh_ft_h36m': 'sh_ft', 'cpn_ft_h36m_dbb': 'cpn_ft'}
+_STEM = 'data_2d_h36m_'  # of VideoPose3D's files
+_MAX_ERROR = 5  # mm, between a pose's places in the world, by one camera and by another
 Detected = Callable[[Take, str], np.ndarray | None]  # of a take and camera
 
 
@@ -35,22 +37,32 @@ def find(
     Raises:
         InputError: if there is none, or it lacks a file without which the others are useless.
     """
+    kinds = {layout: LAYOUTS[layout]} if layout else LAYOUTS
+    found = _places(root, kinds)
+    if not found:
+        looked_for = '; '.join(f'{" or ".join(k.patterns)} ({k.name})' for k in kinds.values())
+        raise InputError(f'expected Human3.6M, found none of: {looked_for}', root=root)
+    first, place = next(iter(found.items()))
+    return LAYOUTS[first](place, sorted(set(subjects), key=h36m.SUBJECTS.index))
+
+
+def detections(root: StrPath) -> dict[str, list[str]]:
+    """List the layouts in a folder, and names of the detections of each, without reading them."""
+    return {
+        name: LAYOUTS[name].names_of_detections(place, h36m.SUBJECTS)
+        for name, place in _places(root, LAYOUTS).items()
+    }
+
+
+def _places(root: StrPath, kinds: Mapping[str, Any]) -> dict[str, Path]:
     root = shared.root_folder(root)
     places = [root, *sorted(p for p in root.glob('*') if p.is_dir()), root / 'data/h36m']
-    kinds = {layout: LAYOUTS[layout]} if layout else LAYOUTS
-    found = {
+    return {
         name: place
         for name, kind in kinds.items()
         for place in reversed(places)
         if any(any(place.glob(pattern)) for pattern in kind.patterns)
     }
-    if not found:
-        looked_for = '; '.join(f'{" or ".join(k.patterns)} ({k.name})' for k in kinds.values())
-        raise InputError(f'expected Human3.6M, found none of: {looked_for}', root=root)
-    first, *others = found
-    copy: Layout = LAYOUTS[first](found[first], sorted(set(subjects), key=h36m.SUBJECTS.index))
-    copy.others = others
-    return copy
 
 
 class Layout:
@@ -63,7 +75,6 @@ class Layout:
     Attributes:
         root, kind: the folder, and text on what was found in it.
         subjects: those to read, sorted.
-        others: keys of `LAYOUTS`, of further copies in the folder.
         takes, detections: the sorted takes, and names of the detections.
         coco: the names of detections with the joints of COCO.
         lacks_take: whether no such copy has the first take of `h36m.MISSING`.
@@ -72,14 +83,13 @@ class Layout:
     name = ''
     patterns: tuple[str, ...] = ()
     how_to_get = ''
-    others: Sequence[str] = ()
     coco: Sequence[str] = ()
     lacks_take = False
 
     def __init__(self, root: Path, subjects: Sequence[str]) -> None:
         self.root, self.subjects = root, subjects
         self.takes: list[Take] = []
-        self.detections: list[str] = []
+        self.detections = self.names_of_detections(root, subjects)
         names = ('cameras.h5', 'metadata.xml')
         places = [folder / name for name in names for folder in (root, root.parent)]
         self._cameras_file = next((place for place in places if place.is_file()), None)
@@ -87,6 +97,14 @@ class Layout:
         self.kind = f'{self.name}, cameras {found}'
         self._world: dict[Take, Any] = {}  # files or arrays
         self._cameras: dict[str, dict[str, Camera]] = {}
+
+    @staticmethod
+    def names_of_detections(root: Path, subjects: Sequence[str]) -> list[str]:
+        """Return the names of the detections in a folder."""
+        return []
+
+    def require_detections(self, names: Sequence[str]) -> None:
+        """Report now, not after an hour, detections that are missing."""
 
     def world(self, take: Take) -> np.ndarray:
         """Read the poses in the world, (F, 17, 3), mm, z up."""
@@ -119,12 +137,12 @@ class Layout:
             dict from camera to pose2d (F, 17, 2), px, and pose3d (F, 17, 3), mm in
             the camera frame.
         Raises:
-            InputError: if the files are damaged, or 2D and 3D do not match.
+            InputError: if the files are damaged, or 2D and 3D, or cameras, do not match.
         """
-        images, in_cameras, views = self.images(take), self.in_cameras(take), self.views(take)
-        world = np.empty(0) if in_cameras.keys() >= set(views) else self.world(take)
+        images, in_cameras = self.images(take), self.in_cameras(take)
+        world: Any = self.world(take) if take in self._world else None
         seen = {}
-        for name in views:
+        for name in self.views(take):
             where = f'{self.root}: {take}, camera {name}'
             camera = self._cameras_of(take.subject).get(name)
             if camera is None:
@@ -134,10 +152,20 @@ class Layout:
                 pose3d = camera.world_to_camera(world)
             if pose2d is not None and len(pose2d) < len(pose3d):
                 raise InputError(f'{where}: expected {len(pose3d)} frames, found {len(pose2d)}')
-            try:
-                projected = camera.project(pose3d)
-            except ValueError as error:
-                raise InputError(f'{where}: {error}') from error
+            if not cameras.sees(camera, pose3d):
+                raise InputError(
+                    f'{where}: expected poses in its image, found them behind it or far outside'
+                )
+            projected = camera.project(pose3d)
+            if self._cameras_file and name in in_cameras:
+                place = pose3d @ camera.R + camera.T
+                world = place if world is None else world
+                error = np.abs(place[: len(world)] - world[: len(place)]).max()
+                if error > _MAX_ERROR:
+                    raise InputError(
+                        f'{where}: expected 3D where D3_Positions or another camera has it, found '
+                        f'a difference of {error:.3g} mm'
+                    )
             pose2d = projected if pose2d is None else pose2d[: len(pose3d)]
             difference = np.abs(pose2d - projected).max(initial=0)
             if difference > resection.MAX_DIFFERENCE:
@@ -154,7 +182,7 @@ class Layout:
         return self._cameras[subject]
 
     def _of_world(self, take: Take) -> bool:
-        """Whether the 3D of a take is in the world, not in the frames of its cameras."""
+        """Whether to calibrate by the 3D of a take in the world, not in the camera frames."""
         return True
 
     def _find_cameras(self, subject: str) -> dict[str, Camera]:
@@ -166,9 +194,8 @@ class Layout:
         worlds = [self.world(take) for take in takes if in_world]
         if self._cameras_file is not None:
             pairs = cameras.read(self._cameras_file, subject, h36m.CAMERAS)
-            if not worlds:  # to project only, for which both are the same
-                return {name: pair[0] for name, pair in pairs.items()}
-            where, world = f'{self._cameras_file}: {subject}', np.concatenate(worlds)
+            where = f'{self._cameras_file}: {subject}'
+            world = np.concatenate([np.empty((0, 17, 3)), *worlds])
             return {n: cameras.choose_rotation(where, pair, world) for n, pair in pairs.items()}
         images = [self.images(take) for take in takes]
         points_of: list = [dict.fromkeys(h36m.CAMERAS, world) for world in worlds]
@@ -265,25 +292,28 @@ class Baseline(Layout):
             path = self._cameras_file or root / 'cameras.h5'
             cameras.read(path, subject, h36m.CAMERAS)  # report now what is missing
         self._detected = {
-            name: self._find_detections(folder, subjects)
-            for name, folder in _DETECTION_FOLDERS.items()
-            if any((root / subject / folder).is_dir() for subject in subjects)
-        }
-        self.detections = list(self._detected)
-
-    def _find_detections(self, folder: str, subjects: Sequence[str]) -> dict:
-        files = {
-            (take, camera): path
+            (name, take, camera): path
+            for name in self.detections
             for subject, camera in itertools.product(subjects, h36m.CAMERAS)
             for take, path in _glob_takes(
-                self.root / subject / folder, subject, f'.{camera}.h5'
+                root / subject / _DETECTION_FOLDERS[name], subject, f'.{camera}.h5'
             ).items()
         }
-        for take, camera in itertools.product(self.takes, h36m.CAMERAS):
-            found = (take, camera) in files or h36m.lacks_detections(take, camera)
-            where = self.root / take.subject / folder
+
+    @staticmethod
+    def names_of_detections(root: Path, subjects: Sequence[str]) -> list[str]:
+        return [
+            name
+            for name, folder in _DETECTION_FOLDERS.items()
+            if any((root / subject / folder).is_dir() for subject in subjects)
+        ]
+
+    def require_detections(self, names: Sequence[str]) -> None:
+        for view in itertools.product(names, self.takes, h36m.CAMERAS):
+            name, take, camera = view
+            found = view in self._detected or h36m.lacks_detections(take, camera)
+            where = self.root / take.subject / _DETECTION_FOLDERS[name]
             self._require(found, where, f'detections of {take} by camera {camera}')
-        return files
 
     def world(self, take: Take) -> np.ndarray:
         path = self._world[take]
@@ -291,7 +321,7 @@ class Baseline(Layout):
 
     def detected(self, name: str) -> Detected:
         def read(take: Take, camera: str) -> np.ndarray | None:
-            path = self._detected[name].get((take, camera))
+            path = self._detected.get((name, take, camera))
             return None if path is None else _pixels(path, _read_h5(path, 'poses'))
 
         return read
@@ -309,17 +339,23 @@ class VideoPose3D(Layout):
         super().__init__(root, subjects)
         self._world = self._read('data_3d_h36m', 'positions_3d')
         self.takes = h36m.ordered(self._world)
-        files = {path.stem[len('data_2d_h36m_') :] for path in root.glob('data_2d_h36m_*.npz')}
-        self._images = self._read('data_2d_h36m_gt', 'positions_2d') if 'gt' in files else {}
-        where = root / 'data_2d_h36m_gt.npz'
+        where = root / f'{_STEM}gt.npz'
+        self._images = self._read(where.stem, 'positions_2d') if where.is_file() else {}
         self._require(self._images or self._cameras_file, where, 'it, or cameras.h5 beside it')
-        self._files = {_DETECTION_FILES.get(key, key): key for key in sorted(files - {'gt'})}
-        self.detections = list(self._files)
-        self.coco = [name for name, key in self._files.items() if self._layout_of(key) == 'coco']
+        self.coco = [name for name in self.detections if self._layout_of(name) == 'coco']
 
-    def _layout_of(self, key: str) -> str:
+    @staticmethod
+    def names_of_detections(root: Path, subjects: Sequence[str]) -> list[str]:
+        return [name for name in VideoPose3D._files_of(root) if name != 'gt']
+
+    @staticmethod
+    def _files_of(root: Path) -> dict[str, Path]:
+        keys = {path.stem[len(_STEM) :]: path for path in sorted(root.glob(f'{_STEM}*.npz'))}
+        return {_DETECTION_FILES.get(key, key): path for key, path in keys.items()}
+
+    def _layout_of(self, name: str) -> str:
         """Return the layout_name of a file's metadata; '' without it."""
-        path = self.root / f'data_2d_h36m_{key}.npz'
+        path = self._files_of(self.root)[name]
         with files.opened_npz(path, 'an npz file of 2D poses') as archive:
             if 'metadata.npy' not in archive.namelist():
                 return ''
@@ -345,7 +381,7 @@ class VideoPose3D(Layout):
     def images(self, take: Take) -> Mapping[str, np.ndarray]:
         if take not in self._images:
             return {}
-        return self._views('data_2d_h36m_gt', self._images, take, (17,))
+        return self._views(f'{_STEM}gt', self._images, take, (17,))
 
     def _views(
         self, stem: str, takes: Mapping[Take, Any], take: Take, n_joints: tuple[int, ...]
@@ -357,7 +393,7 @@ class VideoPose3D(Layout):
 
     def detected(self, name: str) -> Detected:
         self._images = {}  # the poses have been read by now: free the memory
-        stem = f'data_2d_h36m_{self._files[name]}'
+        stem = self._files_of(self.root)[name].stem
         takes = self._read(stem, 'positions_2d')
 
         def read(take: Take, camera: str) -> np.ndarray | None:
@@ -400,7 +436,8 @@ class Archive(Layout):
         return folder and self.how_to_get.replace('D3_Positions', folder) + also
 
     def _of_world(self, take: Take) -> bool:
-        return any((take, camera) not in self._mono for camera in self.views(take))
+        is_needed = any((take, camera) not in self._mono for camera in self.views(take))
+        return take in self._world and (self._cameras_file is not None or is_needed)
 
     def world(self, take: Take) -> np.ndarray:
         path = self._world[take]

@@ -46,9 +46,3 @@ def to_h36m17(poses: np.ndarray, index: Mapping[str, int]) -> np.ndarray:
     if 'Neck/Nose' not in at:
         at['Neck/Nose'] = (at['Thorax'] + at['Head']) / 2
     return np.stack([at[name] for name in H36M17.names], axis=1)
-
-
-def beside_published(found: int, published: int) -> str:
-    """Compare a count with the published one, as text."""
-    difference = 'equal' if found == published else f'{found - published:+d}'
-    return f'published {published}: {difference}'

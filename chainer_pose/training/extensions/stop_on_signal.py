@@ -35,12 +35,14 @@ class StopOnSignal(chainer.training.Extension):
         self._handlers: dict[int, Any] = {}
 
     def initialize(self, trainer: chainer.training.Trainer) -> None:
+        hangup = getattr(signal, 'SIGHUP', 0)  # not on Windows
+
         def note(number: int, _: object) -> None:
             self._signal = number
-            for other in self._handlers.keys() - {signal.SIGHUP}:
+            for other in self._handlers.keys() - {hangup}:
                 signal.signal(other, self._handlers[other])
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in filter(None, (signal.SIGINT, signal.SIGTERM, hangup)):
             # A shell's background jobs ignore Ctrl-C, those of nohup SIGHUP, and go on doing so.
             if signal.getsignal(number) != signal.SIG_IGN:
                 self._handlers[number] = signal.signal(number, note)

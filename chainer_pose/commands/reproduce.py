@@ -163,12 +163,13 @@ def find_data(options: ReproductionOptions, target: Target) -> Path:
             if path.is_file()
         ]
         contents = hashlib.sha256(repr(listed).encode()).hexdigest()[:8]
-        how = [*([options.layout] if options.layout else []), *['partial'] * options.partial]
+        how = [option.removeprefix('--') for option in _how(options, target)]
         path = Path(options.out) / f'{"-".join([target.dataset, *how, contents])}.h5'
         if not path.is_file() and target.keypoints != 'gt':
-            with _naming_data():
-                found = h36m_layouts.find(root, options.layout)
-            _require_keypoints(root, target.keypoints, ['gt', *found.detections])
+            found = h36m_layouts.detections(root)
+            chosen = found.get(options.layout or next(iter(found), ''), [])
+            copies = (f'{name} with {" ".join(has) or "none"}' for name, has in found.items())
+            _require_keypoints(root, target.keypoints, chosen, f'--layout {" or ".join(copies)}')
         return path
     if root.is_file():
         return root
@@ -184,21 +185,30 @@ def make_data(path: Path, options: ReproductionOptions, target: Target) -> None:
         return
     with files.writing(options.out):
         path.parent.mkdir(parents=True, exist_ok=True)
-    how = [*(['--layout', options.layout] if options.layout else []),
-           *['--partial'] * options.partial]  # fmt: skip
+    how = ['--root', options.data, '--out', str(path), *_how(options, target)]
     with _naming_data():
-        prepare.main([target.dataset, '--root', options.data, '--out', str(path), *how])
+        prepare.main([target.dataset, *how])
+
+
+def _how(options: ReproductionOptions, target: Target) -> list[str]:
+    """Options of prepare.py. Table 1 does not depend on detections, which may be damaged."""
+    return [
+        *(['--layout', options.layout] if options.layout else []),
+        *(['--partial'] if options.partial else []),
+        *(['--no-detections'] if target.dataset == 'h36m' and target.keypoints == 'gt' else []),
+    ]
 
 
 def check_keypoints(path: Path, keypoints: str) -> None:
     """Raise an InputError if a pose file lacks these 2D joints."""
-    _require_keypoints(path, keypoints, pose_file.keypoints_of(path))
+    found = pose_file.keypoints_of(path)
+    _require_keypoints(path, keypoints, found, ' '.join(found))
 
 
-def _require_keypoints(where: Path, keypoints: str, found: Sequence[str]) -> None:
-    if keypoints not in found:
+def _require_keypoints(where: Path, keypoints: str, has: Sequence[str], found: str) -> None:
+    if keypoints not in has:
         raise InputError(
-            f'{where}: expected 2D joints {keypoints}, found {" ".join(found)}; '
+            f'{where}: expected 2D joints {keypoints}, found {found}; '
             f"3d-pose-baseline's archive has them in its folders StackedHourglass, VideoPose3D's "
             f'in data_2d_h36m_sh_pt_mpii.npz; data/prepare_h36m.py --add-detections --root COPY '
             f'--out FILE.h5 adds them to a pose file'

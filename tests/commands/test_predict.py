@@ -99,7 +99,7 @@ def test_the_example_of_the_readme(script, tmp_path):
     assert finished.stderr == ''
     assert '60 of 60 people lifted' in finished.stdout
     assert 'joints imputed: LFoot 5' in finished.stdout
-    assert 'lifted (100.0 %) have sin b >= 0 (eq. 3)' in finished.stdout
+    assert 'of 60 poses whose face and shoulders were seen, 60 have sin b >= 0' in finished.stdout
     names = 'poses.json poses.csv poses.npz poses.html figure.png motion.gif motion.bvh motion.trc'
     assert {path.name for path in out.iterdir()} == set(names.split())
     assert 'the joints are 7.5 % of the trunk from those lifted, at worst 45 %' in finished.stdout

@@ -95,8 +95,14 @@ def test_what_is_checked_first(results, copy, world, refusal, tmp_path):
     run = ('--out', results, *TINY, '--iterations', 4)
     for arguments, message in (
         (('table1', '--data', other, *run), 'expected a run on .*, found one on other data'),
-        (('table2', '--data', bare, '--out', out), f'{bare}: expected 2D joints sh, found gt'),
-        (('table2', '--data', tmp_path / 'no', *run), f'--data .*: .*prepared before: {prepared}'),
+        (
+            ('table2', '--data', bare, '--out', out),
+            f'{bare}: expected 2D joints sh, found --layout baseline with none',
+        ),
+        (
+            ('table2', '--data', tmp_path / 'no', *run),
+            f'--data .*: .*prepared before: .*{prepared}',
+        ),
         (('table1', '--data', copy, '--out', out), 'table.md: expected none beside no run'),
         (('table1', '--out', out, '--partial'), '--partial.*: expected --data'),
         (('--iterations', 4, 'table1'), 'TARGET: expected .* first, found --iterations'),

@@ -138,6 +138,7 @@ def test_a_stopped_run_goes_on_from_anywhere(copy, script, tmp_path, number):
     process = subprocess.Popen(
         [sys.executable, '-u', ROOT / 'reproduce.py', *command],
         stdout=-1, stderr=-1, text=True, cwd=tmp_path,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # nohup's ignore it
     )  # fmt: skip
     while not re.match(r'\d+ +\d+ ', process.stdout.readline()):  # a row of the log
         assert process.poll() is None

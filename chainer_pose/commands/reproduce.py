@@ -18,7 +18,7 @@ import numpy as np
 from chainer_pose import datasets
 from chainer_pose.commands import evaluate, prepare, train
 from chainer_pose.datasets import pose_file
-from chainer_pose.datasets.readers import h36m_layouts
+from chainer_pose.datasets.readers import h36m, h36m_layouts
 from chainer_pose.errors import InputError
 from chainer_pose.links import Discriminator, Generator
 from chainer_pose.training import TrainingOptions, methods, run_directory
@@ -209,9 +209,8 @@ def _require_keypoints(where: Path, keypoints: str, has: Sequence[str], found: s
     if keypoints not in has:
         raise InputError(
             f'{where}: expected 2D joints {keypoints}, found {found}; '
-            f"3d-pose-baseline's archive has them in its folders StackedHourglass, VideoPose3D's "
-            f'in data_2d_h36m_sh_pt_mpii.npz; data/prepare_h36m.py --add-detections --root COPY '
-            f'--out FILE.h5 adds them to a pose file'
+            f'{h36m.HAVE_DETECTIONS}; data/prepare_h36m.py --add-detections --root COPY --out '
+            f'FILE.h5 adds them to a pose file'
         )
 
 
@@ -274,11 +273,8 @@ def check_run(run: Path, wanted: TrainingOptions, data: Path) -> None:
                 f'{run}: expected a run {_with(name, asked)}, as asked for, found one '
                 f'{_with(name, found)}; {advice}'
             )
-    used = {
-        'dataset_sha256': files.sha256(data),
-        'data': {'sha256': pose_file.digest(data, wanted.keypoints)},
-    }
-    if not run_directory.used_same_data(run_directory.read_options(run), used):
+    of_run = methods.Run(run_directory.read_options(run), run)
+    if not evaluate.is_data_of(of_run, data, wanted.keypoints):
         raise InputError(f'{run}: expected a run on {data}, found one on other data; {advice}')
 
 

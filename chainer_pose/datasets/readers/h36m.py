@@ -46,6 +46,10 @@ HOURGLASS16 = (
 MISSING = ('S11', 'Directions', '54138969')
 # Of that take; VideoPose3D's copy lacks it by all cameras, and so counts 543,344 test frames.
 _MISSING_FRAMES = 1825
+HAVE_DETECTIONS = (
+    "they are in 3d-pose-baseline's copy (S*/StackedHourglass) and VideoPose3D's "
+    '(data_2d_h36m_sh_pt_mpii.npz)'
+)
 # px: the noise of detectors is some 10 px, and the ground truth of one take of S9 is some 130 mm
 # away, up to 50 px; joints in another order, or of another camera, are further.
 _MAX_DISTANCE = 70
@@ -201,8 +205,7 @@ def add_detections(layout: Layout, path: StrPath) -> list[str]:
     if not names:
         raise InputError(
             f'expected detections that {path} lacks, found '
-            f"{' '.join(layout.detections) or 'none'}; they are in 3d-pose-baseline's copy "
-            f"(S*/StackedHourglass) and VideoPose3D's (data_2d_h36m_sh_pt_mpii.npz)",
+            f'{" ".join(layout.detections) or "none"}; {HAVE_DETECTIONS}',
             root=layout.root,
         )
     layout.require_detections(names)

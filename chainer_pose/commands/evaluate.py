@@ -16,7 +16,7 @@ from chainer_pose.evaluations import PROTOCOLS, evaluate, evaluate_pck, protocol
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.links import LiftingLink, ZeroDepth
 from chainer_pose.skeletons import Skeleton
-from chainer_pose.training import methods, run_directory
+from chainer_pose.training import load_options, methods, run_directory
 from chainer_pose.utils import cli, devices, files
 
 PROTOCOL_HELP = '; '.join(f'{name}: {note}' for name, note in protocols.PROTOCOL_NOTES.items())
@@ -74,62 +74,31 @@ class EvaluationOptions:
 # fmt: on
 
 
-def parse_options(argv: Sequence[str] | None) -> EvaluationOptions:
-    """Read a command line; options that contradict each other end with status 2."""
-    parser = cli.Parser(
-        description=f'{__doc__}\n\nThe row of a protocol stands above that of the zero-depth '
-        f'baseline. The average is the\nmean over the actions, as in Tables 1 and 2 of the paper.',
-    )
-    parser.add_options(EvaluationOptions)
-    options = cli.parse(parser, EvaluationOptions, argv)
-    if options.table and options.protocol in ('all', *PCK):
-        parser.error(f'argument --table: expected one protocol in mm, found {options.protocol}')
-    for name in ('figures_dir', 'figures_seed', 'figures_index'):
-        if getattr(options, name) not in (None, ()) and options.figures is None:
-            parser.error(f'argument {cli.flag(name)}: expected --figures N too')
-    if options.figures_index and options.figures_seed is not None:
-        parser.error('argument --figures-seed: expected it without --figures-index, found both')
-    return options
-
-
 def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command."""
     options = parse_options(argv)
     device = devices.get_device(options.gpu)
     device.use()
-    runs, generators, skeletons = zip(*(load(options, each) for each in options.snapshot))
+    runs, generators, skeletons = zip(*(load(options, Path(each)) for each in options.snapshot))
     run = runs[0]
     if len(runs) > 1:
         methods.check_seeds(runs)
     path = find_data(options, run)
-    trained_keypoints = run.options.get('keypoints')
-    keypoints = options.keypoints or trained_keypoints or 'gt'
+    keypoints = options.keypoints or run.options.keypoints
     data = pose_file.read(path, options.split, keypoints, options.target)
     for name in ('output', 'table') if data.pose3d is None else ():
         if value := getattr(options, name):
             raise InputError('expected poses with 3D, found 2D only', **{name: value})
-    for of, generator, skeleton in zip(runs, generators, skeletons):
-        weights_file.check_fit(of.weights, generator, skeleton, data)
-    other = not is_data_of(run, path, keypoints)
-    context = reports.Context(
-        dataset=data.name,
-        split=options.split,
-        keypoints=keypoints,
-        snapshots=tuple(str(each.weights) for each in runs),
-        source=data.source,
-        method=methods.of(runs, data, keypoints),
-        target=data.target,
-        other_data=f'measured on other data than it was trained on: {path}' if other else '',
-        in_mm=run.in_mm,
-    )
-    if options.table:
-        reports.check_table(options.table, context, trained_keypoints)
-    for generator in generators:
+    for each, generator, skeleton in zip(runs, generators, skeletons):
+        weights_file.check_fit(each.weights, generator, skeleton, data)
         generator.to_device(device)
+    context = methods.of(runs, data, options.split, keypoints, path)
+    if options.table:
+        reports.check_table(options.table, context, run.stored.get('keypoints'))
 
     figures, text = {}, ''
     if data.pose3d is not None or options.figures is None:
-        report, bars = measure(options, context, data, generators)
-        figures = {'actions': bars}
+        report, figures['actions'] = measure(options, context, data, generators)
         text = reports.FORMATS[options.format](report)
     if options.figures:
         folder = Path(options.figures_dir or run.weights.parent / 'figures')
@@ -141,21 +110,41 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(text)
 
 
+def parse_options(argv: Sequence[str] | None) -> EvaluationOptions:
+    """Read a command line; options that contradict each other end with status 2."""
+    parser = cli.Parser(
+        description=f'{__doc__}\n\nThe row of a protocol stands above that of the zero-depth '
+        f'baseline. The average is the\nmean over the actions, as in Tables 1 and 2 of the paper.',
+    )
+    parser.add_options(EvaluationOptions)
+    typed = vars(parser.parse_args(argv))
+    options, figures = EvaluationOptions(**typed), {'figures_dir', 'figures_seed', 'figures_index'}
+    of_one = options.protocol not in ('all', *PCK)
+    cli.check_effect(typed, [
+        ({'table'}, of_one, f'with --protocol {options.protocol}'),
+        (figures, options.figures, 'without --figures'),
+        ({'figures_seed'}, not options.figures_index, 'with --figures-index'),
+    ])  # fmt: skip
+    return options
+
+
 def load(
-    options: EvaluationOptions, snapshot: str
+    options: EvaluationOptions, path: Path
 ) -> tuple[methods.Run, LiftingLink, Skeleton | None]:
     """Load a generator, what is known of its training, and the skeleton of its poses."""
-    if options.generator and not Path(snapshot).is_dir():
+    if options.generator and not path.is_dir():
         raise InputError(
-            f'expected a run directory to choose from, found {snapshot}',
-            generator=options.generator,
+            f'expected a run directory to choose from, found {path}', generator=options.generator
         )
     last = (options.generator or ('last' if options.table else 'best')) == 'last'
-    weights = weights_file.find_generator(snapshot, last)
+    weights = weights_file.find_generator(path, last)
     generator, skeleton, _, iteration = weights_file.load_generator(weights)
-    is_run = (weights.parent / 'options.json').is_file()
-    stored = run_directory.read_options(weights.parent) if is_run else {}
-    return methods.Run(stored, weights, iteration, generator.in_mm), generator, skeleton
+    run = methods.Run(weights, iteration, generator.in_mm)
+    folder = weights.parent
+    if (folder / 'options.json').is_file():
+        stored = run_directory.read_options(folder)
+        run = run._replace(options=load_options(folder), stored=stored)
+    return run, generator, skeleton
 
 
 def find_data(options: EvaluationOptions, run: methods.Run) -> Path:
@@ -163,19 +152,9 @@ def find_data(options: EvaluationOptions, run: methods.Run) -> Path:
     place = Path(run.data.get('path') or '')
     if not options.dataset and place.is_file():
         return place
-    found = options.dataset or run.options.get('dataset')
-    if found is None:
+    if not (options.dataset or run.stored):
         raise InputError(f'expected a pose file, as {run.weights} comes with none', dataset=None)
-    return datasets.find(found)
-
-
-def is_data_of(run: methods.Run, path: Path, keypoints: str) -> bool:
-    """Whether a file is what a run was trained on, or differs in what the run did not use."""
-    found: dict[str, Any] = {'dataset_sha256': files.sha256(path)}
-    same_file = run_directory.used_same_data(run.options, found)
-    if not same_file and run.data and keypoints == run.get('keypoints'):
-        found['data'] = {'sha256': pose_file.digest(path, keypoints)}
-    return run_directory.used_same_data(run.options, found)
+    return datasets.find(options.dataset or run.options.dataset)
 
 
 def measure(
@@ -185,22 +164,24 @@ def measure(
     generators: Sequence[LiftingLink],
 ) -> tuple[reports.Report, dict[str, Any]]:
     """Measure networks and the zero-depth baseline: a report, and the bars that show it."""
-    networks = [*generators, ZeroDepth()]
     names = tuple(PROTOCOLS) if options.protocol == 'all' else (options.protocol,)
+    is_pck, depth_only = options.protocol in PCK, options.protocol == 'pck-authors'
+    results: list[Any] = []
     with cli.Progress(sys.stderr) as progress:
         more = options.batchsize, progress if sys.stderr.isatty() else None
-        if options.protocol in PCK:
-            depth_only = options.protocol == 'pck-authors'
-            *of_pck, zero_pck = [evaluate_pck(each, data, *more, depth_only) for each in networks]
-            pck, pck_deviation = protocols.over_runs(of_pck)
-            report = reports.pck(context, pck, zero_pck, pck_deviation)
-            return report, reports.pck_bars(context, pck, zero_pck)
-        *results, zero = [evaluate(network, data, names, *more) for network in networks]
-    result, deviation = protocols.over_runs(results)
-    bars = reports.action_bars(context, result, zero)
-    if options.table:
-        return reports.paper_table(options.table, context, result, zero, deviation), bars
-    return reports.errors(context, result, zero, deviation), bars
+        for network in (*generators, ZeroDepth()):
+            if is_pck:
+                results.append(evaluate_pck(network, data, *more, depth_only))
+            else:
+                results.append(evaluate(network, data, names, *more))
+    *results, zero = results
+    if is_pck:
+        report = reports.pck(context, results, zero)
+    elif options.table:
+        report = reports.paper_table(options.table, context, results, zero)
+    else:
+        report = reports.errors(context, results, zero)
+    return report, reports.bars(context, results, zero)
 
 
 def draw(

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
-import itertools
 import math
 import shutil
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
-
-import numpy as np
 
 from chainer_pose import datasets
 from chainer_pose.commands import evaluate, prepare, train
@@ -21,8 +16,8 @@ from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.readers import h36m, h36m_layouts
 from chainer_pose.errors import InputError
 from chainer_pose.links import Discriminator, Generator
-from chainer_pose.training import TrainingOptions, methods, run_directory
-from chainer_pose.training import options as training_options
+from chainer_pose.training import TrainingOptions, load_options, methods, run_directory
+from chainer_pose.training.options import STORED
 from chainer_pose.utils import cli, devices, files
 
 # A small network in large batches, for minutes on a CPU; the deviation keeps the size of the
@@ -49,8 +44,8 @@ TARGETS = {
     }),
     'demo': Target('synthetic', {'errors': ['--protocol', 'all']}, training=DEMO),
 }  # fmt: skip
-# Those of train.py that a target, or an option of this command, decides.
-_DECIDED = ('dataset', 'keypoints', 'out', 'resume', 'seed', 'communicator')
+# Options of train.py that a target or an option of this command decides.
+_DECIDED = {'dataset', 'keypoints', 'resume', 'seed', 'communicator'}
 
 
 # fmt: off
@@ -86,19 +81,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         'from\nthe paper.',
     )
     parser.add_options(ReproductionOptions)
-    argv = list(sys.argv[1:] if argv is None else argv)
-    if argv and argv[0] not in (*TARGETS, '-h', '--help'):
-        parser.error(f'argument TARGET: expected {" or ".join(TARGETS)} first, found {argv[0]}')
     known, rest = parser.parse_known_args(argv)
-    options = ReproductionOptions(**vars(known))
-    target = TARGETS[options.target]
+    options, target = ReproductionOptions(**vars(known)), TARGETS[known.target]
     training = [*target.training, *rest]
-    for name in vars(train.make_parser().parse_args(training)).keys() & set(_DECIDED):
-        by = '--seeds' if name == 'seed' else options.target
-        parser.error(f'argument {cli.flag(name)}: expected none, as {by} decides it')
+    typed = {**vars(known), **vars(train.make_parser().parse_args(training))}
     of_h36m = options.data is not None and target.dataset == 'h36m'
-    if (options.partial or options.layout) and not of_h36m:
-        parser.error('arguments --partial, --layout: expected --data with a folder of Human3.6M')
+    cli.check_effect(typed, [
+        (_DECIDED, False, f'beside {options.target} and --seeds'),
+        ({'partial', 'layout'}, of_h36m, 'without --data of Human3.6M'),
+    ])  # fmt: skip
     devices.get_device(options.gpu)
     folder = Path(options.out) / options.target
     check_folder(folder, target)
@@ -110,15 +101,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(f'to train and measure, seeds {" ".join(map(str, options.seeds))}: {folder}')
             return
         make_data(data, options, target)
-    check_keypoints(data, target.keypoints)
+    found = pose_file.keypoints_of(data)
+    _require_keypoints(data, target.keypoints, found, ' '.join(found))
 
-    runs = {folder / f'seed-{seed}': seed for seed in dict.fromkeys(options.seeds)}
+    runs = {folder / f'seed-{seed}': seed for seed in options.seeds}
     common = [*training, '--gpu', str(options.gpu), '--dataset', str(data)]
     commands = plan(runs, common, target.keypoints, data)
     for argv_of_run in commands if not options.dry_run else ():
         train.main(argv_of_run)
     for name, measured in target.measured.items():
-        path, figures = _written(folder, name)
+        path, figures = folder / f'{name}.md', folder / f'figures-{name}'
         print(f'to measure: {path}, {figures}')
         if options.dry_run:
             continue
@@ -130,17 +122,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(path.read_text(encoding='utf-8'))
 
 
-def _written(folder: Path, name: str) -> tuple[Path, Path]:
-    return folder / f'{name}.md', folder / f'figures-{name}'
-
-
 def check_folder(folder: Path, target: Target) -> None:
     """Raise an InputError if what is to be written is there without a run that it is of."""
     if any(folder.glob('seed-*/options.json')):
         return
-    for path in itertools.chain.from_iterable(_written(folder, name) for name in target.measured):
-        if path.exists():
-            raise InputError(f'{path}: expected none beside no run, found one; give another --out')
+    for name in target.measured:
+        for path in (folder / f'{name}.md', folder / f'figures-{name}'):
+            if path.exists():
+                raise InputError(f'{path}: expected none beside no run; give another --out')
 
 
 def find_data(options: ReproductionOptions, target: Target) -> Path:
@@ -186,8 +175,10 @@ def make_data(path: Path, options: ReproductionOptions, target: Target) -> None:
     with files.writing(options.out):
         path.parent.mkdir(parents=True, exist_ok=True)
     how = ['--root', options.data, '--out', str(path), *_how(options, target)]
-    with _naming_data():
+    try:
         prepare.main([target.dataset, *how])
+    except InputError as error:  # --root is --data here
+        raise type(error)(str(error).removeprefix('root ')) from error
 
 
 def _how(options: ReproductionOptions, target: Target) -> list[str]:
@@ -199,12 +190,6 @@ def _how(options: ReproductionOptions, target: Target) -> list[str]:
     ]
 
 
-def check_keypoints(path: Path, keypoints: str) -> None:
-    """Raise an InputError if a pose file lacks these 2D joints."""
-    found = pose_file.keypoints_of(path)
-    _require_keypoints(path, keypoints, found, ' '.join(found))
-
-
 def _require_keypoints(where: Path, keypoints: str, has: Sequence[str], found: str) -> None:
     if keypoints not in has:
         raise InputError(
@@ -212,15 +197,6 @@ def _require_keypoints(where: Path, keypoints: str, has: Sequence[str], found: s
             f'{h36m.HAVE_DETECTIONS}; data/prepare_h36m.py --add-detections --root COPY --out '
             f'FILE.h5 adds them to a pose file'
         )
-
-
-@contextlib.contextmanager
-def _naming_data() -> Iterator[None]:
-    """Let errors not name the option --root, which is --data here."""
-    try:
-        yield
-    except InputError as error:
-        raise type(error)(str(error).removeprefix('root ')) from error
 
 
 def plan(
@@ -235,47 +211,42 @@ def plan(
     for run, seed in runs.items():
         new = [*common, '--keypoints', keypoints, '--seed', str(seed), '--out', str(run)]
         options = train.parse_options(new)
-        poses, _ = train.load(options, data)
-        of_run = {'data': {'poses': int(np.count_nonzero(datasets.complete(poses)))}}
-        as_run = methods.Run(options.to_json() | of_run, run)
-        n = as_run.planned(options.epoch, options.iterations) or 0
         done = 0
-        if run.is_dir() and any(run.iterdir()):
-            check_run(run, options, data)
-            done = run_directory.progress(run)
+        if any(run.glob('[!.]*')):
+            n, done = check_run(run, options, data), run_directory.progress(run)
             print(f'{run}: {done} of {n} iterations are done{", to go on" if done < n else ""}')
         else:
-            print(f'{run}: to train for {n} iterations')
+            print(f'{run}: to train')
         if not done:
             commands.append(new)
-            n_bytes += _bytes_of_run(options, len(poses.skeleton))
+            n_bytes += _bytes_of_run(options)
         elif done < n:
             run_directory.latest_snapshot(run)  # an error now, not after the other runs
             commands.append([*common, '--resume', str(run)])
-    parents = next(iter(runs)).resolve().parents
-    free = shutil.disk_usage(next(path for path in parents if path.exists())).free
+    out = next(iter(runs)).resolve()
+    free = shutil.disk_usage(next(path for path in out.parents if path.exists())).free
     if n_bytes:
         print(f'disk: new runs take about {n_bytes / 1e6:.0f} MB of {free / 1e6:.0f} MB free')
     if n_bytes > free:
-        raise InputError('expected space for the new runs, found less', out=next(iter(runs)))
+        raise InputError('expected space for the new runs, found less', out=out)
     return commands
 
 
-def check_run(run: Path, wanted: TrainingOptions, data: Path) -> None:
-    """Raise an InputError if a run was begun with other options, or with other data."""
+def check_run(run: Path, wanted: TrainingOptions, data: Path) -> int:
+    """Return the iterations of a run; InputError if it has other options, or other data."""
     advice = f'for another run, give another --out and --data {data}'
-    began = training_options.load_options(run)
-    for name, field in training_options.STORED.items():
+    began, stored = load_options(run), run_directory.read_options(run)
+    for name, field in STORED.items():
         asked, found = getattr(wanted, name), getattr(began, name)
         matters = not field.metadata.get('resumable') or name in ('epoch', 'iterations')
-        if matters and asked != found and name != 'dataset':
+        if matters and asked != found:
             raise InputError(
                 f'{run}: expected a run {_with(name, asked)}, as asked for, found one '
                 f'{_with(name, found)}; {advice}'
             )
-    of_run = methods.Run(run_directory.read_options(run), run)
-    if not evaluate.is_data_of(of_run, data, wanted.keypoints):
+    if not run_directory.used(stored, data):
         raise InputError(f'{run}: expected a run on {data}, found one on other data; {advice}')
+    return methods.Run(run, options=began, stored=stored).planned() or 0
 
 
 def _with(name: str, value: object) -> str:
@@ -283,10 +254,11 @@ def _with(name: str, value: object) -> str:
     return f'without {flag}' if value in (None, False) else f'with {flag} {value}'
 
 
-def _bytes_of_run(options: TrainingOptions, n_joints: int) -> int:
-    """About how many bytes a run takes: generators, and snapshots with Adam's two moments."""
+def _bytes_of_run(options: TrainingOptions) -> int:
+    """About how many bytes a run on 17 joints takes: generators, and snapshots with Adam's two
+    moments."""
     generator, discriminator = (
-        4 * sum(map(math.prod, network.shapes(n_joints, options.n_unit).values()))
+        4 * sum(map(math.prod, network.shapes(17, options.n_unit).values()))
         for network in (Generator, Discriminator)
     )
     n_generators = 11 if options.iterations else options.epoch + 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,76 +38,70 @@ _ZERO_DEPTH_NOTE = f'{ZERO_DEPTH}: the baseline, every joint at the depth of the
 
 
 @dataclasses.dataclass(frozen=True)
-class Method:
-    """How weights were trained, and where that and what is measured are not the paper's.
+class Context:
+    """What was measured, how it was trained, and where either is not the paper's, in words.
 
     Attributes:
-        name: of the method.
+        dataset, split: what was measured.
+        keypoints: name of its 2D joints.
+        snapshots: the generators' files, of several runs whose mean is reported.
+        label: name of the method.
         supervision: the group of its row, one of SUPERVISIONS.
         published: the published row to compare it with, '' for none.
         options: training options that differ from the paper's, as typed.
-        departures: all that differs from the paper, in words.
+        departures: all that differs from the paper.
         trained: JSON values: 'iterations' of each run, 'length' in words, 'data', 'poses',
             'subjects', 'lacks', 'fps', 'keypoints', 'seeds', 'chosen_by'; None where not known.
-        part: what the measured data lack of the whole, in words, '' for nothing.
+        source: where the data come from.
+        target: what the errors are measured against, where a file has several.
+        part: what the measured data lack of the whole, '' for nothing.
         excused: what every copy of the data lacks.
+        other_data: says that the data are not those of the run, if they are not.
+        in_mm: whether the network's poses are in mm.
     """
 
-    name: str
+    dataset: str
+    split: str
+    keypoints: str
+    snapshots: Sequence[str]
+    label: str
     supervision: str
     published: str = ''
     options: str = ''
-    departures: tuple[str, ...] = ()
+    departures: Sequence[str] = ()
     trained: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    source: str = ''
+    target: str = ''
     part: str = ''
-    excused: tuple[str, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """Its name, and what differs from the paper."""
-        return ': '.join(filter(None, [self.name, ', '.join(self.departures)]))
+    excused: Sequence[str] = ()
+    other_data: str = ''
+    in_mm: bool = False
 
     def describe(self) -> list[str]:
-        """Lines for the head of a report, some empty."""
-        known = self.trained
-        subjects, fps, seeds = (known.get(key) or () for key in ('subjects', 'fps', 'seeds'))
-        words = {
-            'data': known.get('data'),
-            'poses': known.get('poses'),
-            'subjects': ' '.join(subjects),
-            'rate': f'{fps:g} Hz' if fps else None,
-            'keypoints': known.get('keypoints'),
-            'seed': ' '.join(map(str, seeds)),
+        """Say how the network was trained, and on what else than it is measured."""
+        known = {
+            key: ' '.join(map(str, value)) if isinstance(value, list) else value
+            for key, value in self.trained.items()
         }
+        data = [
+            f'{key} {known.get(key) or "not known"}'
+            for key in ('data', 'poses', 'subjects', 'fps', 'keypoints', 'seeds')
+        ]
         lacks = f'; they lack {known["lacks"]}' if known.get('lacks') else ''
-        return [
-            f'trained for: {known.get("length", "iterations not known")}',
-            'trained on: ' + ', '.join(f'{k} {v or "not known"}' for k, v in words.items()) + lacks,
+        lines = [
+            f'trained on: {", ".join(data)}{lacks}',
             f'trained with: {", ".join(self.departures) or "the options of the paper"}',
             f'weights chosen by: {known.get("chosen_by", "not known")}',
             self.part,
             *(f'excused: {text}' for text in self.excused),
+            self.other_data,
         ]
-
-
-@dataclasses.dataclass(frozen=True)
-class Context:
-    """What was measured, and how it was trained, in words."""
-
-    dataset: str
-    split: str
-    keypoints: str  # name of the 2D joints
-    snapshots: tuple[str, ...]  # the generators' files, of several runs whose mean is reported
-    source: str  # where the data come from
-    method: Method
-    target: str = ''  # what the errors are measured against, where a file has several
-    other_data: str = ''  # says that the data are not those of the run, if they are not
-    in_mm: bool = False  # whether the network's poses are in mm
+        return list(filter(None, lines))
 
     @property
     def remark(self) -> str:
-        """What the head says of the row, for a CSV file, which has no head."""
-        return '; '.join(filter(None, [*self.method.describe()[1:], self.other_data]))
+        """`describe` for a CSV file, which has no head."""
+        return '; '.join(self.describe())
 
     def protocol_note(self, protocol: str) -> str:
         """How a protocol compares poses."""
@@ -124,59 +119,57 @@ class Report:
     data: dict[str, Any]
 
 
-def _head(context: Context, result: Result | PCKResult) -> list[str]:
+def _report(
+    context: Context, table: Table, notes: list[str], result: Any, data: dict, title: str = ''
+) -> Report:
+    """A report with the head and the JSON values that all have, before its own."""
     left_out = f' ({result.n_left_out} left out: joints missing, or all at one place)'
-    lines = [
+    head = [
+        title,
         f'{context.dataset}, {context.split} split, keypoints {context.keypoints}: '
         f'{result.n_poses} poses{left_out if result.n_left_out else ""}',
         f'source: {context.source or "not stated"}',
         f'weights: {", ".join(context.snapshots)}',
-        *context.method.describe(),
-        context.other_data,
+        f'trained for: {context.trained.get("length", "iterations not known")}',
+        *context.describe(),
         f'target: {context.target}' if context.target else '',
-    ]  # fmt: skip
-    return [line for line in lines if line]
-
-
-def _data(context: Context, result: Result | PCKResult, deviation: Any) -> dict[str, Any]:
-    method = context.method
-    data = {
-        'dataset': context.dataset,
-        'split': context.split,
+    ]
+    of_data = 'dataset', 'split', 'keypoints', 'target', 'other_data', 'part', 'excused'
+    of_method = 'label', 'supervision', 'options', 'departures', 'trained'
+    common = {
+        **{name: getattr(context, name) for name in of_data},
         'snapshot': context.snapshots[0],
-        'method': {
-            'label': method.name,
-            'supervision': method.supervision,
-            'options': method.options,
-            'departures': list(method.departures),
-            'trained': dict(method.trained),
-        },
-        'other_data': context.other_data,
-        'part': method.part,
-        'excused': list(method.excused),
+        'method': {name: getattr(context, name) for name in of_method},
+        'runs': context.snapshots,
         'n_poses': result.n_poses,
     }
-    more = {'runs': list(context.snapshots), 'deviation': deviation}
-    return data | (more if deviation else {})
+    return Report(list(filter(None, head)), table, notes, common | data)
 
 
-def errors(
-    context: Context, result: Result, zero_depth: Result, deviation: Result | None = None
-) -> Report:
+def _beside_zero_depth(label: str, results: Sequence[Any], zero_depth: Any) -> list[tuple]:
+    """Labels of rows, and what was measured: mean, deviation if there is one, z = 0."""
+    mean, deviation = protocols.over_runs(results)
+    spread = [] if deviation is None else [(f'{label}, {DEVIATION}', deviation)]
+    return [(label, mean), *spread, (f'{label}, {ZERO_DEPTH}', zero_depth)]
+
+
+def _scores(found: Result | PCKResult | None) -> Any:
+    return dataclasses.asdict(found)['scores'] if found else None
+
+
+def errors(context: Context, results: Sequence[Result], zero_depth: Result) -> Report:
     """Report errors by action, a network's above the baseline's for each protocol.
 
-    Of several runs these are means, and `deviation` is what `protocols.over_runs` gives with them.
+    Of several results, of networks that differ in their seeds, mean and deviation.
     """
+    result, deviation = protocols.over_runs(results)
     rows = []
     for name, score in result.scores.items():
-        label = protocols.LABELS[name]
-        of_rows = [(label, score, context.remark)]
-        if deviation:
-            of_rows.append((f'{label}, {DEVIATION}', deviation.scores[name], ''))
-        of_rows.append((f'{label}, {ZERO_DEPTH}', zero_depth.scores[name], ''))
-        for text, found, remark in of_rows:
-            cells = (*found.actions.values(), found.average, found.frame_average)
-            rows.append(Row(text, cells, remark=remark))
+        remark = context.remark
+        for label, found in _beside_zero_depth(protocols.LABELS[name], results, zero_depth):
+            cells = _cells(found.scores[name], score.actions)
+            rows.append(Row(label, (*cells, found.scores[name].frame_average), remark=remark))
+            remark = ''
     notes = [
         "Average: mean over the actions, as in the paper's tables. Frames: mean over the poses.",
         *map(context.protocol_note, result.scores),
@@ -184,17 +177,14 @@ def errors(
         f'depth flip rate: {result.depth_flip_rate:.1%} of the poses have the lower error (kudo) '
         f'with their depth inverted',
     ]
-    scores, zero_scores, deviations = (
-        {name: dataclasses.asdict(score) for name, score in found.scores.items()} if found else {}
-        for found in (result, zero_depth, deviation)
-    )
-    data = _data(context, result, deviations) | {
+    data = {
         'depth_flip_rate': result.depth_flip_rate,
-        'protocols': scores,
-        'zero_depth': zero_scores,
+        'protocols': _scores(result),
+        'zero_depth': _scores(zero_depth),
+        'deviation': _scores(deviation),
     }
-    header = ('mm', *score.actions, 'Average', 'Frames')
-    return Report(_head(context, result), Table(header, tuple(rows)), notes, data)
+    table = Table(('mm', *score.actions, 'Average', 'Frames'), tuple(rows))
+    return _report(context, table, notes, result, data)
 
 
 def published(number: int | str) -> list[dict[str, Any]]:
@@ -204,13 +194,13 @@ def published(number: int | str) -> list[dict[str, Any]]:
     where the paper has a dash) and of 'average'.
     """
     with open(PUBLISHED, newline='', encoding='utf-8') as file:
-        rows = [row for row in csv.DictReader(file) if row.pop('table') == str(number)]
-    found = []
+        header, *rows = csv.reader(file)
+    found, first = [], header.index('remark') + 1
     for row in rows:
-        average = float(row.pop('Average'))
-        names = list(row)[list(row).index('remark') + 1 :]
-        actions = {name: float(x) if (x := row.pop(name)) else None for name in names}
-        found.append({**row, 'actions': actions, 'average': average})
+        if row[0] == str(number):
+            *numbers, average = [float(x) if x else None for x in row[first:]]
+            words, actions = dict(zip(header[1:first], row[1:])), dict(zip(header[first:], numbers))
+            found.append({**words, 'actions': actions, 'average': average})
     return found
 
 
@@ -235,112 +225,104 @@ def check_table(number: int, context: Context, trained_keypoints: str | None) ->
 
 
 def paper_table(
-    number: int,
-    context: Context,
-    result: Result,
-    zero_depth: Result,
-    deviation: Result | None = None,
+    number: int, context: Context, results: Sequence[Result], zero_depth: Result
 ) -> Report:
     """Fill the paper's Table 1 or 2 with one protocol's errors, beside the published rows.
 
     Without these, which are of other people and cameras, for data that are not Human3.6M.
-    `deviation` is as of `errors`.
+    `results` are as of `errors`.
     """
+    result, deviation = protocols.over_runs(results)
     ((protocol, score),) = result.scores.items()
-    zero_score, label = zero_depth.scores[protocol], protocols.LABELS[protocol]
-    spread = deviation.scores[protocol] if deviation else None
-    notes = [context.protocol_note(protocol), _ZERO_DEPTH_NOTE]
     theirs = _beside(number, context, score.actions)
     actions = list(theirs[0]['actions'] if theirs else score.actions)
-    title = f'Table {number} of the paper'
-    if not theirs:
-        title = (
-            f"Not the paper's Table {number}: {context.dataset} is not Human3.6M, so the "
-            f'published rows are left out'
-        )
-    else:
-        notes += _published_notes(number, theirs)
-        if protocol != 'kudo':
-            notes.append(f"the paper's rows are by the protocol kudo, ours by {protocol}")
+    measured = '(measured)' if protocol == 'kudo' else f'(measured by {protocol})'
+    group, differences = context.supervision, dict[str, float]()
     rows = [
         Row(row['method'], (*row['actions'].values(), row['average']), row['supervision'])
         for row in theirs
     ]
-    group, differences = context.method.supervision, {}
     cells = _cells(score, actions)
-    measured = '(measured)' if protocol == 'kudo' else f'(measured by {protocol})'
-    rows.append(Row(f'{context.method.label} {measured}', cells, group, remark=context.remark))
-    if spread:
-        rows.append(Row(DEVIATION, _cells(spread, actions), group))
+    label = ': '.join(filter(None, [context.label, ', '.join(context.departures)]))
+    rows.append(Row(f'{label} {measured}', cells, group, remark=context.remark))
+    if deviation:
+        rows.append(Row(DEVIATION, _cells(deviation.scores[protocol], actions), group))
     for row in theirs:
-        if row['method'] == context.method.published and protocol == 'kudo':
+        if row['method'] == context.published and protocol == 'kudo':
             differences = {a: x - row['actions'][a] for a, x in score.actions.items()}
             cells = (*map(differences.get, actions), score.average - row['average'])
             rows.append(Row('measured - paper', cells, group, is_difference=True))
-    rows.append(Row(f'{ZERO_DEPTH} {measured}', _cells(zero_score, actions), WITHOUT_3D))
+    cells = _cells(zero_depth.scores[protocol], actions)
+    rows.append(Row(f'{ZERO_DEPTH} {measured}', cells, WITHOUT_3D))
     rows.sort(key=lambda row: SUPERVISIONS.index(row.group))
-    head = [f'{title}: mean error in mm, protocol {label}', *_head(context, result)]
-    data = _data(context, result, dataclasses.asdict(spread) if spread else None) | {
+
+    title = f'Table {number} of the paper'
+    notes = [context.protocol_note(protocol), _ZERO_DEPTH_NOTE]
+    if theirs:
+        notes += _published_notes(number, theirs)
+        if protocol != 'kudo':
+            notes.append(f"the paper's rows are by the protocol kudo, ours by {protocol}")
+    else:
+        title = (
+            f"Not the paper's Table {number}: {context.dataset} is not Human3.6M, so the "
+            f'published rows are left out'
+        )
+    data = {
         'table': number,
         'title': title,
         'is_human36m': bool(theirs),
-        'keypoints': context.keypoints,
         'protocol': protocol,
         'published': theirs,
-        'measured': dataclasses.asdict(score),
-        'zero_depth': dataclasses.asdict(zero_score),
+        'measured': _scores(result)[protocol],
+        'zero_depth': _scores(zero_depth)[protocol],
+        'deviation': deviation and _scores(deviation)[protocol],
         'difference': differences,
     }
-    header = ('mm', *(SHORT_ACTIONS if theirs else actions), 'Avg')
-    return Report(head, Table(header, tuple(rows)), notes, data)
+    table = Table(('mm', *(SHORT_ACTIONS if theirs else actions), 'Avg'), tuple(rows))
+    title = f'{title}: mean error in mm, protocol {protocols.LABELS[protocol]}'
+    return _report(context, table, notes, result, data, title)
 
 
-def _cells(score: Score, actions: Sequence[str]) -> tuple[float | None, ...]:
+def _cells(score: Score, actions: Iterable[str]) -> tuple[float | None, ...]:
     return (*map(score.actions.get, actions), score.average)
 
 
 def _published_notes(number: int, rows: list[dict[str, Any]]) -> list[str]:
     notes = [f"published rows: Kudo et al. 2018, Table {number}; [n] is the paper's reference n"]
     for row in rows:
-        known = [value for value in row['actions'].values() if value is not None]
-        mean = sum(known) / len(known)
-        if abs(mean - row['average']) > 0.05 + 1e-9:
+        name, average = row['method'], row['average']
+        mean = statistics.fmean(x for x in row['actions'].values() if x is not None)
+        if abs(mean - average) > 0.05 + 1e-9:
             notes.append(
-                f'the published average of {row["method"]}, {row["average"]:.1f}, is not the mean '
-                f'of its row, {mean:.1f}'
+                f'the published average of {name}, {average:.1f}, is not the mean of its row, '
+                f'{mean:.1f}'
             )
         if row['remark']:
-            notes.append(f'{row["method"]}: {row["remark"]}')
+            notes.append(f'{name}: {row["remark"]}')
     return notes
 
 
-def pck(
-    context: Context, result: PCKResult, zero_depth: PCKResult, deviation: PCKResult | None = None
-) -> Report:
+def pck(context: Context, results: Sequence[PCKResult], zero_depth: PCKResult) -> Report:
     """Report PCK at 150 mm and AUC, over all poses, by activity, by camera and by joint.
 
-    `deviation` is as of `errors`. The published figure, which counts the depth only, stands beside
+    `results` are as of `errors`. The published figure, which counts the depth only, stands beside
     results that do, of any split of its data set.
     """
+    result, deviation = protocols.over_runs(results)
     theirs = [row for row in published('supplement 2') if row['method'] == OURS_PUBLISHED]
     if not result.depth_only or context.dataset != theirs[0]['dataset']:
         theirs = []
     unit = '% by depth' if result.depth_only else '%'
-    header: tuple[str, ...] = (unit, 'poses', 'PCK 14', 'AUC 14', 'PCK 17', 'AUC 17')
-    header += tuple(row['method'] for row in theirs)
-    rows: list[Row] = []
+    header = (unit, 'poses', 'PCK 14', 'AUC 14', 'PCK 17', 'AUC 17')
     every = [
-        ('all', result.scores[0]),
-        *([(f'all, {DEVIATION}', deviation.scores[0])] if deviation else []),
-        (f'all, {ZERO_DEPTH}', zero_depth.scores[0]),
-        *((score.name, score) for score in result.scores[1:]),
+        (label, found.scores[0]) for label, found in _beside_zero_depth('all', results, zero_depth)
     ]
-    for name, score in every:
-        is_ours = not rows
+    rows: list[Row] = []
+    for name, score in [*every, *((score.name, score) for score in result.scores[1:])]:
         cells = (score.n_poses, score.pck14, score.auc14, score.pck17, score.auc17)
-        cells += tuple(row['average'] if is_ours else None for row in theirs)
+        cells += tuple(None if rows else row['average'] for row in theirs)
         group = '' if score.by == 'all' else f'by {score.by}'
-        rows.append(Row(name, cells, group, remark=context.remark if is_ours else ''))
+        rows.append(Row(name, cells, group, remark='' if rows else context.remark))
     error = 'depth is wrong' if result.depth_only else 'place relative to the root is wrong'
     scale = "the target's own on the xy-plane, as the method has none; x and y are the input's"
     notes = [
@@ -358,62 +340,52 @@ def pck(
         f'{row["average"]} ({row["source"]}) is of that program, so it is no PCK in 3D'
         for row in theirs
     ]
-    scores = [
-        [dataclasses.asdict(score) for score in found.scores] if found else []
-        for found in (result, zero_depth, deviation)
-    ]
-    data = _data(context, result, scores[2]) | {
+    table = Table((*header, *(row['method'] for row in theirs)), tuple(rows))
+    data = {
         'protocol': 'pck-authors' if result.depth_only else 'pck',
-        'keypoints': context.keypoints,
-        'target': context.target,
-        'scores': scores[0],
-        'zero_depth': scores[1],
+        'scores': _scores(result),
+        'zero_depth': _scores(zero_depth),
+        'deviation': _scores(deviation),
         'published': theirs,
     }
-    return Report(_head(context, result), Table(header, tuple(rows)), notes, data)
+    return _report(context, table, notes, result, data)
 
 
-def action_bars(context: Context, result: Result, zero_depth: Result) -> dict[str, Any]:
-    """Errors by action as keyword arguments of `visualizations.action_bars`."""
-    protocol, score = next(iter(result.scores.items()))
-    of_2d = [n for n, keypoints in TABLE_KEYPOINTS.items() if context.keypoints in keypoints]
-    of_2d = of_2d if protocol == 'kudo' else []  # as the published rows are
-    theirs = [row for number in of_2d for row in _beside(number, context, score.actions)]
-    actions = list(theirs[0]['actions'] if theirs else score.actions)
-    numbers = {row['method']: (*row['actions'].values(), row['average']) for row in theirs}
-    beside = context.method.published
-    measured = {name: x for name, x in numbers.items() if name == beside}
-    measured[f'{context.method.name} (measured)'] = _cells(score, actions)
-    measured[ZERO_DEPTH] = _cells(zero_depth.scores[protocol], actions)
-    return {
-        'names': [*actions, 'Average'],
-        'measured': measured,
-        'references': {
-            f'{row["method"]}, {row["supervision"]}': numbers[row['method']]
-            for row in theirs
-            if row['method'] != beside
-        },
-        'unit': f'{protocols.LABELS[protocol]} error, mm',
-        'title': f'{context.dataset}, {context.split} split, keypoints {context.keypoints}',
+def bars(context: Context, results: Sequence[Any], zero_depth: Any) -> dict[str, Any]:
+    """Errors or PCK by action as keyword arguments of `visualizations.action_bars`."""
+    theirs: list[dict[str, Any]] = []
+    if isinstance(zero_depth, PCKResult):
+        unit = f'PCK at 150 mm{" by depth" if zero_depth.depth_only else ""}, 14 joints, %'
+        ours, zero = (
+            {score.name: score.pck14 for score in found.scores[1:] if score.by == 'action'}
+            | {'all poses': found.scores[0].pck14}
+            for found in (protocols.over_runs(results)[0], zero_depth)
+        )
+    else:
+        protocol = next(iter(zero_depth.scores))
+        unit = f'{protocols.LABELS[protocol]} error, mm'
+        ours, zero = (
+            found.scores[protocol].actions | {'Average': found.scores[protocol].average}
+            for found in (protocols.over_runs(results)[0], zero_depth)
+        )
+        for number, keypoints in TABLE_KEYPOINTS.items():
+            if context.keypoints in keypoints and protocol == 'kudo':
+                theirs = _beside(number, context, zero_depth.scores[protocol].actions)
+    rows = {row['method']: row['actions'] | {'Average': row['average']} for row in theirs}
+    names = list(next(iter(rows.values()), ours))
+    measured = {name: row for name, row in rows.items() if name == context.published}
+    measured |= {f'{context.label} (measured)': ours, ZERO_DEPTH: zero}
+    references = {
+        f'{row["method"]}, {row["supervision"]}': rows[row['method']]
+        for row in theirs
+        if row['method'] not in measured
     }
-
-
-def pck_bars(context: Context, result: PCKResult, zero_depth: PCKResult) -> dict[str, Any]:
-    """PCK by activity as keyword arguments of `visualizations.action_bars`."""
-    ours, zero = (
-        {score.name: score.pck14 for score in found.scores[1:] if score.by == 'action'}
-        | {'all poses': found.scores[0].pck14}
-        for found in (result, zero_depth)
-    )
     return {
-        'names': list(ours),
-        'measured': {
-            f'{context.method.name} (measured)': list(ours.values()),
-            ZERO_DEPTH: list(zero.values()),
-        },
-        'references': {},
-        'unit': f'PCK at 150 mm{" by depth" if result.depth_only else ""}, 14 joints, %',
-        'title': f'{context.dataset}, {context.split} split, {context.target or "pose3d"}',
+        'names': names,
+        'measured': {label: [row.get(name) for name in names] for label, row in measured.items()},
+        'references': {label: list(row.values()) for label, row in references.items()},
+        'unit': unit,
+        'title': f'{context.dataset}, {context.split} split, keypoints {context.keypoints}',
     }
 
 

@@ -84,9 +84,10 @@ def find_generator(path: StrPath, last: bool = False) -> Path:
     if best.is_file():
         found.insert(len(found) if last else 0, best)
     if not found:
+        runs = ' and '.join(sorted(str(each.parent) for each in path.glob('*/options.json')))
+        neither = 'neither; has training reached its first snapshot?'
         raise InputError(
-            f'{path}: expected a run with gen_best.npz or gen_N.npz, found neither; '
-            f'has training reached its first snapshot?'
+            f'{path}: expected a run with gen_best.npz or gen_N.npz, found {runs or neither}'
         )
     return found[0]
 

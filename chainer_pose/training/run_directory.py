@@ -19,11 +19,12 @@ import filelock
 from chainer.serializers import NpzDeserializer
 
 from chainer_pose import __version__
+from chainer_pose.datasets import pose_file
 from chainer_pose.errors import InputError
 from chainer_pose.inference.weights import NORMALIZATION, load_generator, numbered, read_arrays
 from chainer_pose.skeletons import Skeleton
 from chainer_pose.utils import cli
-from chainer_pose.utils.files import StrPath, atomic_path, read_json, reading, writing
+from chainer_pose.utils.files import StrPath, atomic_path, read_json, reading, sha256, writing
 
 _LOCK = '.lock'
 # By `files.atomic_path`, and by Chainer's LogReport, in a folder of its own.
@@ -46,9 +47,9 @@ def lock(
     out = Path(out)
 
     def check_new() -> None:
-        names = {path.name for path in out.iterdir()} if out.is_dir() else {''}
-        empty = names <= {_LOCK} or ('options.json' in names and _is_unsaved(out, options))
-        if not resume and out.exists() and not empty:
+        if resume or not out.exists() or _is_unsaved(out, options):
+            return
+        if not out.is_dir() or {path.name for path in out.iterdir()} - {_LOCK}:
             raise InputError(
                 f'expected a new or empty folder, found one in use; continue that run with '
                 f'--resume {out}',
@@ -65,25 +66,32 @@ def lock(
     with lock:
         check_new()  # another process may have been quicker
         for path in out.iterdir():
-            if _TEMPORARY.fullmatch(path.name):
-                if path.is_dir():  # LogReport's has one file
-                    (path / 'log').unlink(missing_ok=True)
-                    with contextlib.suppress(OSError):  # not LogReport's after all
-                        path.rmdir()
-                else:
-                    path.unlink()
-        if resume:
-            _check_data(options, read_options(out))
-        else:
+            if not _TEMPORARY.fullmatch(path.name):
+                continue
+            if path.is_dir():  # LogReport's has one file
+                (path / 'log').unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # not LogReport's after all
+                    path.rmdir()
+            else:
+                path.unlink()
+        if not resume:
             write_options(out, options, skeleton)
+        elif (began := read_options(out)).get('data') and digest(began) != digest(options):
+            raise InputError(
+                f'expected the poses that the run began with, of SHA-256 {digest(began):.12}..., '
+                f'found those of {digest(options):.12}...',
+                dataset=options['dataset'],
+            )
         yield
 
 
 def _is_unsaved(run: Path, options: Mapping[str, Any]) -> bool:
     """Whether a run ended before its first snapshot, so that the same run can begin again there."""
+    if not (run / 'options.json').is_file() or numbered(run, 'snapshot') or numbered(run, 'gen'):
+        return False
     began = read_options(run)
     is_same = all(began.get(key) == options[key] for key in options.keys() - {'data', 'dataset'})
-    return is_same and not (numbered(run, 'snapshot') or numbered(run, 'gen'))
+    return is_same and digest(began) == digest(options)
 
 
 def progress(run: StrPath) -> int:
@@ -93,22 +101,18 @@ def progress(run: StrPath) -> int:
     return max([0, *snapshots, *generators])
 
 
-def _check_data(options: Mapping[str, Any], began: Mapping[str, Any]) -> None:
-    if not used_same_data(began, options):
-        expected, found = (each.get('dataset_sha256') for each in (began, options))
-        raise InputError(
-            f'expected the file that the run began with, of SHA-256 {expected!s:.12}..., '
-            f'found one of {found!s:.12}...',
-            dataset=options['dataset'],
-        )
+def digest(options: Mapping[str, Any]) -> str | None:
+    """Return what identifies the poses of a run: `pose_file.digest`, of older runs their file's."""
+    return (options.get('data') or {}).get('sha256') or options.get('dataset_sha256')
 
 
-def used_same_data(began: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
-    """Whether two options.json name one pose file, or two that differ in what neither used."""
-    if began.get('dataset_sha256') in (options.get('dataset_sha256'), None):
-        return True
-    used, found = (each.get('data', {}).get('sha256') for each in (began, options))
-    return used is not None and used == found
+def used(options: Mapping[str, Any], path: StrPath) -> bool:
+    """Whether a run used the poses of a pose file; True if its options.json does not say."""
+    if not options.get('data'):
+        return digest(options) is None or digest(options) == sha256(path)
+    keypoints = options['keypoints']
+    found = keypoints in pose_file.keypoints_of(path) and pose_file.digest(path, keypoints)
+    return found == digest(options)
 
 
 def write_options(out: StrPath, options: Mapping[str, Any], skeleton: Skeleton) -> None:

@@ -12,12 +12,11 @@ import signal
 import sys
 import time
 import typing
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, NoReturn, TextIO, TypeVar
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, NoReturn, TextIO
 
 from chainer_pose.errors import InputError, NonFiniteError, Stopped
 
-Options = TypeVar('Options')
 Rule = tuple[Collection[str], object, str]  # see `check_effect`
 
 
@@ -51,7 +50,10 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f'{self.prog}: {message}\n')
 
     def add_options(self, kind: type[Any], **words: str) -> None:
-        """Add an option for each field declared by `option`; `words` fill %(name)s in the help."""
+        """Add an option for each field declared by `option`; `words` fill %(name)s in the help.
+
+        The namespace holds only what is typed.
+        """
         groups: dict[str, Any] = {'': self}
         for field in dataclasses.fields(kind):
             more = field.metadata
@@ -61,9 +63,7 @@ class Parser(argparse.ArgumentParser):
             if group not in groups:
                 groups[group] = self.add_argument_group(group)
             default = typing.cast(Callable, field.default_factory)()
-            given = argument_of(kind, field)
-            if self.argument_default is None and 'required' not in given:
-                given['default'] = default
+            given = {'default': argparse.SUPPRESS, **argument_of(kind, field)}
             text = more['help'] % {'default': default, **words}
             groups[group].add_argument(*more.get('flags', [flag(field.name)]), help=text, **given)
 
@@ -81,11 +81,6 @@ def argument_of(kind: type[Any], field: dataclasses.Field) -> dict[str, Any]:
         given = {'type': number(scalar, **bounds), 'metavar': 'N' if scalar is int else 'X'}
     known = ('action', 'type', 'choices', 'metavar', 'nargs', 'const', 'required', 'dest')
     return given | {key: more[key] for key in known if key in more}
-
-
-def parse(parser: Parser, kind: type[Options], argv: Sequence[str] | None = None) -> Options:
-    """Read a command line as an instance of the dataclass whose options a parser has."""
-    return kind(**vars(parser.parse_args(argv)))
 
 
 def check_effect(typed: Iterable[str], rules: Iterable[Rule]) -> None:

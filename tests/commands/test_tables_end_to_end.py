@@ -50,7 +50,7 @@ def test_table_1(run, h36m):
     text = run(*evaluate, **environment)
     assert text.startswith('Table 1 of the paper: mean error in mm, protocol kudo (paper)\n')
     assert 'trained for: 10 of 2250 iterations' in text  # 50 epochs of 720 poses by 16
-    assert 'trained on: data h36m, poses 720, subjects S1 S5 S6 S7 S8, rate 10 Hz, ' in text
+    assert 'trained on: data h36m, poses 720, subjects S1 S5 S6 S7 S8, fps 10.0, ' in text
     assert 'weights chosen by: the last of the run' in text
     assert 'gen_10.npz' in text
     assert re.search(r'\nMartinez et al\. \[15\] +37\.7 ', text)

@@ -68,11 +68,10 @@ def test_published_rows_equal_the_papers_text_to_the_digit(number, shared_data):
     assert found == printed
 
 
-METHOD = reports.Method(
-    'Ours', 'w/o 3D dataset', 'Ours (paper)',
-    trained={'length': '9 of 9 iterations', 'poses': 3, 'fps': 10.0, 'chosen_by': 'the last'},
-)  # fmt: skip
-CONTEXT = reports.Context('h36m', 'test', 'gt', ('gen_50.npz',), 'here', METHOD)
+TRAINED = {'length': '9 of 9 iterations', 'poses': 3, 'fps': 10.0, 'chosen_by': 'the last'}
+CONTEXT = reports.Context(
+    'h36m', 'test', 'gt', ['gen_50.npz'], 'Ours', 'w/o 3D dataset', 'Ours (paper)', trained=TRAINED
+)
 OTHER = dataclasses.replace(CONTEXT, dataset='cmu_rig')
 
 
@@ -87,10 +86,6 @@ ZERO_DEPTH = result_of(dict.fromkeys(h36m.ACTIONS, 170.0))
 OTHERS = result_of({'walking': 80.0, 'jumping': 90.0})
 
 
-def with_method(method):
-    return dataclasses.replace(CONTEXT, method=method)
-
-
 def rows_of(report):
     return {row.label: row for row in report.table.rows}
 
@@ -98,7 +93,7 @@ def rows_of(report):
 @pytest.mark.parametrize('number', [1, 2])
 def test_our_row_stands_beside_the_papers(number):
     context = dataclasses.replace(CONTEXT, keypoints={1: 'gt', 2: 'sh'}[number])
-    report = reports.paper_table(number, context, MEASURED, ZERO_DEPTH)
+    report = reports.paper_table(number, context, [MEASURED], ZERO_DEPTH)
     rows = rows_of(report)
     assert list(rows) == [
         *BY_HAND[number], 'Ours (measured)', 'measured - paper', 'zero depth (measured)',
@@ -108,12 +103,14 @@ def test_our_row_stands_beside_the_papers(number):
     np.testing.assert_allclose(difference, np.subtract(MEASURED_CELLS, rows['Ours (paper)'].cells))
     assert difference[0] == pytest.approx({1: -25.0, 2: -61.3}[number])
     assert len(report.table.header) == 17
+    found = json.loads(reports.FORMATS['json'](report))
+    assert found['difference']['Directions'] == difference[0]
     assert report.head[0] == f'Table {number} of the paper: mean error in mm, protocol kudo (paper)'
     assert re.search('test split.* 109000 poses', report.head[1])
     for line in (
         'trained for: 9 of 9 iterations', 'trained with: the options of the paper',
-        'trained on: data not known, poses 3, subjects not known, rate 10 Hz, keypoints not known, '
-        'seed not known', 'weights chosen by: the last',
+        'trained on: data not known, poses 3, subjects not known, fps 10.0, keypoints not known, '
+        'seeds not known', 'weights chosen by: the last',
     ):  # fmt: skip
         assert line in report.head
     notes = '\n'.join(report.notes)
@@ -133,11 +130,13 @@ def test_our_row_stands_beside_the_papers(number):
 )
 def test_a_run_stands_in_its_group(label, group, beside):
     """Neither labels nor additions pass for the paper's method."""
-    method = reports.Method(label, group, beside, '--ema 0.9', ('9 iterations', '--ema 0.9'))
-    report = reports.paper_table(1, with_method(method), MEASURED, ZERO_DEPTH)
+    departures = ['9 iterations', '--ema 0.9']
+    context = dataclasses.replace(
+        CONTEXT, label=label, supervision=group, published=beside, departures=departures
+    )
+    report = reports.paper_table(1, context, [MEASURED], ZERO_DEPTH)
     rows = rows_of(report)
-    label += ': 9 iterations, --ema 0.9'
-    assert rows[f'{label} (measured)'].group == group
+    assert rows[f'{label}: 9 iterations, --ema 0.9 (measured)'].group == group
     assert rows['zero depth (measured)'].group == 'w/o 3D dataset'
     groups = [row.group for row in report.table.rows]
     assert groups == sorted(groups, key=reports.SUPERVISIONS.index)  # each group once
@@ -147,16 +146,15 @@ def test_a_run_stands_in_its_group(label, group, beside):
         np.testing.assert_allclose(rows['measured - paper'].cells, expected)
     assert 'trained with: 9 iterations, --ema 0.9' in report.head
     assert report.data['method'] == {
-        'label': method.name, 'supervision': group, 'options': '--ema 0.9',
-        'departures': ['9 iterations', '--ema 0.9'], 'trained': {},
+        'label': label, 'supervision': group, 'options': '',
+        'departures': departures, 'trained': TRAINED,
     }  # fmt: skip
-    bars = reports.action_bars(with_method(method), MEASURED, ZERO_DEPTH)['measured']
-    name = f'{method.name} (measured)'
-    assert list(bars) == [*([beside] if beside else []), name, 'zero depth']
+    bars = reports.bars(context, [MEASURED], ZERO_DEPTH)['measured']
+    assert list(bars) == [*([beside] if beside else []), f'{label} (measured)', 'zero depth']
 
 
 def test_another_data_set_never_stands_beside_the_paper():
-    report = reports.paper_table(1, OTHER, OTHERS, OTHERS)
+    report = reports.paper_table(1, OTHER, [OTHERS], OTHERS)
     assert report.head[0].startswith("Not the paper's Table 1: cmu_rig is not Human3.6M")
     for form in reports.FORMATS.values():
         text = form(report)
@@ -164,21 +162,20 @@ def test_another_data_set_never_stands_beside_the_paper():
             assert method not in text
     # Nor does one that has only the name, or only the actions.
     for context, result in ((CONTEXT, OTHERS), (OTHER, MEASURED)):
-        assert not reports.paper_table(1, context, result, result).data['is_human36m']
+        assert not reports.paper_table(1, context, [result], result).data['is_human36m']
 
 
 def test_notes_and_csv_say_what_the_head_cannot():
-    trained = {**METHOD.trained, 'lacks': 'S6'}
-    method = dataclasses.replace(
-        METHOD, trained=trained, part='lacks S9 Walking', excused=('a take',)
-    )
-    context = dataclasses.replace(CONTEXT, method=method, other_data='others', in_mm=True)
-    table = reports.paper_table(1, context, MEASURED, ZERO_DEPTH)
+    context = dataclasses.replace(
+        CONTEXT, trained={**TRAINED, 'lacks': 'S6'}, part='lacks S9 Walking', excused=['a take'],
+        other_data='others', in_mm=True,
+    )  # fmt: skip
+    table = reports.paper_table(1, context, [MEASURED], ZERO_DEPTH)
     in_mm = 'kudo (paper): in mm as predicted, root depth as predicted, all joints'
     assert in_mm in table.notes
     for report, name in (
         (table, 'Ours (measured)'),
-        (reports.errors(context, MEASURED, ZERO_DEPTH), 'kudo (paper)'),
+        (reports.errors(context, [MEASURED], ZERO_DEPTH), 'kudo (paper)'),
     ):
         said = next(line for line in report.head if line.startswith('trained on'))
         assert said.endswith('; they lack S6')
@@ -189,6 +186,7 @@ def test_notes_and_csv_say_what_the_head_cannot():
         assert set(said) <= set(report.head)
         assert report.data['part'] == 'lacks S9 Walking'
         rows = list(csv.DictReader(reports.FORMATS['csv'](report).splitlines()))
+        assert report is not table or (rows[0]['group'], rows[0]['WalkD']) == ('w/ 3D dataset', '')
         remarks = {row['mm']: row['remark'] for row in rows if row['remark']}
         assert remarks == {name: '; '.join(said)}
 
@@ -198,11 +196,11 @@ def test_the_papers_protocol_alone_is_compared_with_the_paper():
         dataclasses.replace(found, scores={'p-mpjpe': found.scores['kudo']})
         for found in (MEASURED, ZERO_DEPTH)
     )
-    report = reports.paper_table(1, CONTEXT, measured, zero)
+    report = reports.paper_table(1, CONTEXT, [measured], zero)
     labels = ['Ours (measured by p-mpjpe)', 'zero depth (measured by p-mpjpe)']
     assert list(rows_of(report))[3:] == labels
     assert report.data['difference'] == {}
-    bars = reports.action_bars(CONTEXT, measured, zero)
+    bars = reports.bars(CONTEXT, [measured], zero)
     assert (list(bars['measured']), bars['references']) == (['Ours (measured)', 'zero depth'], {})
 
 
@@ -213,14 +211,14 @@ def test_the_mean_of_runs_has_its_deviation():
     assert mean.scores['kudo'].average == pytest.approx(1.5 * 89)
     of_jumping = deviation.scores['kudo'].actions['jumping']
     assert of_jumping == pytest.approx(2 * np.std([80, 90, 97], ddof=1))
-    context = dataclasses.replace(OTHER, snapshots=('a', 'b', 'c'))
-    report = reports.paper_table(1, context, mean, OTHERS, deviation)
+    context = dataclasses.replace(OTHER, snapshots=['a', 'b', 'c'])
+    report = reports.paper_table(1, context, results, OTHERS)
     spread = rows_of(report)['standard deviation over runs'].cells
     assert spread[0] == pytest.approx(8.544, abs=1e-3)
     assert report.data['deviation']['actions']['walking'] == spread[0]
     assert report.data['runs'] == ['a', 'b', 'c']
     assert report.data['measured']['actions']['walking'] == pytest.approx(89)
-    labels = [row.label for row in reports.errors(context, mean, OTHERS, deviation).table.rows]
+    labels = [row.label for row in reports.errors(context, results, OTHERS).table.rows]
     assert labels == [
         'kudo (paper)', 'kudo (paper), standard deviation over runs', 'kudo (paper), zero depth',
     ]  # fmt: skip
@@ -244,16 +242,6 @@ def test_tables_ask_for_their_keypoints_and_split(number, keypoints, trained, fi
         reports.check_table(number, context, trained)
 
 
-def test_json_and_csv_of_a_table():
-    report = reports.paper_table(1, CONTEXT, MEASURED, ZERO_DEPTH)
-    found = json.loads(reports.FORMATS['json'](report))
-    assert (found['table'], found['n_poses'], found['protocol']) == (1, 109_000, 'kudo')
-    parts = found['published'][-1]['actions'], found['measured']['actions'], found['difference']
-    assert [part['Directions'] for part in parts] == [125.0, 100.0, -25.0]
-    rows = list(csv.DictReader(reports.FORMATS['csv'](report).splitlines()))
-    assert (rows[0]['group'], rows[0]['WalkD']) == ('w/ 3D dataset', '')
-
-
 def test_pck_has_the_supplements_figure_where_the_depth_alone_is_counted():
     scores = [
         PCKScore('all', 'all', 9, 80.0, 50.0, 82.0, 51.0),
@@ -263,22 +251,21 @@ def test_pck_has_the_supplements_figure_where_the_depth_alone_is_counted():
     ]
     result = PCKResult(9, 0, scores)
     context = dataclasses.replace(CONTEXT, dataset='mpi_inf_3dhp', target='annot3: real scale')
-    report = reports.pck(context, result, result)
+    report = reports.pck(context, [result], result)
     labels = ['all', 'all, zero depth', 'Sports', 'green screen', 'Hip']
     assert [row.label for row in report.table.rows] == labels
     assert 'target: annot3: real scale' in report.head
     assert '14: without Hip, Spine, Neck/Nose' in reports.FORMATS['text'](report)
     of_depth = dataclasses.replace(result, depth_only=True)
-    authors = reports.pck(context, of_depth, of_depth)
+    authors = reports.pck(context, [of_depth], of_depth)
     beside = {row.label: row.cells[-1] for row in authors.table.rows}
     assert beside == dict.fromkeys(labels) | {'all': 89.3}
     assert 'training sequences; measured here: the test split' in '\n'.join(authors.notes)
     assert 'no PCK in 3D' in authors.notes[-1]
-    for other in (report, reports.pck(OTHER, of_depth, of_depth)):
+    for other in (report, reports.pck(OTHER, [of_depth], of_depth)):
         assert '89.3' not in reports.FORMATS['text'](other) + reports.FORMATS['json'](other)
-    mean, deviation = over_runs([result, result])
-    spread = reports.pck(context, mean, result, deviation)
+    spread = reports.pck(context, [result, result], result)
     assert spread.table.rows[1].cells == (9, 0.0, 0.0, 0.0, 0.0)
-    bars = reports.pck_bars(context, result, result)
+    bars = reports.bars(context, [result], result)
     assert bars['names'] == ['Sports', 'all poses']
     assert bars['measured']['Ours (measured)'] == [70.0, 80.0]

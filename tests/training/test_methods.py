@@ -27,8 +27,7 @@ def test_the_default_is_the_paper():
     assert list(methods.PAPER) == list(PAPER)  # in this order options are named
     for names in (*PRESETS.values(), *MODELS.values()):
         assert set(names) <= {*PAPER, 'epoch'}
-    assert methods.typed_options(parse_options([]).to_json()) == ''
-    assert methods.typed_options({'seed': 3}) == ''  # of a run before an option was there
+    assert methods.typed_options(parse_options([])) == ''
 
 
 TRAIN = list(h36m.SPLITS['train'])
@@ -50,47 +49,54 @@ JOINTS = '17 joints (theirs 16)'
 
 def run_of(folder, options=None, data=None, done=N, name=None, seed=0):
     """A run of the paper's, but for some options and some of what is stored of the data."""
-    found = {**parse_options([]).to_json(), 'seed': seed, 'data': {**DATA, **(data or {})}}
+    options = dataclasses.replace(parse_options([]), seed=seed, **(options or {}))
+    stored = options.to_json() | {'data': data if data == {} else {**DATA, **(data or {})}}
     weights = folder / (name or f'gen_{done}.npz')
     weights.touch()
-    return methods.Run({**found, **(options or {})}, weights, done)
+    return methods.Run(weights, done, options=options, stored=stored)
+
+
+def context_of(runs, data=WHOLE, keypoints='gt'):
+    return methods.of(runs, data, 'test', keypoints, 'no.h5')
+
+
+@pytest.fixture(autouse=True)
+def no_file(monkeypatch):
+    """Whose poses are whose is not of these tests."""
+    monkeypatch.setattr('chainer_pose.training.run_directory.used', lambda *_: True)
 
 
 @pytest.mark.parametrize(
     ('options', 'data', 'measured', 'name', 'departures'),
     [
-        ({}, {}, {}, 'Ours', []),
-        ({}, {}, {'excused': 'a take'}, 'Ours', []),
-        ({'iterations': 9}, {}, {}, OTHER, ['9 of 316 iterations']),
-        ({'epoch': 60}, {}, {}, OTHER, ['379 of 316 iterations']),
-        ({'ema': 0.9}, {}, {}, OTHER, ['--ema 0.9']),
-        ({'holdout': 0.1}, {}, {}, OTHER, ['--holdout 0.1']),
+        ({}, None, {}, 'Ours', []),
+        ({'iterations': 9}, None, {}, OTHER, ['9 of 316 iterations']),
+        ({'epoch': 60}, None, {}, OTHER, ['379 of 316 iterations']),
+        ({'ema': 0.9}, None, {}, OTHER, ['--ema 0.9']),
+        ({'holdout': 0.1}, None, {}, OTHER, ['--holdout 0.1']),
         ({}, {'name': 'cmu_rig'}, {}, OTHER, ['data cmu_rig']),
         ({}, {'subjects': TRAIN[:2], 'lacks': 'S6'}, {}, OTHER,
          ['trained on S1 S5', 'trained on a part']),
         ({}, {'lacks': None}, {}, OTHER, ['data not known']),
-        ({'data': {}}, {}, {}, OTHER, ['316 iterations', 'data not known']),
+        ({}, {}, {}, OTHER, ['316 iterations', 'data not known']),
         ({}, {'fps': 50.0}, {'fps': 50.0}, OTHER, ['50 Hz']),
-        ({}, {}, {'fps': 50.0}, OTHER, ['measured at 50 Hz']),
+        ({}, None, {'fps': 50.0}, OTHER, ['measured at 50 Hz']),
         ({}, {'preparation': 'turned'}, {'preparation': 'turned'}, OTHER, ['turned']),
-        ({}, {}, {'preparation': 'turned'}, OTHER, ['turned']),
-        ({'keypoints': 'sh_ft'}, {}, {}, OTHER,
+        ({}, None, {'preparation': 'turned'}, OTHER, ['turned']),
+        ({'keypoints': 'sh_ft'}, None, {}, OTHER,
          ['keypoints sh_ft (Stacked Hourglass fine-tuned on Human3.6M)']),
-        ({}, {}, {'lacks': 'S9 Walking'}, OTHER, ['measured on a part only']),
-        ({}, {}, {'lacks': None}, OTHER, ['not known whether this is the whole split']),
-        ({'ranks': 4}, {}, {}, OTHER, ['batches of 64']),
-        ({'batchsize': 4, 'ranks': 4}, {}, {}, 'Ours', []),
-        ({'batchsize': 32}, {}, {}, OTHER, ['batches of 32']),
+        ({}, None, {'lacks': 'S9 Walking'}, OTHER, ['measured on a part only']),
+        ({'ranks': 4}, None, {}, OTHER, ['batches of 64']),
+        ({'batchsize': 4, 'ranks': 4}, None, {}, 'Ours', []),
         ({}, OF_3DHP, MEASURED_3DHP, 'Ours', []),
-        ({}, {}, MEASURED_3DHP, OTHER, ['data h36m']),
-        ({}, OF_3DHP, {}, OTHER, ['data mpi_inf_3dhp']),
+        ({}, None, MEASURED_3DHP, OTHER, ['data h36m']),
         ({}, {**OF_3DHP, 'subjects': ['S1'], 'lacks': 'S2 Seq1'}, {**MEASURED_3DHP, 'lacks': 'TS1'},
          OTHER, ['trained on S1', 'trained on a part', 'measured on a part only']),
-        ({'mode': 'semi-supervised', 'labelled': 0.01}, {}, {}, 'Ours, semi-supervised',
+        ({'mode': 'semi-supervised', 'labelled': 0.01}, None, {}, 'Ours, semi-supervised',
          ['--mode semi-supervised --labelled 0.01']),
         # Of other data there are no published numbers.
         ({'ema': 0.9}, {'fps': 20.0, 'lacks': None}, {'name': 'cmu_rig'}, OTHER, ['--ema 0.9']),
-        ({**MARTINEZ, 'alpha': 0.01}, {}, {}, 'Martinez et al.',
+        ({**MARTINEZ, 'alpha': 0.01}, None, {}, 'Martinez et al.',
          ['9 of 316 iterations', '--alpha 0.01', JOINTS, '10 Hz (theirs 50 Hz)']),
         (MARTINEZ, {'fps': 50.0}, {'fps': 50.0}, 'Martinez et al.',
          ['9 of 316 iterations', JOINTS]),
@@ -99,32 +105,28 @@ def run_of(folder, options=None, data=None, done=N, name=None, seed=0):
 def test_all_that_departs_from_the_paper_is_named(
     tmp_path, options, data, measured, name, departures
 ):
-    begun = methods.Run({**options, 'data': DATA}, tmp_path)
-    done = begun.planned(begun.get('epoch'), begun.get('iterations'))
-    run = run_of(tmp_path, options, data, done)
-    measured, keypoints = dataclasses.replace(WHOLE, **measured), run.get('keypoints')
-    found = methods.of([run], measured, keypoints)
-    assert (found.name, list(found.departures)) == (name, departures)
+    begun = run_of(tmp_path, options)
+    begun.weights.unlink()
+    run = run_of(tmp_path, options, data, begun.planned())
+    found = context_of([run], dataclasses.replace(WHOLE, **measured), run.options.keypoints)
+    assert (found.label, found.departures) == (name, departures)
     assert found.published == ('' if departures else 'Ours (paper)')
 
 
 def test_which_weights_are_measured_is_told(tmp_path):
     def chosen(run):
-        found = methods.of([run], WHOLE, 'gt')
+        found = context_of([run])
         return found.trained['chosen_by'], found.departures
 
-    assert chosen(run_of(tmp_path)) == ('the last of the run', ())
+    assert chosen(run_of(tmp_path)) == ('the last of the run', [])
     best = run_of(tmp_path, name='gen_best.npz')
-    assert chosen(best) == ('test error, which flatters it', ('chosen by test error',))
+    assert chosen(best) == ('test error, which flatters it', ['chosen by test error'])
     held = run_of(tmp_path, {'holdout': 0.1}, name='gen_best.npz')
     assert chosen(held)[0] == 'error on held-out clips'
     (tmp_path / 'gen_999.npz').touch()
-    assert chosen(run_of(tmp_path)) == ('not known', ('choice of the weights not known',))
-    lone = methods.Run({}, tmp_path / 'gen_7.npz')
-    assert chosen(lone)[1] == ('iterations not known', 'options not known', 'data not known')
-    old = run_of(tmp_path, {'data': {}})._replace(iteration=None)
-    assert old.done == (N, 'epochs')
-    assert chosen(old._replace(weights=tmp_path / 'gen_20.npz'))[1][0] == '20 of 50 epochs'
+    assert chosen(run_of(tmp_path)) == ('not known', ['choice of the weights not known'])
+    lone = methods.Run(tmp_path / 'gen_7.npz')
+    assert chosen(lone)[1] == ['iterations not known', 'options not known', 'data not known']
 
 
 def test_poses_left_out_are_a_part_but_for_the_excused(tmp_path):
@@ -133,9 +135,9 @@ def test_poses_left_out_are_a_part_but_for_the_excused(tmp_path):
     data = dataclasses.replace(WHOLE, valid=valid)
 
     def measured(data):
-        return methods.of([run_of(tmp_path)], data, 'gt')
+        return context_of([run_of(tmp_path)], data)
 
-    excused = 'a camera', '2 poses of S11 Directions, without detections'
+    excused = ['a camera', '2 poses of S11 Directions, without detections']
     assert (measured(data).part, measured(data).excused) == ('', excused)
     valid[0, 5] = False
     assert 'a part only: lacks 1 poses' in measured(data).part
@@ -146,10 +148,12 @@ def test_poses_left_out_are_a_part_but_for_the_excused(tmp_path):
 def test_runs_that_are_averaged_differ_in_their_seeds_only(tmp_path):
     runs = [run_of(tmp_path, seed=seed) for seed in range(3)]
     methods.check_seeds(runs)
-    method = methods.of(runs, WHOLE, 'gt')
-    assert (method.label, method.trained['seeds']) == ('Ours, seeds 0 1 2', [0, 1, 2])
+    found = context_of(runs)
+    assert (found.label, found.trained['seeds']) == ('Ours, seeds 0 1 2', [0, 1, 2])
     for other, message in (
         (run_of(tmp_path, {'ema': 0.9}, seed=3), 'found --ema 0.9 beside 0.0'),
+        (run_of(tmp_path, {'keypoints': 'sh'}), 'found --keypoints sh beside gt'),
+        (run_of(tmp_path, data={'sha256': 'x'}, seed=3), 'found other data than of'),
         (run_of(tmp_path), 'found seeds 0 1 2 0'),
     ):
         with pytest.raises(InputError, match=message):
@@ -168,6 +172,6 @@ def test_runs_that_are_averaged_differ_in_their_seeds_only(tmp_path):
 )  # fmt: skip
 def test_the_options_named_give_the_same_run(given, named):
     options = parse_options(given)
-    assert methods.typed_options(options.to_json()) == named
+    assert methods.typed_options(options) == named
     again = parse_options(named.split())
     assert dataclasses.replace(again, preset=options.preset) == options

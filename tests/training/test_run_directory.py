@@ -47,15 +47,13 @@ def test_a_lock_keeps_others_out_until_it_ends(tmp_path):
 
 
 def test_a_run_goes_on_with_the_data_that_it_began_with(tmp_path):
-    with lock(tmp_path / 'run', dataset='a.h5', dataset_sha256='abc'):
+    with lock(tmp_path / 'run', dataset='a.h5', data={'sha256': 'abc'}):
         pass
-    with lock(tmp_path / 'run', resume=True, dataset='b.h5', dataset_sha256='abc'):
+    with lock(tmp_path / 'run', resume=True, dataset='b.h5', data={'sha256': 'abc'}):
         pass
-    message = '^dataset b.h5: expected the file that the run began with, of SHA-256 abc'
-    with (
-        pytest.raises(InputError, match=message),
-        lock(tmp_path / 'run', resume=True, dataset='b.h5', dataset_sha256='xyz'),
-    ):
+    other = lock(tmp_path / 'run', resume=True, dataset='b.h5', data={'sha256': 'xyz'})
+    message = '^dataset b.h5: expected the poses that the run began with, of SHA-256 abc'
+    with pytest.raises(InputError, match=message), other:
         pass
 
 

@@ -90,7 +90,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if value := getattr(options, name):
             raise InputError('expected poses with 3D, found 2D only', **{name: value})
     for each, generator, skeleton in zip(runs, generators, skeletons):
-        weights_file.check_fit(each.weights, generator, skeleton, data)
+        weights_file.check_joints(
+            each.weights, generator.n_joints, skeleton, data.skeleton, data.name
+        )
         generator.to_device(device)
     context = methods.of(runs, data, options.split, keypoints, path)
     if options.table:

@@ -11,21 +11,20 @@ from chainer.types import NdArray
 
 from chainer_pose.functions.node import ArrayNode
 from chainer_pose.utils.devices import is_on_device
-from chainer_pose.utils.kernels import Elementwise, Reduction
+from chainer_pose.utils.kernels import elementwise, total
 
 
 def _softplus(y: str) -> str:
     return f'(max({y}, (T)0) + log1p(exp(-fabs({y}))))'
 
 
-_loss = Reduction(
+_loss = total(
     'T real, T fake, int64 batch',
     'T loss',
     f'({_softplus("-real")} + {_softplus("fake")}) / batch',
-    'loss = a',
     'adversarial_loss',
 )
-_loss_grad = Elementwise(
+_loss_grad = elementwise(
     'T real, T fake, T g, int64 batch',
     'T g_real, T g_fake',
     'g_real = -g / (batch * (1 + exp(real))); g_fake = g / (batch * (1 + exp(-fake)))',
@@ -70,10 +69,8 @@ def discriminator_loss(y_real: Variable | NdArray, y_fake: Variable | NdArray) -
     return _AdversarialLoss().apply((y_real, y_fake))[0]
 
 
-_count_above_0 = Reduction(
-    'T y, T sign', 'float64 count', 'y * sign > 0 ? 1.0 : 0.0', 'count = a', 'count_above_0'
-)
-_accuracy = Elementwise(
+_count_above_0 = total('T y, T sign', 'float64 count', 'y * sign > 0 ? 1.0 : 0.0', 'count_above_0')
+_accuracy = elementwise(
     'float64 n_real, float64 n_fake, int64 batch, T gen_loss, T dis_loss',
     'float64 both, float64 real, float64 fake',
     """

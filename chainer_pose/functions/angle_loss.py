@@ -12,9 +12,9 @@ from chainer.types import NdArray
 from chainer_pose.functions.node import TINY, ArrayNode
 from chainer_pose.skeletons import FaceJoints
 from chainer_pose.utils.devices import is_on_device
-from chainer_pose.utils.kernels import Elementwise, Reduction
+from chainer_pose.utils.kernels import elementwise, total
 
-_loss = Reduction(
+_loss = total(
     'T nose_x, T neck_x, T left_x, T right_x, T nose_z, T neck_z, T left_z, T right_z, T tiny, '
     'int64 batch',
     'T loss',
@@ -22,10 +22,9 @@ _loss = Reduction(
         / sqrt(((nose_x - neck_x) * (nose_x - neck_x) + (nose_z - neck_z) * (nose_z - neck_z))
             * ((left_x - right_x) * (left_x - right_x) + (left_z - right_z) * (left_z - right_z))
             + tiny)) / batch""",
-    'loss = a',
     'angle_loss',
 )
-_loss_grad = Elementwise(
+_loss_grad = elementwise(
     'raw T xy, raw T z, raw T g, int64 batch, int64 joints, int64 nose, int64 neck, int64 left, '
     'int64 right, T tiny',
     'T gz',

@@ -10,14 +10,14 @@ from chainer.types import NdArray
 
 from chainer_pose.functions.node import TINY, ArrayNode
 from chainer_pose.utils.devices import is_on_device
-from chainer_pose.utils.kernels import Elementwise
+from chainer_pose.utils.kernels import elementwise
 
 _BONE = """
         const long long c = o + child[k], e = o + parent[k];
         const T dx = xy[2 * c] - xy[2 * e], dy = xy[2 * c + 1] - xy[2 * e + 1], dz = z[c] - z[e];
         const T length = sqrt(dx * dx + dy * dy + dz * dz + tiny);
 """
-_ratios = Elementwise(
+_ratios = elementwise(
     'raw T xy, raw T z, raw int64 child, raw int64 parent, int64 bones, int64 joints, T tiny',
     'T ratio',
     f"""
@@ -31,7 +31,7 @@ _ratios = Elementwise(
     """,
     'bone_ratios',
 )
-_ratios_grad = Elementwise(
+_ratios_grad = elementwise(
     'raw T xy, raw T z, raw int64 child, raw int64 parent, int64 bones, int64 joints, T tiny, '
     'raw T g',
     'T gz',

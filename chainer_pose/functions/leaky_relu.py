@@ -6,17 +6,17 @@ import numpy as np
 from chainer.types import NdArray
 
 from chainer_pose.utils.devices import is_on_device
-from chainer_pose.utils.kernels import Elementwise
+from chainer_pose.utils.kernels import elementwise
 
 SLOPE = 0.2  # Chainer's default
 
-_leaky = Elementwise(
+_leaky = elementwise(
     'T a, T b, T skip, T slope',
     'T y',
     'const T u = a + b + skip; y = u > 0 ? u : slope * u',
     'leaky_relu',
 )
-_leaky_grad = Elementwise(
+_leaky_grad = elementwise(
     'T y, T gy, T slope', 'T g', 'g = y > 0 ? gy : slope * gy', 'leaky_relu_grad'
 )
 

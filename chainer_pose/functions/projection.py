@@ -12,7 +12,7 @@ from chainer.types import NdArray
 
 from chainer_pose.functions.node import TINY, ArrayNode
 from chainer_pose.utils.devices import is_on_device
-from chainer_pose.utils.kernels import Elementwise
+from chainer_pose.utils.kernels import elementwise
 
 # The axis is (0, cos p, sin p); q is a joint's depth behind it. For a pitch of 0, q is z and h is
 # s x + (1 - c) z, so x' = c x + s z, y' = y as in eq. (1), and z' = c z - s x.
@@ -21,7 +21,7 @@ _TURNED = """
     const T cp = cos(pitch), sp = sin(pitch), x = xy[2 * i], y = xy[2 * i + 1];
     const T q = cp * z - sp * y, h = s * x + (1 - c) * q;
 """
-_rotate = Elementwise(
+_rotate = elementwise(
     'raw T xy, T z, raw T angle, T pitch, int64 joints',
     'raw T turned_xy, T turned_z',
     _TURNED
@@ -32,7 +32,7 @@ _rotate = Elementwise(
     """,
     'rotate',
 )
-_rotate_grad = Elementwise(
+_rotate_grad = elementwise(
     'raw T xy, T z, raw T angle, T pitch, int64 joints, raw T g_xy, T g_z',
     'raw T gxy, T gz, T gpitch',
     _TURNED

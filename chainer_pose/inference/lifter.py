@@ -176,11 +176,7 @@ def load_lifter(
     known = known or _known(skeleton)
     if known is None:
         raise InputError(f'{path}: expected weights that name their joints, found none')
-    if len(known) != generator.n_joints:
-        raise InputError(
-            f'{path}: expected weights for the {len(known)} joints of {known.name}, found '
-            f'{generator.n_joints}'
-        )
+    weights_file.check_joints(path, generator.n_joints, None, known, known.name)
     if generator.in_mm:
         raise InputError(
             f'{path}: expected a generator, which lifts the poses of any camera, found a network '

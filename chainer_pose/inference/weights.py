@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from chainer.serializers import NpzDeserializer
+from chainer.serializers import NpzDeserializer, npz
 
 from chainer_pose.datasets.imputation import Prior
 from chainer_pose.errors import InputError, NonFiniteError
@@ -18,13 +18,15 @@ from chainer_pose.skeletons import Skeleton
 from chainer_pose.utils.files import atomic_path, read_npz, reading
 
 if TYPE_CHECKING:
-    from chainer_pose.datasets import PoseData
     from chainer_pose.utils.files import StrPath
 
 
 NORMALIZATION = 'root at the origin, mean distance of the other joints from it 1'
-_METADATA = 'metadata'
-_PRIOR = 'prior/'
+_METADATA, _PRIOR = 'metadata', 'prior/'
+_FIRST_LAYERS = {
+    Generator: ('l1/W', 'l2/W'),
+    Martinez: ('enter/linear/W', 'a1/linear/W'),
+}
 _WEIGHTS = re.compile(r'(^|/model:\w+/|/average/)[\w/]+/(W|b|gamma|beta)$')
 _NONE = 'none'  # names of the values that are None, which npz cannot hold unpickled
 
@@ -48,9 +50,8 @@ def write_arrays(path: StrPath, arrays: Mapping[str, np.ndarray]) -> None:
     for key, array in arrays.items():
         if _WEIGHTS.search(key) and not np.isfinite(array).all():
             raise NonFiniteError(f'{key} is not finite: training has diverged')
-    missing = [key for key, array in arrays.items() if array[()] is None]
-    stored: dict[str, Any] = {k: array for k, array in arrays.items() if k not in missing}
-    stored[_NONE] = np.array(missing, np.str_)
+    stored: dict[str, Any] = {k: array for k, array in arrays.items() if array[()] is not None}
+    stored[_NONE] = np.array([key for key in arrays if key not in stored], np.str_)
     with atomic_path(path) as temporary:
         np.savez(temporary, **stored)
 
@@ -70,7 +71,7 @@ def read_arrays(path: StrPath) -> dict[str, np.ndarray]:
 def find_generator(path: StrPath, last: bool = False) -> Path:
     """Find the file that a path means: itself, or a run's best generator, else its last.
 
-    With `last`, take the last even where there is a best.
+    With `last`, the last even where there is a best.
 
     Raises:
         InputError: if there is none.
@@ -80,9 +81,9 @@ def find_generator(path: StrPath, last: bool = False) -> Path:
         if not path.exists():
             raise InputError(f'{path}: expected a run or a generator file, found no such file')
         return path
-    found, best = numbered(path, 'gen'), path / 'gen_best.npz'
-    if best.is_file():
-        found.insert(len(found) if last else 0, best)
+    found, best = numbered(path, 'gen')[:1], path / 'gen_best.npz'
+    if best.is_file() and not (last and found):
+        found = [best]
     if not found:
         runs = ' and '.join(sorted(str(each.parent) for each in path.glob('*/options.json')))
         neither = 'neither; has training reached its first snapshot?'
@@ -124,38 +125,40 @@ def load_generator(path: StrPath) -> Trained:
         InputError: naming the file, what was expected and what was found.
     """
     arrays = read_arrays(path)
-    metadata = arrays.pop(_METADATA, None)
-    parts = {key: arrays.pop(key) for f in Prior._fields if (key := _PRIOR + f) in arrays}
-    networks: tuple[type[Generator] | type[Martinez], ...] = (Generator, Martinez)
-    network = max(networks, key=lambda network: len(network.shapes(1, 1).keys() & arrays))
-    enter = next(key for key, shape in network.shapes(2, 7).items() if shape == (7, 4))
+    network: type[Generator | Martinez] = Martinez if 'enter/linear/W' in arrays else Generator
+    enter, second = _FIRST_LAYERS[network]
     if enter not in arrays or arrays[enter].ndim != 2:
         raise InputError(
             f'{path}: expected a generator with {enter}, found {", ".join(sorted(arrays)[:4])}'
         )
     n_unit, n_joints = arrays[enter].shape[0], arrays[enter].shape[1] // 2
-    # All shapes are checked before a network of the claimed size is made.
-    for key, shape in network.shapes(n_joints, n_unit).items():
-        _check(path, key, arrays.get(key), shape)
+    # Before a network of the claimed size is made.
+    _floats(path, arrays, second, (n_unit, n_unit))
     generator = network(n_joints, n_unit)
+    for key, array in sorted(npz.serialize(generator).items()):
+        if array.dtype.kind == 'f':
+            _floats(path, arrays, key, array.shape)
     NpzDeserializer(arrays, strict=network is Generator).load(generator)
-    skeleton, iteration = (
-        (None, None) if metadata is None else _read_metadata(path, metadata, n_joints)
-    )
-    prior = None
-    if len(parts) == len(Prior._fields):
-        for (key, part), n_axes in zip(parts.items(), (1, 2)):
-            _check(path, key, part, (2 * n_joints,) * n_axes)
-        prior = Prior(*(part.astype(np.float64) for part in parts.values()))
+    skeleton = iteration = prior = None
+    if _METADATA in arrays:
+        skeleton, iteration = _read_metadata(path, arrays[_METADATA], n_joints)
+    if _PRIOR + 'mean' in arrays:
+        shapes = zip(Prior._fields, ((2 * n_joints,), (2 * n_joints, 2 * n_joints)))
+        parts = [_floats(path, arrays, _PRIOR + field, shape) for field, shape in shapes]
+        prior = Prior(*(part.astype(np.float64) for part in parts))
     return Trained(generator, skeleton, prior, iteration)
 
 
-def _check(path: StrPath, key: str, array: np.ndarray | None, shape: tuple[int, ...]) -> None:
-    if array is None or array.shape != shape or array.dtype.kind != 'f':
-        found = 'nothing' if array is None else f'{array.dtype} of shape {array.shape}'
+def _floats(
+    path: StrPath, arrays: Mapping[str, np.ndarray], key: str, shape: tuple[int, ...]
+) -> np.ndarray:
+    array = arrays.get(key, np.array(None))
+    if array.shape != shape or array.dtype.kind != 'f':
+        found = f'{array.dtype} of shape {array.shape}' if key in arrays else 'nothing'
         raise InputError(f'{path}: expected {key} of floats of shape {shape}, found {found}')
     if not np.isfinite(array).all():
         raise InputError(f'{path}: expected finite weights, found {key} with others')
+    return array
 
 
 def _read_metadata(path: StrPath, text: np.ndarray, n_joints: int) -> tuple[Skeleton, int | None]:
@@ -164,11 +167,7 @@ def _read_metadata(path: StrPath, text: np.ndarray, n_joints: int) -> tuple[Skel
         skeleton = Skeleton.from_dict(metadata['skeleton'])
         normalization = metadata['normalization']
         iteration = int(metadata['iteration']) if 'iteration' in metadata else None
-    if len(skeleton) != n_joints:
-        raise InputError(
-            f'{path}: expected weights for the {len(skeleton)} joints of its skeleton, '
-            f'found {n_joints}'
-        )
+    check_joints(path, n_joints, None, skeleton, 'its skeleton')
     if normalization != NORMALIZATION:
         raise InputError(
             f'{path}: expected weights for poses with the {NORMALIZATION}, found '
@@ -177,22 +176,17 @@ def _read_metadata(path: StrPath, text: np.ndarray, n_joints: int) -> tuple[Skel
     return skeleton, iteration
 
 
-def check_fit(
-    path: StrPath, generator: Generator | Martinez, trained: Skeleton | None, data: PoseData
+def check_joints(
+    path: StrPath, n_joints: int, trained: Skeleton | None, expected: Skeleton, name: str
 ) -> None:
-    """Check that the joints of a network from `path`, trained on a skeleton, are the data's.
+    """Check that the joints of weights are those of what has a name and a skeleton.
 
     Raises:
-        InputError: if number or names of the joints differ.
+        InputError: if their number or, with the skeleton of the training, their names differ.
     """
-    found, expected = generator.n_joints, data.skeleton.names
-    if found != len(expected):
-        raise InputError(
-            f'{path}: expected weights for the {len(expected)} joints of {data.name}, found {found}'
-        )
-    if trained is not None and trained.names != expected:
-        joint, other = next((a, b) for a, b in zip(trained.names, expected) if a != b)
-        raise InputError(
-            f'{path}: expected weights for the joints of {data.name}, found joint {joint!r} where '
-            f'the data have {other!r}'
-        )
+    message = f'{path}: expected weights for the {len(expected)} joints of {name}, found '
+    if n_joints != len(expected):
+        raise InputError(f'{message}{n_joints}')
+    for joint, other in zip(trained.names if trained else (), expected.names):
+        if joint != other:
+            raise InputError(f'{message}joint {joint!r} where {other!r} is expected')

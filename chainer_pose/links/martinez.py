@@ -101,20 +101,6 @@ class Martinez(LiftingLink, chainer.Chain):
         pose = self._in_batches(forward, np.asarray(pose2d, np.float32), batchsize)
         return pose.reshape(*pose2d.shape[:2], 3)
 
-    @staticmethod
-    def shapes(n_joints: int, n_unit: int) -> dict[str, tuple[int, ...]]:
-        """dict from the name of each array, as Chainer serializes it, to its shape."""
-        n_in, n_out = 2 * n_joints, 3 * n_joints
-        shapes: dict[str, tuple[int, ...]] = {'leave/W': (n_out, n_unit), 'leave/b': (n_out,)}
-        for layer in ('enter', 'a1', 'a2', 'b1', 'b2'):
-            shapes[f'{layer}/linear/W'] = n_unit, n_in if layer == 'enter' else n_unit
-            norm = (f'norm/{key}' for key in ('gamma', 'beta', 'avg_mean', 'avg_var'))
-            for key in ('linear/b', *norm):
-                shapes[f'{layer}/{key}'] = (n_unit,)
-        for key in ('mean', 'std'):
-            shapes |= {f'in_{key}': (n_in,), f'out_{key}': (n_out,)}
-        return shapes
-
 
 def _standard(pose: NdArray, mean: NdArray, std: NdArray) -> NdArray:
     # What never varies, such as the root's 3D, has a deviation of 0 and is always its mean.

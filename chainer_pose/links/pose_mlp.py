@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import chainer
 import chainer.functions as F
 import numpy as np
@@ -27,6 +25,8 @@ class PoseMLP(chainer.Chain):
         rng: numpy.random.Generator that draws them; None for NumPy's global one.
     """
 
+    gives_depths = False
+
     def __init__(
         self,
         n_joints: int,
@@ -41,37 +41,19 @@ class PoseMLP(chainer.Chain):
             self.l1 = Linear(2 * n_joints, n_unit, normal, SLOPE)
             self.l2 = Linear(n_unit, n_unit, normal, SLOPE)
             self.l3 = Linear(n_unit, n_unit, normal, SLOPE)
-            self.l4 = Linear(n_unit, self.n_out(n_joints), normal)
-
-    @staticmethod
-    def n_out(n_joints: int) -> int:
-        """Give the number of outputs: one logit."""
-        return 1
+            self.l4 = Linear(n_unit, n_joints if self.gives_depths else 1, normal)
 
     def forward(self, pose: Variable | NdArray) -> Variable:
-        """(B, J, 2) poses to (B, n_out)."""
+        """(B, J, 2) poses to (B, J) or (B, 1)."""
         h1 = self.l1(F.reshape(pose, (len(pose), -1)))
-        h2 = self.l2(h1)
-        h3 = self.l3(h2, skip=h1)
+        h3 = self.l3(self.l2(h1), skip=h1)
         return self.l4(h3)
-
-    @classmethod
-    def shapes(cls, n_joints: int, n_unit: int) -> dict[str, tuple[int, ...]]:
-        """dict from the name of each array, as Chainer serializes it, to its shape."""
-        sizes = [2 * n_joints, n_unit, n_unit, n_unit, cls.n_out(n_joints)]
-        shapes: dict[str, tuple[int, ...]] = {}
-        for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes), start=1):
-            shapes |= {f'l{i}/W': (n_out, n_in), f'l{i}/b': (n_out,)}
-        return shapes
 
 
 class Generator(LiftingLink, PoseMLP):
     """2D pose to depths: (B, J, 2) normalized poses to (B, J), in the same unit."""
 
-    @staticmethod
-    def n_out(n_joints: int) -> int:
-        """Give the number of outputs: a depth for each joint."""
-        return n_joints
+    gives_depths = True
 
 
 class Discriminator(PoseMLP):

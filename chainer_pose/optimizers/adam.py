@@ -13,7 +13,7 @@ from chainer.types import NdArray
 
 from chainer_pose.links.linear import Weight
 from chainer_pose.utils.devices import is_on_device, scalar_like
-from chainer_pose.utils.kernels import Elementwise
+from chainer_pose.utils.kernels import elementwise
 
 if TYPE_CHECKING:
     import chainermn
@@ -22,7 +22,7 @@ BLOCK = 131072  # numbers, half a megabyte; with gradient and moments they fill 
 _SLIM = 128  # largest batch for which multiplying block by block is faster
 
 # Count the step and give its size.
-_clock = Elementwise(
+_clock = elementwise(
     'bool when, float64 alpha, float64 beta1, float64 beta2',
     'int64 t, float64 alpha_t',
     """
@@ -32,7 +32,7 @@ _clock = Elementwise(
     'adam_clock',
 )
 # As step_numpy, but a GPU rounds once where it multiplies and adds.
-_step_flat = Elementwise(
+_step_flat = elementwise(
     'T g, bool when, float64 alpha_t, T decay, T share1, T share2, T eps',
     'T p, T m, T v',
     """

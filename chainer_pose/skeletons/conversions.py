@@ -8,7 +8,7 @@ differently, so h36m17, mpii17 and cmu17 have rules of their own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -30,25 +30,6 @@ _CMU_HIP, _CMU_SPINE, _CMU_THORAX = 0.273, 0.574, 0.874
 _CMU_HEAD_OVER_FACE = 0.545 * (HEIGHT['shoulder'] - HEIGHT['hip']) / _FACE
 
 
-class _Points:
-    """The joints of some poses by name: (N, D) arrays, NaN if not visible."""
-
-    def __init__(self, skeleton: Skeleton, pose: np.ndarray) -> None:
-        self._at = {name: pose[:, j] for j, name in enumerate(skeleton.names)}
-        self.nowhere = np.full_like(pose[:, 0], np.nan)
-
-    def __call__(self, *names: str | None) -> np.ndarray:
-        """Return the first of these joints that the skeleton has, else NaN."""
-        return next((self._at[name] for name in names if name in self._at), self.nowhere)
-
-    def has(self, *names: str | None) -> bool:
-        return any(name in self._at for name in names)
-
-    def middle(self, name: str) -> np.ndarray:
-        """Return the middle of a left and a right joint."""
-        return (self('L' + name) + self('R' + name)) / 2
-
-
 def _first(*candidates: np.ndarray) -> np.ndarray:
     """The first visible candidate of each pose."""
     found = candidates[0]
@@ -61,17 +42,19 @@ def _between(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
     return start + share * (end - start)
 
 
-def _landmarks(at: _Points) -> dict[str, np.ndarray]:
-    """What the rules place joints by; see `_RULES`."""
-    hips, shoulders = at.middle('Hip'), at.middle('Shoulder')
-    face = _first(at.middle('Ear'), at.middle('Eye'), at('Nose'), at('Face'))
+def _landmarks(at: Callable[..., np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:
+    """What `_RULES` place joints by."""
+    hips, shoulders, ears, eyes = (
+        (at('L' + name) + at('R' + name)) / 2 for name in ('Hip', 'Shoulder', 'Ear', 'Eye')
+    )
+    face = _first(ears, eyes, at('Nose'), at('Face'))
     top = _first(at('HeadTop', 'Head'), _between(shoulders, face, _TOP_OVER_FACE))
     neck = _first(at('UpperNeck'), _between(shoulders, top, _NECK_TO_TOP))
     # MPI-INF-3DHP has the head's middle beside its top.
-    middle = at('Head') if at.has('HeadTop') else at.nowhere
-    nose = _first(at('Neck/Nose', 'Nose', 'Face'), middle)
-    places = hips, shoulders, face, top, neck, nose
-    return dict(zip(('hips', 'shoulders', 'face', 'top', 'neck', 'nose'), places))
+    nose = _first(at('Neck/Nose', 'Nose', 'Face'), at('Head' if 'HeadTop' in names else None))
+    return {
+        'hips': hips, 'shoulders': shoulders, 'face': face, 'top': top, 'neck': neck, 'nose': nose,
+    }  # fmt: skip
 
 
 # Joints of a target between two landmarks, and the share of the way; the first that is known.
@@ -99,8 +82,6 @@ _RULES: dict[str, dict[str, list[tuple[str, str, float]]]] = {
         'Head': [('shoulders', 'face', _CMU_HEAD_OVER_FACE), ('top', 'top', 0)],
     },
 }
-# Where a joint is placed that nobody saw: a nose says which way the person looks.
-_GUESSES = {'Neck/Nose': ('neck', 'top', 0.5)}
 
 _ANIMAL = re.compile('tail(?!bone)|paw|hoof|hock|withers|snout|muzzle|beak|wing|antenna', re.I)
 
@@ -137,27 +118,36 @@ def convert(
             f'{source.name}: expected the joints of a person, as {target.name} are, found an '
             f"animal's ({beast})"
         )
-    at = _Points(source, np.where(visible[:, :, None], pose, np.nan))
+    columns = dict(
+        zip(source.names, np.moveaxis(np.where(visible[:, :, None], pose, np.nan), 1, 0))
+    )
+    nowhere = np.full_like(pose[:, 0], np.nan)
+
+    def at(*names: str | None) -> np.ndarray:
+        return next((columns[name] for name in names if name in columns), nowhere)
+
     # Older pose files of Human3.6M's joints have other skeleton names.
     other = _RULES['h36m17'] if target.names == H36M17.names else {}
-    of, rules = _landmarks(at), _RULES.get(target.name, other)
+    of, rules = _landmarks(at, source.names), _RULES.get(target.name, other)
     placed = {
         name: _first(*(_between(of[start], of[end], share) for start, end, share in ways))
         for name, ways in rules.items()
     }
-    limbs = [name for name in target.names if name not in rules and at.has(name, _ALIAS.get(name))]
+    limbs = [
+        name for name in target.names
+        if name not in rules and at(name, _ALIAS.get(name)) is not nowhere
+    ]  # fmt: skip
     if 2 * len(rules) + 2 * len(limbs) < len(target) or (rules and len(limbs) < 6):
         raise InputError(
             f'{source.name}: expected at least half of the joints of {target.name}, '
             f'found {", ".join(limbs) or "none"}'
         )
-    columns = [placed[n] if n in rules else at(n, _ALIAS.get(n)) for n in target.names]
-    pose = np.stack(columns, axis=1)
+    found = [placed[n] if n in rules else at(n, _ALIAS.get(n)) for n in target.names]
+    pose = np.stack(found, axis=1)
     visible = np.isfinite(pose).all(axis=2)
-    for name in rules.keys() & _GUESSES:
-        start, end, share = _GUESSES[name]
-        j = target.index(name)
-        pose[:, j] = _first(pose[:, j], _between(of[start], of[end], share))
+    if rules:  # a nose that nobody saw: it says which way the person looks
+        j = target.index('Neck/Nose')
+        pose[:, j] = _first(pose[:, j], _between(of['neck'], of['top'], 0.5))
     if target.virtual_joints:
         detected = list(target.detected)
         return target.add_virtual_joints(pose[:, detected], visible[:, detected])

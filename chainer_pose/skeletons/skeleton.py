@@ -57,17 +57,20 @@ class Skeleton:
     virtual_joints: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        n, names = len(self.names), [str(name) for name in self.names]
-        parents = tuple(int(parent) for parent in self.parents)
+        names, parents = tuple(map(str, self.names)), tuple(map(int, self.parents))
         virtual = {str(name): tuple(parts) for name, parts in self.virtual_joints.items()}
         angle = _angle_from_names(names) if self.angle == _FROM_NAMES else self.angle
-        fields = ('name', 'names', 'parents', 'angle', 'virtual_joints')
-        for field, value in zip(fields, (str(self.name), tuple(names), parents, angle, virtual)):
-            object.__setattr__(self, field, value)
+        given: Any = self.pairs
+        self.__dict__.update(
+            name=str(self.name), names=names, parents=parents, angle=angle, virtual_joints=virtual
+        )
+        n = len(names)
         self._require(n > 1 and len(set(names)) == n, 'two or more joint names, each once', names)
-        one_root = len(parents) == n and parents.count(-1) == 1
-        self._require(one_root, f'{n} parents with one -1, at the root', parents)
-        self._require(_is_tree(parents), 'parents that form one tree', parents)
+        reached = {-1}
+        for _ in parents:
+            reached |= {joint for joint, parent in enumerate(parents) if parent in reached}
+        is_tree = parents.count(-1) == 1 and len(parents) == n == len(reached) - 1
+        self._require(is_tree, f'{n} parents that form one tree, -1 at the root', parents)
         detected = set(names) - set(virtual)
         for name, parts in virtual.items():
             self._require(
@@ -79,9 +82,8 @@ class Skeleton:
             set(angle) == set(FaceJoints._fields) and set(angle.values()) <= set(names)
         )
         self._require(known, f'angle to name joints for {", ".join(FaceJoints._fields)}', angle)
-        pairs: Any = self.pairs
-        pairs = _pairs_from_names(self) if pairs is None else tuple(map(tuple, pairs))
-        object.__setattr__(self, 'pairs', pairs)
+        pairs = _pairs_from_names(self) if given is None else tuple(map(tuple, given))
+        self.__dict__['pairs'] = pairs
         paired = {name for pair in pairs for name in pair}
         once = all(len(pair) == 2 for pair in pairs) and len(paired) == 2 * len(pairs)
         self._require(
@@ -243,12 +245,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _side_and_rest(name: str) -> tuple[str, str]:
     """Split "LHip" or "right_ear" into its side and the rest."""
-    match = re.match(r'([LR])(?=[A-Z])(.+)', name) or re.match(
-        r'(left|right)[ _-]?(.+)', name, re.IGNORECASE
-    )
+    match = re.match(r'[LR](?=[A-Z])|(?i:left|right)[ _-]?(?=.)', name)
     if not match:
         return 'center', name
-    return {'l': 'left', 'r': 'right'}[match[1][0].lower()], match[2]
+    return {'l': 'left', 'r': 'right'}[match[0][0].lower()], name[match.end() :]
 
 
 def _pairs_from_names(skeleton: Skeleton) -> tuple[tuple[str, str], ...]:
@@ -293,13 +293,6 @@ def _angle_from_names(names: Sequence[str]) -> dict[str, str] | None:
         if known.keys() & choice
     }
     return found if len(found) == len(aliases) else None
-
-
-def _is_tree(parents: Sequence[int]) -> bool:
-    reached = {-1}
-    for _ in parents:
-        reached |= {joint for joint, parent in enumerate(parents) if parent in reached}
-    return len(reached) == len(parents) + 1
 
 
 H36M17 = get('h36m17')

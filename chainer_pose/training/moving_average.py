@@ -7,9 +7,9 @@ import numpy as np
 
 from chainer_pose.optimizers import Adam, flatten
 from chainer_pose.utils.devices import is_on_device, scalar_like
-from chainer_pose.utils.kernels import Elementwise
+from chainer_pose.utils.kernels import elementwise
 
-_follow = Elementwise(
+_follow = elementwise(
     'T p, float64 decay, int64 t',
     'T average',
     'average += (p - average) * (T)(1 - min(decay, t / (t + 9.)))',

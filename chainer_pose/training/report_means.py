@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import chainer
 import numpy as np
@@ -11,17 +12,17 @@ from chainer import Variable
 from chainer.types import NdArray
 
 from chainer_pose.utils.devices import is_on_device, to_host
-from chainer_pose.utils.kernels import Elementwise
+from chainer_pose.utils.kernels import elementwise
 
 _MOST = 24  # reports of a step; each has a letter for its type
 
 
-def _add(n: int) -> Elementwise:
+def _add(n: int) -> Callable[..., Any]:
     """Kernel that adds n numbers, one a thread, and counts."""
     inputs = ', '.join(f'raw {t} x{k}' for k, t in zip(range(n), string.ascii_uppercase))
     numbers = ' : '.join(f'i == {k} ? (double)x{k}[0]' for k in range(n))
     text = f'sums[i < {n} ? i : {_MOST}] += {numbers} : 1.0'
-    return Elementwise(inputs, 'raw float64 sums', text, 'add_reports')
+    return elementwise(inputs, 'raw float64 sums', text, 'add_reports')
 
 
 class ReportMeans:

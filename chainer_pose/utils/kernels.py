@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from chainer.backends import cuda
-from chainer.types import NdArray
 
 
-class Elementwise(NamedTuple):
-    """Arguments of `cupy.ElementwiseKernel`, whose call it takes."""
-
-    inputs: str
-    outputs: str
-    operation: str
-    name: str
-
-    def __call__(self, *arrays: NdArray | float, **size: int) -> Any:
-        return cuda.elementwise(*self)(*arrays, **size)
+def elementwise(*definition: str) -> Callable[..., Any]:
+    """Define a `cupy.ElementwiseKernel` by its inputs, outputs, operation and name."""
+    return lambda *arrays, **size: cuda.elementwise(*definition)(*arrays, **size)
 
 
-class Reduction(NamedTuple):
-    """Arguments of a `cupy.ReductionKernel` that sums, whose call it takes."""
-
-    inputs: str
-    outputs: str
-    map_expr: str
-    post_map_expr: str
-    name: str
-
-    def __call__(self, *arrays: NdArray | float) -> NdArray:
-        kernel = cuda.reduce(
-            self.inputs, self.outputs, self.map_expr, 'a + b', self.post_map_expr, '0', self.name
-        )
-        return kernel(*arrays)
+def total(inputs: str, output: str, term: str, name: str) -> Callable[..., Any]:
+    """Define a `cupy.ReductionKernel` that sums a term over all elements."""
+    definition = inputs, output, term, 'a + b', f'{output.split()[1]} = a', '0', name
+    return lambda *arrays: cuda.reduce(*definition)(*arrays)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from chainer_pose import links
-from chainer_pose.datasets import PoseData
 from chainer_pose.errors import InputError, NonFiniteError
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.skeletons import H36M17, Skeleton
@@ -110,12 +109,14 @@ def test_find_generator(tmp_path):
     assert weights_file.find_generator(tmp_path / 'gen_9.npz').name == 'gen_9.npz'
 
 
-def test_check_fit(generator, flat_data, rng):
-    weights_file.check_fit('g.npz', generator, H36M17, flat_data)
-    weights_file.check_fit('g.npz', generator, None, flat_data)
+def test_check_joints():
+    def check(n_joints, trained, expected=H36M17):
+        weights_file.check_joints('g.npz', n_joints, trained, expected, 'flat')
+
+    check(17, H36M17)
+    check(17, None)
     with pytest.raises(InputError, match='the 17 joints of flat, found 16'):
-        weights_file.check_fit('g.npz', links.Generator(16, 8, 0.1, rng), None, flat_data)
-    names = ('Pelvis', *H36M17.names[1:])
-    other = PoseData('o', Skeleton('o', names, H36M17.parents), flat_data.pose2d)
-    with pytest.raises(InputError, match="joint 'Hip' where the data have 'Pelvis'"):
-        weights_file.check_fit('g.npz', generator, H36M17, other)
+        check(16, None)
+    other = Skeleton('o', ('Pelvis', *H36M17.names[1:]), H36M17.parents)
+    with pytest.raises(InputError, match="flat, found joint 'Hip' where 'Pelvis' is expected"):
+        check(17, H36M17, other)

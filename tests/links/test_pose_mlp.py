@@ -1,3 +1,5 @@
+import itertools
+
 import chainer
 import numpy as np
 import pytest
@@ -17,8 +19,13 @@ def test_shapes(n_joints):
     generator = Generator(n_joints)
     assert generator(pose).shape == (5, n_joints)
     assert Discriminator(n_joints)(pose).shape == (5, 1)
-    params = {name[1:]: param.shape for name, param in generator.namedparams()}
-    assert params == Generator.shapes(n_joints, 1024)  # four linear layers, and nothing else
+    sizes = [2 * n_joints, 1024, 1024, 1024, n_joints]
+    params = {name: param.shape for name, param in generator.namedparams()}
+    assert params == {  # four linear layers, and nothing else
+        f'/l{i}/{key}': shape
+        for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes), start=1)
+        for key, shape in (('W', (n_out, n_in)), ('b', (n_out,)))
+    }
 
 
 def test_the_skip_goes_from_the_first_hidden_layer_to_the_third(rng):

@@ -214,6 +214,6 @@ def test_data_that_change_while_they_are_learned_from(refusal, small_file, whole
     with h5py.File(data, 'r+') as file:  # other poses, though as good
         file['train/pose2d'][0] += 1
     line = refusal('train.py', '--resume', run, '--iterations', 80)
-    assert 'expected the file that the run began with' in line
+    assert 'expected the poses that the run began with' in line
     data.unlink()
     assert 'data.h5' in refusal('train.py', '--resume', run, '--iterations', 80)

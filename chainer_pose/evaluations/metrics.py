@@ -7,24 +7,18 @@ that differ raise a ValueError.
 from __future__ import annotations
 
 import numpy as np
-from chainer.backend import get_array_module
 
 
-def _check(predicted: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    xp = get_array_module(predicted)
-    predicted, target = xp.asarray(predicted), xp.asarray(target)
-    if predicted.shape != target.shape or predicted.ndim != 3 or predicted.shape[2] != 3:
-        raise ValueError(
-            f'expected two arrays of the same shape (N, J, 3), got {predicted.shape} '
-            f'and {target.shape}'
-        )
+def _float64(predicted: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if predicted.shape != target.shape:
+        raise ValueError(f'expected equal shapes, found {predicted.shape} and {target.shape}')
     # Sums over joints in float32 lose digits that a table prints.
     return predicted.astype(np.float64), target.astype(np.float64)
 
 
 def joint_errors(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Euclidean distance of each joint: float64 array of shape (N, J), mm."""
-    predicted, target = _check(predicted, target)
+    predicted, target = _float64(predicted, target)
     return np.sqrt(((predicted - target) ** 2).sum(axis=2))
 
 
@@ -38,7 +32,7 @@ def n_mpjpe(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     Rhodin et al. 2018, section 4. A prediction that is all zeros stays so.
     """
-    predicted, target = _check(predicted, target)
+    predicted, target = _float64(predicted, target)
     power = (predicted**2).sum(axis=(1, 2))
     fit = (predicted * target).sum(axis=(1, 2)) / np.where(power > 0, power, 1)
     return mpjpe(predicted * fit[:, None, None], target)
@@ -50,7 +44,7 @@ def p_mpjpe(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
     Procrustes analysis by singular values (Umeyama 1991); reflections are not
     allowed, so a mirrored pose keeps an error.
     """
-    predicted, target = _check(predicted, target)
+    predicted, target = _float64(predicted, target)
     mean_target = target.mean(axis=1, keepdims=True)
     p, t = predicted - predicted.mean(axis=1, keepdims=True), target - mean_target
     u, singular, vt = np.linalg.svd(np.swapaxes(p, 1, 2) @ t)

@@ -62,22 +62,6 @@ def test_a_closed_pipe():
     assert (finished.returncode, finished.stdout, finished.stderr) == (141, 'line\n', '')
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_by_the_way_out(number):
-    code = (
-        'import os, signal; from chainer_pose.utils import cli\n'
-        f'signal.signal({number}, signal.SIG_DFL)\n'
-        'def main():\n'
-        f'    try: os.kill(os.getpid(), {number})\n'
-        '    finally: print("temporary files are removed")\n'
-        'cli.run(main)'
-    )
-    finished = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
-    assert (finished.returncode, finished.stderr) == (128 + number, '')
-    assert 'removed' in finished.stdout
-
-
 def test_without_sighup(monkeypatch):
     """As on Windows."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
@@ -94,8 +78,5 @@ def test_without_sighup(monkeypatch):
     assert ended.value.code == 0
 
 
-@pytest.mark.parametrize(
-    ('seconds', 'text'), [(12.4, '12 s'), (336, '6 minutes'), (29_520, '8.2 hours')]
-)
-def test_duration(seconds, text):
-    assert cli.duration(seconds) == text
+def test_duration():
+    assert [*map(cli.duration, (12.4, 336, 29_520))] == ['12 s', '6 minutes', '8.2 hours']

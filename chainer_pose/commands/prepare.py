@@ -7,17 +7,14 @@ have a `default_name`, and `rules` on the options that have an effect, for `cli.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import inspect
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
-
-import filelock
 
 from chainer_pose import datasets, skeletons
 from chainer_pose.datasets import keypoints, pose_file
@@ -430,28 +427,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     with files.writing(path):
         if not options.out:
             path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path):
+        path.parent.stat()  # filelock would make the folder
+        busy = InputError('expected a file that nobody is preparing', out=path)
+        stem, suffix = re.escape(path.stem), re.escape(path.suffix)
+        with files.locked(path.with_name(f'.{path.name}.lock'), busy, stem, suffix):
             is_old = getattr(options, 'add_detections', False)
             if path.exists() and not (overwrite or is_old):
                 raise InputError('expected a new file, or --overwrite, found one', out=path)
             options.prepare(path)
     print(pose_file.describe(path))
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep other preparations of a file away; remove temporary files of killed ones."""
-    path.parent.stat()  # an error if there is no such folder, which filelock would make
-    try:
-        lock = filelock.FileLock(path.with_name(f'.{path.name}.lock')).acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise InputError('expected a file that nobody is preparing', out=path) from error
-    with lock:
-        ours = re.compile(rf'\.{re.escape(path.stem)}-[0-9a-f]{{8}}{re.escape(path.suffix)}')
-        for other in path.parent.iterdir():
-            if ours.fullmatch(other.name):  # by `files.atomic_path`
-                other.unlink()
-        yield
 
 
 def run(*arguments: str) -> NoReturn:

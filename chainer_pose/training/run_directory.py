@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import chainer
-import filelock
 from chainer.serializers import NpzDeserializer
 
 from chainer_pose import __version__
@@ -24,11 +23,17 @@ from chainer_pose.errors import InputError
 from chainer_pose.inference.weights import NORMALIZATION, load_generator, numbered, read_arrays
 from chainer_pose.skeletons import Skeleton
 from chainer_pose.utils import cli
-from chainer_pose.utils.files import StrPath, atomic_path, read_json, reading, sha256, writing
+from chainer_pose.utils.files import (
+    StrPath,
+    atomic_path,
+    locked,
+    read_json,
+    reading,
+    sha256,
+    writing,
+)
 
 _LOCK = '.lock'
-# By `files.atomic_path`, and by Chainer's LogReport, in a folder of its own.
-_TEMPORARY = re.compile(r'\.\w+-\w{8}\.(npz|json|png)|log\w{8}')
 
 
 @contextlib.contextmanager
@@ -59,21 +64,13 @@ def lock(
     check_new()
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        try:
-            lock = filelock.FileLock(out / _LOCK).acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise InputError('expected a run that nobody is training', out=out) from error
-    with lock:
+    with locked(out / _LOCK, InputError('expected a run that nobody is training', out=out)):
         check_new()  # another process may have been quicker
         for path in out.iterdir():
-            if not _TEMPORARY.fullmatch(path.name):
-                continue
-            if path.is_dir():  # LogReport's has one file
+            if re.fullmatch(r'log\w{8}', path.name) and path.is_dir():  # of Chainer's LogReport
                 (path / 'log').unlink(missing_ok=True)
                 with contextlib.suppress(OSError):  # not LogReport's after all
                     path.rmdir()
-            else:
-                path.unlink()
         if not resume:
             write_options(out, options, skeleton)
         elif (began := read_options(out)).get('data') and digest(began) != digest(options):

@@ -7,12 +7,14 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 
 from chainer_pose.errors import InputError
@@ -134,6 +136,27 @@ def atomic_path(path: StrPath) -> Iterator[str]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def locked(
+    lock: Path, error: InputError, stem: str = r'\w+', suffix: str = r'\.\w+'
+) -> Iterator[None]:
+    """Hold a lock file, or raise `error` if another process does.
+
+    The temporary files of `atomic_path` that killed processes left beside it are removed, of paths
+    with this stem and suffix, regular expressions.
+    """
+    with writing(lock.parent):
+        try:
+            held = filelock.FileLock(lock).acquire(timeout=0)
+        except filelock.Timeout as timeout:
+            raise error from timeout
+    with held:
+        for path in lock.parent.iterdir():
+            if re.fullmatch(rf'\.{stem}-[0-9a-f]{{8}}{suffix}', path.name):
+                path.unlink()
+        yield
 
 
 def _sync(path: Path) -> None:

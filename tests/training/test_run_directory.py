@@ -59,7 +59,7 @@ def test_a_run_goes_on_with_the_data_that_it_began_with(tmp_path):
 
 def test_a_lock_removes_temporary_files_and_nothing_else(tmp_path):
     kept = {'log', 'options.json', 'gen_3.npz', 'my.npz', '.hidden', 'logbook.txt', '.lock'}
-    for name in (*kept, '.snapshot_12-ab_d1234.npz', '.gen_best-abcd1234.npz',
+    for name in (*kept, '.snapshot_12-abcd1234.npz', '.gen_best-abcd1234.npz',
                  '.options-abcd1234.json'):  # fmt: skip
         (tmp_path / name).write_text('{"options": {}}')
     (tmp_path / 'log8h_2kd0a').mkdir()

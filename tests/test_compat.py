@@ -1,22 +1,22 @@
-"""The shims, in a fresh interpreter each: what they fill must be there for chainer."""
+"""The shims, in a fresh interpreter: what they fill must be there for chainer."""
 
 import subprocess
 import sys
 
 import pytest
 
+CODE = """
+import sys
+import chainer_pose
+assert 'chainer' not in sys.modules
+from numpy.distutils.system_info import get_info
+import chainer
+assert chainer.__version__.startswith('7.8.1')
+"""
 
-@pytest.mark.parametrize(
-    'code',
-    [
-        'import chainer_pose, chainer; assert chainer.__version__.startswith("7.8.1")',
-        'import chainer_pose, sys; assert "chainer" not in sys.modules',
-        'import chainer_pose; from numpy.distutils.system_info import get_info',
-        'import chainer_pose, numpy; assert numpy.float32 in numpy.sctypes["float"]',
-    ],
-)
-def test_in_a_fresh_interpreter(code):
-    subprocess.run([sys.executable, '-c', code], check=True)
+
+def test_in_a_fresh_interpreter():
+    subprocess.run([sys.executable, '-c', CODE], check=True)
 
 
 def test_means_of_reported_floats_do_not_drift():

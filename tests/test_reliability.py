@@ -63,8 +63,12 @@ os.fsync = lambda handle: (time.sleep(0.3), fsync(handle))
 def start(*arguments, change='', **more):
     return subprocess.Popen(
         [sys.executable, '-c', PROGRAM.format(change), *map(str, arguments)],
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **more,
+        cwd=ROOT, text=True, **{'stdout': subprocess.DEVNULL, 'stderr': subprocess.PIPE, **more},
     )  # fmt: skip
+
+
+def train(data, run, *more, **change):
+    return start('--dataset', data, '--out', run, '--iterations', 40, *OPTIONS, *more, **change)
 
 
 def finish(process, status=0):
@@ -83,11 +87,6 @@ def wait_for(path, process):
         time.sleep(0.02)
 
 
-def kill(process):
-    process.kill()
-    process.communicate()
-
-
 def arrays(path):
     with np.load(path) as file:
         return {key: file[key].tobytes() for key in file.files}
@@ -103,7 +102,7 @@ def log_of(run):
 def whole(small_file, tmp_path_factory):
     """A run of 40 iterations that nothing disturbs."""
     run = tmp_path_factory.mktemp('whole') / 'run'
-    finish(start('--dataset', small_file, '--out', run, '--iterations', 40, *OPTIONS))
+    finish(train(small_file, run))
     return run
 
 
@@ -112,8 +111,7 @@ def test_a_signal_ends_training_with_a_snapshot_that_goes_on_bit_for_bit(
     small_file, whole, tmp_path, number
 ):
     run, change = tmp_path / 'run', STOP_AT_33.format(int(number))
-    given = '--dataset', small_file, '--out', run, '--iterations', 40, *OPTIONS
-    err = finish(start(*given, change=change), status=128 + number)
+    err = finish(train(small_file, run, change=change), status=128 + number)
     assert f'stopped by {number.name} after iteration 33' in err
     assert (run / 'snapshot_33.npz').exists()
     finish(start('--resume', run))
@@ -129,7 +127,7 @@ def test_a_signal_ends_training_with_a_snapshot_that_goes_on_bit_for_bit(
 def test_a_second_signal_ends_at_once(small_file, tmp_path):
     run = tmp_path / 'run'
     # The first signal comes within an iteration that takes a minute.
-    process = start('--dataset', small_file, '--out', run, *OPTIONS, change=SLOW_STEP)
+    process = train(small_file, run, change=SLOW_STEP)
     wait_for(run / 'now', process)
     process.send_signal(signal.SIGTERM)
     time.sleep(0.3)
@@ -142,19 +140,15 @@ def test_a_second_signal_ends_at_once(small_file, tmp_path):
 
 def test_nohup_ignores_what_a_closed_terminal_sends(small_file, whole, tmp_path):
     change = 'signal.signal(signal.SIGHUP, signal.SIG_IGN)' + STOP_AT_33.format(int(signal.SIGHUP))
-    run = tmp_path / 'run'
-    given = '--dataset', small_file, '--out', run, '--iterations', 40, *OPTIONS
-    finish(start(*given, change=change))
-    assert arrays(run / 'gen_40.npz') == arrays(whole / 'gen_40.npz')
+    finish(train(small_file, tmp_path / 'run', change=change))
+    assert arrays(tmp_path / 'run' / 'gen_40.npz') == arrays(whole / 'gen_40.npz')
 
 
 def test_a_terminal_that_is_closed_leaves_a_snapshot(small_file, tmp_path):
     mine, terminal = pty.openpty()
     run = tmp_path / 'run'
-    rarely = '--log-interval', 1, '--snapshot-interval', 10**6
-    given = '--dataset', small_file, '--out', run, *OPTIONS, *rarely
-    process = subprocess.Popen(
-        [sys.executable, '-c', PROGRAM.format(''), *map(str, given)], cwd=ROOT,
+    process = train(
+        small_file, run, '--iterations', 10**6, '--log-interval', 1, '--snapshot-interval', 10**6,
         stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )  # fmt: skip
@@ -169,21 +163,21 @@ def test_a_terminal_that_is_closed_leaves_a_snapshot(small_file, tmp_path):
 def test_kills_at_any_moment_lose_nothing(small_file, tmp_path, capsys):
     """Kills at random moments, half of them likely to fall within the writing of a snapshot."""
     run, best, rng = tmp_path / 'run', 0, random.Random(0)
-    given = '--dataset', small_file, *OPTIONS
-    arguments = [*given, '--out', run, '--iterations', 10**6]
+    arguments = '--dataset', small_file, '--out', run, *OPTIONS, '--iterations', 10**6
     for i in range(3):
         process = start(*arguments, change=SLOW_WRITING if i % 2 else '')
         wait_for(run / f'snapshot_{best + 20}.npz', process)
         time.sleep(rng.uniform(0, 1))
-        kill(process)
+        process.kill()
+        process.communicate()
         found = run_directory.latest_snapshot(run)
         assert capsys.readouterr().err == ''  # no warning of a damaged one
         assert int(found.stem.split('_')[1]) > best
-        best, arguments = int(found.stem.split('_')[1]), ['--resume', run]
+        best, arguments = int(found.stem.split('_')[1]), ('--resume', run)
     end = best + 20
     finish(start('--resume', run, '--iterations', end))
     whole = tmp_path / 'whole'
-    finish(start(*given, '--out', whole, '--iterations', end))
+    finish(train(small_file, whole, '--iterations', end))
     assert arrays(run / f'gen_{end}.npz') == arrays(whole / f'gen_{end}.npz')
     assert log_of(run)[: len(log_of(whole))] == log_of(whole)
     assert not [path for path in run.iterdir() if path.name.startswith(('.snapshot', '.gen'))]
@@ -205,7 +199,7 @@ def test_a_full_disk_is_one_line_and_the_last_snapshot_stays(whole, tmp_path):
 
 def test_data_that_change_while_they_are_learned_from(refusal, small_file, whole, tmp_path):
     data, run = shutil.copy(small_file, tmp_path / 'data.h5'), tmp_path / 'run'
-    process = start('--dataset', data, '--out', run, '--iterations', 60, *OPTIONS)
+    process = train(data, run, '--iterations', 60)
     wait_for(run / 'snapshot_20.npz', process)
     data.write_bytes(data.read_bytes()[:5000])  # all was read before the first step
     finish(process)

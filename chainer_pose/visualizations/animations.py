@@ -14,9 +14,7 @@ from chainer_pose.skeletons import Skeleton
 from chainer_pose.utils.files import StrPath
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from mpl_toolkits.mplot3d import Axes3D
 
     Film = tuple[Figure, Callable[[int], object], int, float]  # figure, draw, frames, fps
 
@@ -27,17 +25,9 @@ MAX_FRAMES = 240  # of a film; longer sequences are thinned out
 def turning(pose2d: np.ndarray, pose3d: np.ndarray, skeleton: Skeleton) -> Film:
     """Show one input, (J, 2) px, and its pose, (J, 3), turned once about the vertical axis."""
     angles = np.linspace(0, 2 * np.pi, TURN_FRAMES, endpoint=False)
-    frame = visualizations.frame_of(pose3d, turning=True)
-    figure, axes_2d, (axes,) = _axes(1)
-    visualizations.draw_pose_2d(axes_2d, pose2d, skeleton)
-
-    def draw(i: int) -> None:
-        axes.clear()
-        turned = geometry.rotate_about_vertical(pose3d[None], angles[i])[0]
-        visualizations.draw_pose_3d(axes, turned, skeleton, frame)
-        axes.set_title(f'turned by {np.degrees(angles[i]):.0f}°', fontsize=9)
-
-    return figure, draw, TURN_FRAMES, TURN_FPS
+    turned = geometry.rotate_about_vertical(np.array([pose3d] * TURN_FRAMES), angles)
+    titles = [f'turned by {degrees:.0f}°' for degrees in np.degrees(angles)]
+    return _film(np.array([pose2d] * TURN_FRAMES), [(turned, titles)], skeleton, TURN_FPS)
 
 
 def playing(pose2d: np.ndarray, pose3d: np.ndarray, skeleton: Skeleton, fps: float) -> Film:
@@ -47,21 +37,33 @@ def playing(pose2d: np.ndarray, pose3d: np.ndarray, skeleton: Skeleton, fps: flo
     """
     step = -(-len(pose3d) // MAX_FRAMES)
     pose2d, pose3d = pose2d[::step], pose3d[::step]
-    side = geometry.rotate_about_vertical(pose3d, np.pi / 2)
+    side, n = geometry.rotate_about_vertical(pose3d, np.pi / 2), len(pose3d)
+    columns = [(pose3d, ['lifted'] * n), (side, ['turned by 90°'] * n)]
+    return _film(pose2d, columns, skeleton, fps / step)
+
+
+def _film(
+    pose2d: np.ndarray, columns: list[tuple[np.ndarray, list[str]]], skeleton: Skeleton, fps: float
+) -> Film:
+    """Of (F, J, 2) inputs and columns of (F, J, 3) poses, each with a title."""
+    n = len(columns)
+    figure = visualizations.new_figure(2.6 * (1 + n), 2.9)
+    axes_2d = figure.add_subplot(1, 1 + n, 1)
+    axes_3d = [figure.add_subplot(1, 1 + n, 2 + i, projection='3d') for i in range(n)]
+    figure.subplots_adjust(left=0.02, right=0.98, bottom=0.03, top=0.9, wspace=0.05)
     frame_2d = visualizations.frame_of(pose2d)
-    frame_3d = visualizations.frame_of(pose3d, turning=True)
-    figure, axes_2d, axes_3d = _axes(2)
+    frame_3d = visualizations.frame_of(columns[0][0], turning=True)
 
     def draw(i: int) -> None:
-        for axes in (axes_2d, *axes_3d):
+        for axes in figure.axes:
             axes.clear()
         visualizations.draw_pose_2d(axes_2d, pose2d[i], skeleton, frame=frame_2d)
         axes_2d.set_title('2D input', fontsize=9)
-        for axes, poses, title in zip(axes_3d, (pose3d, side), ('lifted', 'turned by 90°')):
+        for axes, (poses, titles) in zip(axes_3d, columns):
             visualizations.draw_pose_3d(axes, poses[i], skeleton, frame_3d)
-            axes.set_title(title, fontsize=9)
+            axes.set_title(titles[i], fontsize=9)
 
-    return figure, draw, len(pose3d), fps / step
+    return figure, draw, len(pose2d), fps
 
 
 def write(path: StrPath, film: Film, format: str) -> None:
@@ -92,12 +94,3 @@ def require_ffmpeg() -> None:
     """Raise an InputError if the program ffmpeg is missing."""
     if shutil.which('ffmpeg') is None:
         raise InputError('expected the program ffmpeg, found none; a GIF needs none', mp4=None)
-
-
-def _axes(n: int) -> tuple[Figure, Axes, list[Axes3D]]:
-    figure = visualizations.new_figure(2.6 * (1 + n), 2.9)
-    axes_2d = figure.add_subplot(1, 1 + n, 1)
-    axes_2d.set_title('2D input', fontsize=9)
-    axes_3d = [figure.add_subplot(1, 1 + n, 2 + i, projection='3d') for i in range(n)]
-    figure.subplots_adjust(left=0.02, right=0.98, bottom=0.03, top=0.9, wspace=0.05)
-    return figure, axes_2d, axes_3d

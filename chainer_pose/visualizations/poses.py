@@ -139,9 +139,9 @@ def _normalized_3d(
     generator: LiftingLink | np.ndarray | Mapping[str, LiftingLink], data: PoseData
 ) -> dict[str, np.ndarray]:
     """Ground truth, if the data have it, and predictions, all of the normalized input's size."""
-    if isinstance(generator, np.ndarray):
-        return {'prediction': rescale(generator, data.skeleton.root)}
     root = data.skeleton.root
+    if isinstance(generator, np.ndarray):
+        return {'prediction': rescale(generator, root)}
     named = generator if isinstance(generator, Mapping) else {'prediction': generator}
     poses = {name: network.lift(data.pose2d, root) for name, network in named.items()}
     if data.pose3d is not None:

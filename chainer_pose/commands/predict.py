@@ -147,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         animations.require_ffmpeg()
     skeleton = skeletons.get(options.skeleton) if options.skeleton else None
     weights = options.snapshot or pretrained_path(options.weights or DEFAULT)
-    lifter = load_lifter(weights, skeleton, options.generator == 'last', options.gpu)
+    lifter = load_lifter(weights, last=options.generator == 'last', gpu=options.gpu)
     if options.onnx:
         with files.writing(options.onnx):
             onnx.export(options.onnx, lifter)
@@ -167,9 +167,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _sequences(path: Path) -> list[Path]:
     """The folders of a folder that has no keypoints itself."""
     found = list(path.glob('[!.]*')) if path.is_dir() else []
-    if any(one.suffix in ('.json', '.txt') for one in found):
-        return []
     folders = [one for one in found if one.is_dir()]
+    for file in (one for one in found if folders and one.suffix in ('.json', '.txt')):
+        if file.suffix == '.txt' or not keypoints.is_skeleton(files.read_json(file)):
+            return []
+        print(f'{file}: describes a skeleton and is not read as keypoints')
     return sorted(folders, key=lambda one: keypoints.natural(one.name))
 
 
@@ -230,7 +232,7 @@ def predict(
     upright = geometry.rotate_in_image(pose2d, -roll)
     cli.warn(keypoints.find_faults(source.skeleton, upright, visible))
     if not poses.lifted.any():
-        enough = 'half of their joints seen, or more'
+        enough = 'half of their joints, or both shoulders or both hips and two more, seen'
         if lifter.prior is None:
             enough = f'every joint seen, since {lifter.weights} cannot impute any'
         raise InputError(

@@ -45,20 +45,23 @@ class Moments:
         return Prior(mean, self._products / self.count - np.outer(mean, mean))
 
 
-def impute(prior: Prior, pose2d: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def impute(
+    prior: Prior, pose2d: np.ndarray, visible: np.ndarray, enough: np.ndarray | bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Put the missing joints of each pose where they most likely are.
 
     Args:
         prior: of normalized poses.
         pose2d: (N, J, 2) float array, px.
         visible: (N, J) bool array, which joints have coordinates.
+        enough: (N,) bool array, poses to impute even if less than `MIN_SHARE` is visible.
     Returns:
-        (pose2d, imputed): a new array, in which missing joints are NaN if less than
-        `MIN_SHARE` of a pose is visible; and (N, J) bool, which joints were imputed.
+        (pose2d, imputed): a new array, in which the missing joints of other poses are NaN; and
+        (N, J) bool, which joints were imputed.
     """
     pose2d = np.where(visible[:, :, None], pose2d, np.nan)
     imputed = np.zeros_like(visible)
-    enough = visible.mean(axis=1) >= MIN_SHARE
+    enough = enough | (visible.mean(axis=1) >= MIN_SHARE)
     incomplete = np.flatnonzero(enough & ~visible.all(axis=1))
     patterns, which = np.unique(visible[incomplete], axis=0, return_inverse=True)
     for i, seen in enumerate(patterns):

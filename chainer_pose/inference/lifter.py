@@ -20,7 +20,7 @@ from chainer_pose.datasets import imputation
 from chainer_pose.errors import InputError
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.inference.pretrained import DEFAULT, PRETRAINED, pretrained_path
-from chainer_pose.skeletons import conversions
+from chainer_pose.skeletons import H36M17, conversions
 from chainer_pose.utils import devices
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from chainer_pose.links import LiftingLink
     from chainer_pose.skeletons import Skeleton
     from chainer_pose.utils.files import StrPath
+
+_ENDS = ('Shoulder', 'Hip')  # of the trunk
 
 
 class Lifted(NamedTuple):
@@ -132,7 +134,7 @@ class Lifter:
         )
         imputed = np.isfinite(pose2d).all(axis=2) & ~seen  # placed by a rule
         if self.prior is not None:
-            pose2d, imputed = imputation.impute(self.prior, pose2d, seen)
+            pose2d, imputed = imputation.impute(self.prior, pose2d, seen, self._has_trunk(seen))
         pose2d = pose2d.astype(np.float32)
         root, joints = self.skeleton.root, self.skeleton.face_joints
         usable = np.isfinite(pose2d).all(axis=(1, 2))
@@ -146,6 +148,13 @@ class Lifter:
                 sin_beta[usable] = functions.sin_beta(pose[:, :, :2], pose[:, :, 2], joints)
         pose2d, pose3d = (geometry.rotate_in_image(pose, roll) for pose in (pose2d, pose3d))
         return Lifted(pose2d, pose3d, imputed, sin_beta)
+
+    def _has_trunk(self, seen: np.ndarray) -> np.ndarray:
+        """Whether both shoulders or both hips, and two more joints, of (N, J) are seen."""
+        names = self.skeleton.names
+        ends = [[j for j, name in enumerate(names) if name[1:] == part] for part in _ENDS]
+        both = [seen[:, pair].all(axis=1) for pair in ends if len(pair) == 2]
+        return np.any(both, axis=0) & (seen.sum(axis=1) >= 4)
 
 
 def _known(skeleton: Skeleton | str | None) -> Skeleton | None:
@@ -163,7 +172,8 @@ def load_lifter(
     Args:
         path: a run directory (its gen_best.npz, else its last gen_N.npz), a generator file, or
             the name of weights that come with the package.
-        skeleton: `Skeleton` or its name, of weights whose file does not have it.
+        skeleton: `Skeleton` or its name, of weights whose file does not have it; by default,
+            with 17 joints, Human3.6M's, as those of the authors' code.
         last: of a run directory, take the last even where there is a best.
         gpu: CUDA device to lift on, -1 for the CPU.
     Raises:
@@ -173,7 +183,7 @@ def load_lifter(
     named = str(path) in PRETRAINED and not Path(path).exists()
     path = pretrained_path(str(path)) if named else weights_file.find_generator(path, last)
     generator, known, prior, _ = weights_file.load_generator(path)
-    known = known or _known(skeleton)
+    known = known or _known(skeleton) or (H36M17 if generator.n_joints == len(H36M17) else None)
     if known is None:
         raise InputError(f'{path}: expected weights that name their joints, found none')
     weights_file.check_joints(path, generator.n_joints, None, known, known.name)

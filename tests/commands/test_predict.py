@@ -9,8 +9,9 @@ import shutil
 import h5py
 import numpy as np
 import pytest
+from chainer.serializers import npz
 
-from chainer_pose import datasets, load_lifter, skeletons
+from chainer_pose import datasets, links, load_lifter, skeletons
 from chainer_pose.commands import predict, train
 from chainer_pose.commands import prepare as prepare_command
 from chainer_pose.datasets import keypoints, pose_file
@@ -172,8 +173,9 @@ def test_poses_are_smoothed_and_get_constant_bones(lift):
 def test_a_folder_of_folders_is_a_sequence_each(printed, tmp_path, refusal):
     for name in ('cam1', 'cam2'):
         shutil.copytree(DATA / 'openpose', tmp_path / 'in' / name)
+    (tmp_path / 'in' / 'mine.json').write_text(json.dumps(COCO.to_dict()))
     options = '--input', tmp_path / 'in', '--out', tmp_path / 'out', '--write', 'json', '--html'
-    printed(predict, *options)
+    assert 'mine.json: describes a skeleton' in printed(predict, *options)
     found = [tmp_path / 'out' / name / file for name in ('cam1', 'cam2')
              for file in ('poses.html', 'poses.json')]  # fmt: skip
     assert sorted(path for path in (tmp_path / 'out').rglob('*') if path.is_file()) == found
@@ -203,6 +205,30 @@ def test_people_with_too_few_joints(lift, tmp_path):
     (tmp_path / 'b.json').write_text(json.dumps(entries[1:2]))
     with pytest.raises(InputError, match=r'found none among 1; never seen: .*LHip, RHip, LKnee'):
         lift(tmp_path / 'b.json')
+
+
+def test_an_upper_body_is_lifted(lift, tmp_path):
+    """A person at a table, whose elbows are out of sight."""
+    pose = keypoints.read(DATA / 'poses.csv').pose2d[:1]
+    pose[:, 7:] = np.nan
+    np.save(tmp_path / 'a.npy', pose)
+    found, text = lift(tmp_path / 'a.npy', '--skeleton', 'coco17')
+    assert np.isfinite(found['pose3d']).all()
+    seen = found['joint_names'][~found['imputed'][0]]
+    assert seen.tolist() == ['Neck/Nose', 'Head', 'LShoulder', 'RShoulder']
+    assert 'joints imputed: Hip 1, RHip 1, RKnee 1' in text
+
+
+def test_weights_of_the_authors_name_no_joints(lift, tmp_path, rng):
+    """They are of Human3.6M's 17; --skeleton is that of the input."""
+    arrays = npz.serialize(links.Generator(17, 8, 0.1, rng))
+    np.savez(tmp_path / 'gen_epoch_1.npz', **arrays)
+    pose = keypoints.read(DATA / 'poses.csv').pose2d[:1]
+    np.save(tmp_path / 'a.npy', pose)
+    options = '--snapshot', tmp_path / 'gen_epoch_1.npz', '--skeleton', 'coco17'
+    found, text = lift(tmp_path / 'a.npy', *options)
+    assert 'joints of h36m17' in text
+    np.testing.assert_allclose(found['pose2d'][0, 0], pose[0, 11:13].mean(axis=0))
 
 
 def test_warnings_go_to_standard_error(tmp_path, capsys):

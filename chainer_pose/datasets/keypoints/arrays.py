@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from chainer_pose.datasets.keypoints.csv import values_a_joint
-from chainer_pose.datasets.keypoints.people import Table
+from chainer_pose.datasets.keypoints.people import Table, values_a_joint
 from chainer_pose.utils import files, hdf5, unpickle
 
+_CONFIDENCE = {'confidence', 'scores', 'keypoint_scores'}
 _LAYOUTS = {'coco': 'coco17', 'h36m': 'h36m17'}  # of VideoPose3D's metadata
 
 
@@ -41,11 +41,11 @@ def read(path: Path, counts: Collection[int]) -> Table:
             per = values_a_joint(joints.shape[1], counts)
             one = joints.shape[1] in (2, 3) or joints.shape[1] % per
             joints = joints[None] if one else joints.reshape(len(joints), -1, per)
-        n, k, axes = joints.shape
-        if axes not in (2, 3):
+        if joints.ndim != 3 or joints.shape[2] not in (2, 3):
             raise ValueError(f'shape {joints.shape}')
-        if 'confidence' in arrays:
-            confidence = arrays['confidence'].astype(np.float64, casting='safe')
+        n, k, _ = joints.shape
+        for name in _CONFIDENCE & arrays.keys():
+            confidence = arrays[name].astype(np.float64, casting='safe')
             joints = np.dstack([joints[:, :, :2], confidence.reshape(n, k)])
         frame, person = (
             arrays[name].reshape(n).tolist() if name in arrays else None

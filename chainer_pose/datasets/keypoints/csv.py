@@ -9,21 +9,22 @@ from pathlib import Path
 
 import numpy as np
 
-from chainer_pose.datasets.keypoints.people import Table, natural
+from chainer_pose.datasets.keypoints.people import Table, natural, values_a_joint
 from chainer_pose.errors import InputError
 from chainer_pose.utils import files
 
 # Columns by the names that tools give them.
 _FRAME = ('frame', 'frame_id', 'frame_idx', 'frame_index', 'image', 'image_id')
-_PERSON = ('person', 'person_id', 'track', 'track_id', 'individual', 'idx')
+_PERSON = ('person', 'person_id', 'track', 'track_id', 'individual', 'idx', 'id')
 _JOINT = ('joint', 'landmark', 'landmark_id', 'keypoint', 'bodypart', 'part')
 _CONFIDENCE = ('c', 'v', 'score', 'conf', 'confidence', 'likelihood', 'visibility', 'visible')
 _AXES = {'x': 'x', 'y': 'y'} | dict.fromkeys(_CONFIDENCE, 'c')
+_MISSING = ('', 'na', 'n/a', 'none', 'null')
 _Lines = list[tuple[int, list[str]]]  # number and cells
 
 
 def read(path: Path, counts: Collection[int]) -> Table:
-    """Read a CSV file.
+    """Read a CSV file, with commas, semicolons (and decimal commas) or tabs.
 
     A header names the columns NAME_x, NAME_y and NAME_c (confidence, by any of its names; may be
     absent) of each joint, frame and person, in any order; or joint, x, y and c, a joint a row; or
@@ -33,8 +34,11 @@ def read(path: Path, counts: Collection[int]) -> Table:
     Raises:
         InputError: if it is no such table.
     """
-    with files.reading(path, 'CSV'), open(path, newline='', encoding='utf-8-sig') as file:
-        reader = csv.reader(file)
+    with files.reading(path, 'CSV'):
+        text = path.read_text(encoding='utf-8-sig')
+        delimiter = max(',;\t', key=text.partition('\n')[0].count)
+        text = text.replace(',', '.') if delimiter == ';' else text
+        reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
         lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     lines = [line for line in lines if any(line[1])]
     head: list[list[str]] = []
@@ -50,38 +54,36 @@ def read(path: Path, counts: Collection[int]) -> Table:
             raise InputError(f'{path}: line {number}: expected {width} columns, found {len(cells)}')
     if not head:
         per = values_a_joint(width, counts)
-        return Table(
-            _array(path, lines, np.arange(width - width % per).reshape(-1, per)), kind='csv'
-        )
-    if len(set(head[0])) < width and len(head) == 1:
-        raise InputError(f'{path}: line 1: expected each column once, found one twice')
+        columns = np.arange(width - width % per).reshape(-1, per)
+        return Table(_array(path, lines, columns), kind='csv')
     kind = 'csv' if len(head) == 1 else 'deeplabcut'
     with files.reading(path, f'a table ({kind})'):
         names, lines = _deeplabcut(head, lines) if len(head) > 1 else _wide(head[0], lines)
-    ids = [
-        next((i for i, n in enumerate(names) if n.lower() in of), None) for of in (_FRAME, _PERSON)
-    ]
+    at = {name.lower(): i for i, name in reversed([*enumerate(names)])}
+    ids = [next((at[name] for name in of if name in at), None) for of in (_FRAME, _PERSON)]
     joints: dict[str, dict[str, int]] = {}
     for i, name in enumerate(names):
         joint, axis = _joint_and_axis(name)
         if axis and i not in ids:
             joints.setdefault(joint, {}).setdefault(axis, i)
-    joints = {joint: at for joint, at in joints.items() if 'x' in at}
-    missing = [joint for joint, at in joints.items() if 'y' not in at]
-    if missing or not joints:
+    joints = {joint: axes for joint, axes in joints.items() if 'x' in axes}
+    missing = [joint + '_y' for joint, axes in joints.items() if 'y' not in axes]
+    if missing or not joints or len(set(names)) < len(names):
         raise InputError(
-            f'{path}: line 1: expected columns NAME_x and NAME_y of each joint, found no '
-            f'{missing[0] + "_y" if missing else "NAME_x"}'
+            f'{path}: line 1: expected columns NAME_x and NAME_y of each joint, each column once, '
+            f'found {f"no {missing[0]} among " if missing else ""}{", ".join(names):.80}'
         )
     if len({re.sub(r'\d+', '', joint) for joint in joints}) == 1 < len(joints):
         joints = {str(i): joints[j] for i, j in enumerate(sorted(joints, key=natural))}  # no names
-    axes = 'xyc' if all('c' in at for at in joints.values()) else 'xy'
-    pose = _array(path, lines, np.array([[at[a] for a in axes] for at in joints.values()]))
+    chosen = 'xyc' if all('c' in axes for axes in joints.values()) else 'xy'
+    pose = _array(path, lines, np.array([[axes[a] for a in chosen] for axes in joints.values()]))
     frame, person = (
         None if i is None else [_identity(cells[i]) for _, cells in lines] for i in ids
     )
-    listed = None if '0' in joints else list(joints)
-    return Table(pose, frame, person, listed, kind=kind)
+    numbered = ids[1] is not None and names[ids[1]].lower() == 'id'
+    if person and numbered and len({*person}) == len(person):
+        person = None  # the number of the row
+    return Table(pose, frame, person, None if '0' in joints else list(joints), kind=kind)
 
 
 def read_yolo(path: Path, counts: Collection[int]) -> Table:
@@ -116,12 +118,6 @@ def read_yolo(path: Path, counts: Collection[int]) -> Table:
     return Table(pose, [frame for frame, _ in found], person, score=score, kind='yolo')
 
 
-def values_a_joint(n: int, counts: Collection[int]) -> int:
-    """Whether n numbers are x y c (3) or x y (2) of each joint: as one of these counts fits."""
-    fits = [per for per in (3, 2) if n % per == 0]
-    return next((per for per in fits if n // per in counts), fits[0] if fits else 2)
-
-
 def _wide(head: list[str], lines: _Lines) -> tuple[list[str], _Lines]:
     """A table of a joint a row as one of a person a row; others as they are."""
     at = {name.lower(): i for i, name in enumerate(head)}
@@ -133,8 +129,11 @@ def _wide(head: list[str], lines: _Lines) -> tuple[list[str], _Lines]:
     names = list(dict.fromkeys(cells[joint] for _, cells in lines))
     rows: dict[tuple, dict[str, list[str]]] = {}
     for _, cells in lines:
-        person = rows.setdefault(tuple(cells[i] for i in ids), {})
-        person[cells[joint]] = [cells[i] for i in axes]
+        who = tuple(cells[i] for i in ids)
+        if cells[joint] in rows.setdefault(who, {}):
+            named = ', '.join(f'{head[i]} {cells[i]}' for i in ids)
+            raise ValueError(f'{cells[joint]} twice for {named}')
+        rows[who][cells[joint]] = [cells[i] for i in axes]
     none = [''] * len(axes)
     wide = [[*who, *(c for n in names for c in row.get(n, none))] for who, row in rows.items()]
     columns = [f'{name}_{head[i]}' for name in names for i in axes]
@@ -180,9 +179,9 @@ def _array(path: Path, lines: _Lines, columns: np.ndarray) -> np.ndarray:
 
 
 def _numbers(cells: list[str]) -> list[float] | None:
-    """None if a cell is no number; an empty one is NaN."""
+    """None if a cell is no number; NaN for one of `_MISSING`."""
     try:
-        return [float(cell or 'nan') for cell in cells]
+        return [float('nan' if cell.lower() in _MISSING else cell) for cell in cells]
     except ValueError:
         return None
 

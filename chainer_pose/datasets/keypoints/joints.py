@@ -153,28 +153,27 @@ def _by_shape(
         whole = s.add_virtual_joints(pose2d[:, :k].astype(np.float64), visible[:, :k])
         score[name] = tangle(s, *whole)
     best = min(score.values(), default=np.inf)
-    listed = ', '.join(
-        f'{name} {score[name]:.2f}' for name in sorted(found, key=score.__getitem__)[:4]
-    )
+    names = sorted(found, key=score.__getitem__)
+    listed = 'tangle: ' + ', '.join(f'{name} {score[name]:.2f}' for name in names[:4])
     if given:
         doubt = score[given.name] > max(_TANGLED, _MORE * best) and best < _TANGLED
-        return given, [f'the bones do not lie as in {given.name} (tangle: {listed})'] * doubt
-    usual = [*([default.name] if default and not detector else []), *_USUAL]
-    # Weights may be of no body; and too little may be seen of a detector's joints to tell.
-    trusted = [*found] if detector and np.isinf(best) else usual[: -len(_USUAL)]
-    good = [
-        name
-        for name in found
-        if score[name] <= _MORE * best and (score[name] < _TANGLED or name in trusted)
-    ]
-    chosen = next((name for name in usual if name in good), good[0] if len(good) == 1 else None)
+        return given, [f'the bones do not lie as in {given.name} ({listed})'] * doubt
+    prefer = [default.name] if default and not detector else []  # weights may be of no body
+    good = [n for n in names if score[n] <= _MORE * best and (score[n] < _TANGLED or n in prefer)]
+    fits = 'several that fit' if good else 'none whose bones lie as in a body'
+    if np.isinf(best):  # the layouts of detectors are few
+        good = names if detector or len(names) == 1 else []
+        fits = 'too few of them seen to choose'
+        listed = f'too few are seen to compare {", ".join(names)}'
+    chosen = next((name for name in (*prefer, *_USUAL) if name in good), None)
+    if chosen is None and len(good) == 1:
+        chosen = good[0]
     if chosen is None:
         raise InputError(
-            f'{path}: expected the skeleton to be given for its {n} joints, found '
-            f'{"several that fit" if good else "none whose bones lie as in a body"}'
-            f'{f" (tangle: {listed})" if found else ""}',
+            f'{path}: expected the skeleton to be given for its {n} joints, found {fits}'
+            f'{f" ({listed})" if found else ""}',
             skeleton=None,
         )
     return found[chosen], [
-        f'nothing names the {n} joints: they are taken for those of {chosen} (tangle: {listed})'
+        f'nothing names the {n} joints: they are taken for those of {chosen} ({listed})'
     ]

@@ -14,20 +14,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainer_pose.datasets.keypoints.csv import values_a_joint
-from chainer_pose.datasets.keypoints.people import Table, natural
+from chainer_pose.datasets.keypoints.people import Table, natural, values_a_joint
 from chainer_pose.datasets.readers.shared import Progress, silent
 from chainer_pose.errors import InputError
+from chainer_pose.skeletons import Skeleton
 from chainer_pose.utils.files import read_json
 
 # What formats call the same thing; of several keys the first counts.
 _FRAMES = ('instance_info', 'data', 'frames')
-_PEOPLE = ('people', 'bodies', 'instances', 'predictions', 'poses', 'skeleton')
+_PEOPLE = ('people', 'bodies', 'instances', 'predictions', 'poses', 'persons', 'skeleton')
 _JOINTS = ('pose_keypoints_2d', 'pose_keypoints', 'keypoints', 'joints', 'pose',
            'landmarks', 'pose_landmarks', 'poseLandmarks')  # fmt: skip
 _SCORES = ('keypoint_scores', 'joints_vis', 'score')
 _FRAME = ('frame_id', 'image_id', 'frame', 'frame_index', 'image_name', 'image')
-_PERSON = ('person_id', 'idx', 'track_id')
+_PERSON = ('person_id', 'idx', 'track_id', 'tracking_id', 'instance_id')
 _SCORE = ('score', 'bbox_score', 'confidence')
 _CONFIDENCE = ('score', 'visibility', 'confidence', 'c')
 # Formats by a key of theirs.
@@ -63,12 +63,14 @@ def read(path: Path, counts: Collection[int], progress: Progress = silent) -> Ta
     if path.is_dir():
         paths = list(path.glob('*_keypoints.json')) or list(path.glob('*.json'))
         paths.sort(key=lambda file: natural(file.name))
-        if not paths:
-            raise InputError(f'{path}: expected a folder of JSON files, found none in it')
     people: list[tuple] = []
+    notes: list[str] = []
     of: dict[int | str, Path] = {}
     for done, file in enumerate(paths, start=1):
         data = read_json(file, 'keypoints (JSON)')
+        if path.is_dir() and is_skeleton(data):
+            notes.append(f'{file.name} describes a skeleton and is not read as keypoints')
+            continue
         entry = _Entry('file', '', '', data)
         try:
             for entry in _entries(data, re.sub(r'_keypoints$', '', file.stem), path.is_dir()):
@@ -81,16 +83,27 @@ def read(path: Path, counts: Collection[int], progress: Progress = silent) -> Ta
                         raise ValueError(f'the frame {frame} of {of[frame].name}, too')
         except Exception as error:  # whatever a value of another kind than expected leads to
             raise InputError(
-                f'{file}: {entry.where}: expected keypoints as a detector writes them, found '
-                f'{entry.value!r:.60} ({error!s:.80})'
+                f'{file}: {entry.where or "file"}: expected keypoints as a detector writes them, '
+                f'found {entry.value!r:.60} ({error!s:.80})'
             ) from error
         progress(done, len(paths), str(path))
     if not people:
-        raise InputError(f'{path}: expected people with keypoints, found none')
+        raise InputError(
+            f'{path}: expected people with keypoints, found none in {len(paths)} JSON files'
+        )
     poses, frames, persons, _, scores, kinds = zip(*people)
     return Table(
-        np.stack(poses), list(frames), list(persons), people[0][3], np.array(scores), kinds[0]
-    )
+        np.stack(poses), list(frames), list(persons), people[0][3], np.array(scores), kinds[0],
+        notes=notes,
+    )  # fmt: skip
+
+
+def is_skeleton(data: Any) -> bool:
+    """Whether the content of a JSON file describes a skeleton."""
+    try:
+        return isinstance(data, dict) and 'name' in data and bool(Skeleton.from_dict(data))
+    except InputError:
+        return False
 
 
 def _entries(data: Any, stem: str, one_frame: bool) -> Iterator[_Entry]:
@@ -179,14 +192,14 @@ def _kind(entry: _Entry, joints: Any) -> str:
 
 def _person(entry: _Entry, counts: Collection[int]) -> tuple | None:
     """A row of a `Table`, up to its kind; None for nobody."""
-    value = entry.value
+    value, names = entry.value, entry.names and [str(name) for name in entry.names]
     key = _first(value, _JOINTS)
     if key is None:
         raise ValueError('no joints')
     joints = value[key]
     if not joints or value.get('num_keypoints') == 0:
         return None  # a box without joints
-    kind, names = _kind(entry, joints), entry.names and [str(name) for name in entry.names]
+    kind = _kind(entry, joints)
     if kind == 'ultralytics':
         joints = [joints[axis] for axis in ('x', 'y', 'visible') if joints.get(axis)]
         joints = list(zip(*joints, strict=True))
@@ -204,26 +217,22 @@ def _person(entry: _Entry, counts: Collection[int]) -> tuple | None:
         pairs = array.reshape(-1, 2) if array.ndim == 1 else array[:, :2]
         array = np.column_stack([pairs, np.array(scores, np.float64).reshape(len(pairs), -1)[:, 0]])
     if array.ndim == 1:
-        per = 3 if kind == 'coco' else values_a_joint(len(array), counts)
-        if len(array) % per:
-            raise ValueError(f'expected x y or x y c of each joint, found {len(array)} numbers')
-        array = array.reshape(-1, per)
-    if names and len(names) != len(array):
-        raise ValueError(f'{len(array)} joints of {len(names)} names')
-    if array.ndim > 2 or array.shape[1] not in (2, 3):
-        raise ValueError(f'joints of shape {array.shape}')
+        array = array.reshape(-1, 3 if kind == 'coco' else values_a_joint(len(array), counts))
+    if array.ndim > 2 or array.shape[1] not in (2, 3) or len(names or array) != len(array):
+        raise ValueError(f'joints of shape {array.shape}{f", {len(names)} names" if names else ""}')
     frame = entry.frame
     if kind == 'coco':  # 1 is hidden, 2 seen: of both the place is known
         array[:, 2] = np.minimum(array[:, 2], 1)
     else:
         frame = value.get(_first(value, _FRAME), frame)
-    person = value.get(_first(value, _PERSON))
-    if person is None and kind in ('coco', 'posenet'):
-        person = value.get('id')
-    person = None if person in (None, []) else _identity(person)
+    # The id of a COCO annotation is its own, not the person's.
+    keys = (*_PERSON, 'id') if kind == 'posenet' else _PERSON
+    ids = (_identity(value[k]) for k in keys if value.get(k) not in (None, []))
     score = next((value[k] for k in _SCORE if value.get(k) is not None), math.nan)
-    person = None if person == -1 else person
-    return array, _identity(frame), person, names, float(np.mean(score)), kind
+    return (
+        array, _identity(frame), next((one for one in ids if one != -1), None), names,
+        np.array(score, np.float64).mean(), kind,
+    )  # fmt: skip
 
 
 def _point(joint: dict[str, Any] | None) -> list[float]:
@@ -237,9 +246,7 @@ def _identity(value: Any) -> int | str:
     """An id: a whole number or a text, or a list, nested or not, that repeats one."""
     if isinstance(value, list):
         every = set(np.array(value).reshape(-1).tolist())
-        if len(every) != 1:
-            raise ValueError(f'expected one id, found {value!r:.40}')
-        value = every.pop()
+        value = every.pop() if len(every) == 1 else value
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, (int, str)) and not isinstance(value, bool):

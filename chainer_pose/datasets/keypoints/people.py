@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ class Table(NamedTuple):
         score: (N,) confidence in each person, NaN where unknown.
         kind: its format.
         skeleton: the name of that of the joints, '' for not stated.
+        notes: lines on what was left out.
     """
 
     joints: np.ndarray
@@ -32,6 +33,13 @@ class Table(NamedTuple):
     score: np.ndarray | None = None
     kind: str = ''
     skeleton: str = ''
+    notes: Sequence[str] = ()
+
+
+def values_a_joint(n: int, counts: Collection[int]) -> int:
+    """Whether n numbers are x y c (3) or x y (2) of each joint: as one of these counts fits."""
+    fits = [per for per in (3, 2) if n % per == 0]
+    return next((per for per in fits if n // per in counts), fits[0] if fits else 2)
 
 
 def frame_numbers(frames: Iterable) -> list[int] | None:

@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 
 FORMATS = (*keypoint_json.FORMATS, 'csv', 'deeplabcut', 'yolo', 'sleap', 'numpy', 'videopose3d',
            'mmaction', 'motionbert', 'pose-file')  # fmt: skip
-_SUFFIXES = {'.csv': 'csv', '.txt': 'yolo', '.npy': 'numpy', '.npz': 'numpy', '.pkl': 'mmaction'}
+_SUFFIXES = {
+    '.csv': 'csv',
+    '.tsv': 'csv',
+    '.txt': 'yolo',
+    '.npy': 'numpy',
+    '.npz': 'numpy',
+    '.pkl': 'mmaction',
+}
 _READERS: dict[str, Callable[[Path, Collection[int]], Table]] = {
     'csv': keypoint_csv.read,
     'deeplabcut': keypoint_csv.read,
@@ -175,7 +182,7 @@ def _keypoints(
     """Choose the joints, find those missing, and put people in order."""
     if not len(raw.joints):
         raise InputError(f'{path}: expected people with keypoints, found none')
-    n, notes = len(raw.joints), []
+    n, notes = len(raw.joints), [*raw.notes]
     # Rows that name no frame are one of each frame, of one person.
     frame = raw.frame or list(range(n))
     person = raw.person or [None if raw.frame else 0] * n
@@ -222,7 +229,11 @@ def _keypoints(
             f'{n - len(kept)} poses are of a frame and person given twice: those of the '
             f'better score are kept'
         )
-    order = sorted(kept, key=lambda i: people.natural(frame[i]))
+    # Nobody can be followed of whom nothing is seen.
+    somebody = [i for i in kept if person[i] is not None or confidence[i].any()] or kept
+    if len(somebody) < len(kept):
+        notes.append(f'{len(kept) - len(somebody)} people without any joint are left out')
+    order = sorted(somebody, key=lambda i: people.natural(frame[i]))
     pose2d, confidence = pose2d[order], confidence[order]
     frame, person = [frame[i] for i in order], [person[i] for i in order]
     if None in person:

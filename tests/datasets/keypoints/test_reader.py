@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 
 DATA = ROOT / 'tests' / 'data'
 COCO = skeletons.get('coco17')
+NAMES = [COCO.names[j] for j in COCO.detected]
 # The joints that all of them have, of the first person of the first frame.
 FIRST = {
     'Nose': (402, 118, 0.97), 'LEye': (410, 109, 0.95), 'RWrist': (352, 335, 0.81),
@@ -24,7 +25,7 @@ FILES = {
     'openpose': ('openpose', 'openpose_body25',
                  ['walk_000000000000', 'walk_000000000000', 'walk_000000000001'], [0, 1, 0]),
     'openpose18.json': ('openpose', 'openpose18', ['openpose18'] * 2, [0, 1]),
-    'coco.json': ('coco', 'coco17', ['a.jpg', 'a.jpg', 'b.jpg'], [100, 101, 110]),
+    'coco.json': ('coco', 'coco17', ['a.jpg', 'a.jpg', 'b.jpg'], [0, 1, 0]),
     'coco_results.json': ('coco-results', 'coco17', [7, 7, 9], [0, 1, 0]),
     'alphapose.json': ('alphapose', 'coco17', ['0.jpg', '0.jpg', '1.jpg'], [1, 2, 1]),
     'mmpose_image.json': ('mmpose', 'coco17', ['mmpose_image'] * 2, [0, 1]),
@@ -90,7 +91,7 @@ def test_arrays(write, people):
     pose2d, confidence = people
     named = {
         'keypoints': pose2d,
-        'confidence': confidence,
+        'scores': confidence,
         'frame': list('aab'),
         'person': [0, 1, 0],
     }
@@ -249,7 +250,7 @@ def test_what_is_not_there(write, people, name, missing):
         ('a.npy', np.full((3, 17, 2), 1e300), 'expected finite numbers, found .inf'),
         ('a.json', '{"people": []}', 'people with keypoints, found none'),
         ('a.json', '{"persons": 7}', 'expected keypoints as a detector'),
-        ('a.json', '[{"image_id": 1, "keypoints": [1, 2, 3, 4, 5]}]', 'x y or x y c of each'),
+        ('a.json', '[{"image_id": 1, "keypoints": [1, 2, 3, 4, 5]}]', 'a detector writes them'),
         ('a.csv', '', 'expected rows of numbers, found none'),
         ('a.csv', 'a_x,a_y\n1,2\n', 'the joints of coco17, found no Nose'),
         ('a.csv', 'a_x,a_x\n1,2\n', 'each column once'),
@@ -266,7 +267,7 @@ def test_what_is_no_keypoints(write, name, content, message):
 def test_missing_places_and_other_formats(tmp_path):
     for place, kind, message in (
         (tmp_path / 'absent', None, 'absent: expected keypoints, found no such'),
-        (tmp_path, None, 'expected a folder of JSON files'),
+        (tmp_path, None, 'expected people with keypoints, found none in 0 JSON files'),
         (tmp_path, 'csv', 'expected a file of the format csv, found a folder'),
         (DATA / 'coco.json', 'openpose', 'expected the format openpose, found coco'),
     ):
@@ -301,6 +302,52 @@ def test_whatever_stands_in_a_file_it_is_read_or_an_error(write, name):
     assert outcomes == {'read', 'error'}
 
 
-def test_windows_mark_before_a_text_is_no_fault(tmp_path):
-    (tmp_path / 'a.csv').write_bytes(b'\xef\xbb\xbf' + (DATA / 'poses.csv').read_bytes())
-    assert keypoints.read(tmp_path / 'a.csv').frame == [0, 0, 1]
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda text: '\ufeff' + text.replace('\n', '\r\n').upper(),
+        lambda text: text.replace(',', ';').replace('.', ','),
+        lambda text: text.replace(',', '\t').replace('\t\t', '\tNA\t'),
+    ],
+)
+def test_csv_as_spreadsheets_write_it(tmp_path, people, change):
+    (tmp_path / 'a.csv').write_bytes(change((DATA / 'poses.csv').read_text()).encode())
+    found = keypoints.read(tmp_path / 'a.csv')
+    assert (found.skeleton, found.frame, found.person) == (COCO, [0, 0, 1], [0, 1, 0])
+    np.testing.assert_array_equal(np.nan_to_num(found.pose2d), people[0])
+    np.testing.assert_array_equal(found.confidence, people[1])
+
+
+def test_a_joint_given_twice_is_an_error(write, people):
+    rows = [f'0,{i},{name},{x},{y}' for i in (0, 1) for name, (x, y) in zip(NAMES, people[0][i])]
+    text = '\n'.join(['frame,id,joint,x,y', *rows])
+    assert keypoints.read(write(text, 'a.csv')).person == [0, 1]
+    with pytest.raises(InputError, match='Nose twice for frame 0'):
+        keypoints.read(write(text.replace('id', 'who'), 'a.csv'))
+
+
+def test_a_number_of_an_annotation_is_nobody(write, people):
+    """Only what names a person does; who has no joint is nobody; numbers may be texts."""
+    entries = [{'id': i, 'image_id': i // 2, 'keypoints': flat(people[0][0] + 500 * (i % 2), [2] * 17)}
+               for i in range(6)]  # fmt: skip
+    found = keypoints.read(write({'annotations': entries}))
+    assert found.person == [0, 1] * 3
+    for i, entry in enumerate(entries):
+        entry |= {
+            'instance_id': 9 - i % 2,
+            'keypoints': [*map(str, entry['keypoints'])],
+            'score': '1',
+        }
+    assert keypoints.read(write({'annotations': entries})).person == [9, 8] * 3
+    nobody = [[people[0][0], np.zeros((17, 2))]] * 3
+    found = keypoints.read(write([openpose(frame) for frame in nobody]))
+    assert found.person == [0] * 3
+    assert '3 people without any joint are left out' in found.notes
+
+
+def test_too_few_joints_to_choose_a_skeleton(write, people):
+    pose = people[0][:1]
+    pose[:, ::2] = 0
+    with pytest.raises(InputError, match=r'too few of them seen to choose \(.*coco17, cmu17'):
+        keypoints.read(write(pose, 'a.npy'), default=H36M17)
+    assert keypoints.read(write(pose, 'a.npy'), skeleton=COCO).skeleton == COCO

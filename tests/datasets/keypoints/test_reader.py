@@ -328,8 +328,8 @@ def test_a_joint_given_twice_is_an_error(write, people):
 
 def test_a_number_of_an_annotation_is_nobody(write, people):
     """Only what names a person does; who has no joint is nobody; numbers may be texts."""
-    entries = [{'id': i, 'image_id': i // 2, 'keypoints': flat(people[0][0] + 500 * (i % 2), [2] * 17)}
-               for i in range(6)]  # fmt: skip
+    both = [flat(people[0][0] + x, [2] * 17) for x in (0, 500)]
+    entries = [{'id': i, 'image_id': i // 2, 'keypoints': both[i % 2]} for i in range(6)]
     found = keypoints.read(write({'annotations': entries}))
     assert found.person == [0, 1] * 3
     for i, entry in enumerate(entries):

@@ -114,10 +114,10 @@ class H36M:
         if len(copies) > 1 and not self.layout:
             listed = [f'{k} (detections: {" ".join(v) or "none"})' for k, v in copies.items()]
             print(f'the folder has: {", ".join(listed)}; --layout takes one')
-        if self.add_detections:
-            h36m.add_detections(layout, path)
-            return
         with cli.Progress() as progress:
+            if self.add_detections:
+                h36m.add_detections(layout, path, progress)
+                return
             counts = h36m.convert(
                 layout, path, self._step, self.all_cameras, progress, self.partial, self.detections
             )

@@ -28,8 +28,7 @@ class Moments:
 
     def __init__(self) -> None:
         self.count = 0
-        self._sum: np.ndarray | float = 0.0
-        self._products: np.ndarray | float = 0.0
+        self._sum, self._products = np.zeros(()), np.zeros(())
 
     def add(self, pose: np.ndarray) -> Moments:
         """Add (N, J, 2) normalized poses with all joints; return self."""
@@ -41,7 +40,7 @@ class Moments:
 
     def prior(self) -> Prior:
         """Return the `Prior` of the poses added, at least one."""
-        mean = np.asarray(self._sum / self.count)
+        mean = self._sum / self.count
         return Prior(mean, self._products / self.count - np.outer(mean, mean))
 
 
@@ -74,8 +73,8 @@ def impute(
 def _most_likely(prior: Prior, pose: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Conditional mean of the missing joints: (n, K, 2) px of those seen to (n, J - K, 2)."""
     xy_seen = np.repeat(seen, 2)
-    mean, present = prior.mean, prior.mean[xy_seen].reshape(-1, 2)
-    pose = pose.astype(np.float64)
+    mean, pose = prior.mean, pose.astype(np.float64)
+    present = mean[xy_seen].reshape(-1, 2)
     middle = pose.mean(axis=1, keepdims=True)
     # A first guess of the size: the root of the mean square about the middle, found / expected.
     variance = np.diag(prior.covariance)[xy_seen].sum() + _NOISE
@@ -83,12 +82,8 @@ def _most_likely(prior: Prior, pose: np.ndarray, seen: np.ndarray) -> np.ndarray
     size = np.sqrt(((pose - middle) ** 2).sum(axis=(1, 2)) / expected)[:, None, None]
     size = np.where(size > 0, size, 1)
     shift = np.tile(np.eye(2), (len(seen), 1))  # (2J, 2): all x, all y
-    wide = (
-        prior.covariance
-        + _NOISE * np.eye(len(mean))
-        + _SHIFT * shift @ shift.T
-        + _SCALE * np.outer(mean, mean)
-    )
+    wide = prior.covariance + _NOISE * np.eye(len(mean)) + _SHIFT * shift @ shift.T
+    wide += _SCALE * np.outer(mean, mean)
     gain = np.linalg.solve(wide[np.ix_(xy_seen, xy_seen)], wide[np.ix_(xy_seen, ~xy_seen)])
     seen_xy = ((pose - middle) / size).reshape(len(pose), -1)
     guess = mean[~xy_seen] + (seen_xy - mean[xy_seen]) @ gain

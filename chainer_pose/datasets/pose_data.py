@@ -105,11 +105,11 @@ def select_joints(data: PoseData, skeleton: Skeleton) -> PoseData:
         InputError: if a joint that is not virtual is missing.
     """
     wanted = [skeleton.names[j] for j in skeleton.detected]
-    missing = [name for name in wanted if name not in data.skeleton.names]
-    if missing:
-        raise InputError(
-            f'{data.name}: expected the joints of {skeleton.name}, found no {missing[0]!r}'
-        )
+    for name in wanted:
+        if name not in data.skeleton.names:
+            raise InputError(
+                f'{data.name}: expected the joints of {skeleton.name}, found no {name!r}'
+            )
     index = [data.skeleton.index(name) for name in wanted]
     all_visible = np.ones((len(data), len(index)), bool)
     valid = all_visible if data.valid is None else data.valid[:, index]
@@ -118,12 +118,13 @@ def select_joints(data: PoseData, skeleton: Skeleton) -> PoseData:
     pose3d = data.pose3d
     if pose3d is not None:
         pose3d, _ = skeleton.add_virtual_joints(pose3d[:, index], all_visible)
-    is_same = skeleton.names == data.skeleton.names
-    others = '' if is_same else f'{len(skeleton)} joints of {skeleton.name}'
+    preparation = [data.preparation] if data.preparation else []
+    if skeleton.names != data.skeleton.names:
+        preparation.append(f'{len(skeleton)} joints of {skeleton.name}')
     return dataclasses.replace(
         data,
         skeleton=skeleton,
-        preparation=', '.join(filter(None, [data.preparation, others])),
+        preparation=', '.join(preparation),
         pose2d=pose2d,
         pose3d=pose3d,
         valid=None if valid.all() else valid,

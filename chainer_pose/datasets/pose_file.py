@@ -23,7 +23,7 @@ from chainer_pose.utils.files import StrPath, atomic_path
 FORMAT, VERSION = 'chainer-pose', 1
 SPLITS = ('train', 'test')
 NAME_LISTS = {'action': 'actions', 'subject': 'subjects', 'camera': 'cameras'}
-INDEX_COLUMNS = ('action', 'subject', 'camera', 'clip', 'frame')
+INDEX_COLUMNS = (*NAME_LISTS, 'clip', 'frame')
 _CHUNK = 4096
 _MORE = ('name', 'pairs', 'angle', 'means')  # of a skeleton, beside joint names and parents
 
@@ -44,14 +44,14 @@ def writing(path: StrPath, header: Header | None = None) -> Iterator[Writer]:
         OSError: if the file cannot be written.
     """
     with atomic_path(path) as temporary:
-        mode = 'w' if header is not None else 'r+'
         if header is None:
             shutil.copyfile(path, temporary)
             with _open(path) as file:
                 header = _read_header(file, path)
-        with h5py.File(temporary, mode) as file:
-            if mode == 'w':
+        else:
+            with h5py.File(temporary, 'w') as file:
                 _write_header(file, header)
+        with h5py.File(temporary, 'r+') as file:
             yield Writer(path, file, header)
             for split in file.keys() & SPLITS:
                 _check_rows(f'{path}: {split}', file[split])
@@ -86,15 +86,12 @@ class Writer:
         """
         visible = visible_joints(valid, imputed)
         masks = {array_name('valid', keypoints): valid, array_name('filled', keypoints): imputed}
-        checked = {
-            name: _checked(
-                f'{self._path}: {split}/{name}', array, self._header.skeleton, self._header.names,
-                visible if name == array_name('pose2d', keypoints) else None,
-            )
-            for name, array in (masks | arrays).items() if array is not None
-        }  # fmt: skip
-        for name, array in checked.items():
-            row, key = array.shape[1:], f'{split}/{name}'
+        for name, array in (masks | arrays).items():
+            if array is None:
+                continue
+            key, seen = f'{split}/{name}', visible if name.startswith('pose2d') else None
+            array = _checked(f'{self._path}: {key}', array, self._header, seen)
+            row = array.shape[1:]
             if key not in self._datasets:
                 self._datasets[key] = self._file.create_dataset(
                     key, (0, *row), array.dtype, maxshape=(None, *row), chunks=(_CHUNK, *row),
@@ -104,12 +101,15 @@ class Writer:
             dataset.resize(n + len(array), axis=0)
             dataset[n:] = array
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits with poses, 'train' before 'test'."""
+        return tuple(split for split in SPLITS if split in self._file)
+
     def stored(self, split: str, name: str) -> h5py.Dataset:
         """Return an array of a split, to read from."""
         key = f'{split}/{name}'
-        if key not in self._datasets:
-            self._datasets[key] = self._file[key]
-        return self._datasets[key]
+        return self._datasets.setdefault(key, self._file[key])
 
     def describe(self, split: str, name: str, text: str) -> None:
         """Store what a split's array is: `PoseData.target`."""
@@ -141,11 +141,10 @@ def describe(path: StrPath) -> str:
             for key in ('lacks', 'excused')
             if (text := _text(file[split], key))
         ]
-        extra = sorted({key for s in splits for key in file[s] if re.match(r'pose.d_', key)})
-        joints, fps = len(file.attrs['joint_names']), float(file.attrs.get('fps', 0))
-    rate = f' at {fps:g} Hz' if fps else ''
-    also = f'; also {", ".join(extra)}' if extra else ''
-    return f'{path}: {counts} poses of {joints} joints{rate}{also}{"".join(lacks)}'
+        extra = ', '.join(sorted({k for s in splits for k in file[s] if re.match(r'pose.d_', k)}))
+        header = _read_header(file, path)
+    rate, also = f' at {header.fps:g} Hz' * bool(header.fps), f'; also {extra}' * bool(extra)
+    return f'{path}: {counts} poses of {len(header.skeleton)} joints{rate}{also}{"".join(lacks)}'
 
 
 def splits_of(path: StrPath) -> tuple[str, ...]:
@@ -179,18 +178,15 @@ def read(path: StrPath, split: str, keypoints: str = 'gt', target: str = 'gt') -
         }
         if stored['valid'] not in group:  # detections without a mask of their own
             stored['valid'] = 'valid'
-        for name in {stored['pose2d'], stored['pose3d']} - {'pose3d'}:
-            if name not in group:
-                found = sorted(key for key in group if key.startswith(name[:6]))
-                raise InputError(f'{split}/{name}: expected these poses, found {found}')
+        for name in {stored['pose2d'], stored['pose3d']} - {'pose3d'} - set(group):
+            found = sorted(key for key in group if key.startswith(name[:6]))
+            raise InputError(f'{split}/{name}: expected these poses, found {found}')
         arrays: dict[str, Any] = {}
         for key, name in stored.items():
             if name in group:
                 seen = visible_joints(arrays.get('valid'), arrays.get('imputed'))
                 visible = seen if key == 'pose2d' else None
-                arrays[key] = _checked(
-                    f'{split}/{name}', group[name][()], header.skeleton, header.names, visible
-                )
+                arrays[key] = _checked(f'{split}/{name}', group[name][()], header, visible)
         _check_rows(split, arrays)
         units = _text(file, 'units_2d'), _text(file, 'units_3d')
         if units[0] != 'px' or ('pose3d' in arrays and units[1] not in ('mm', 'px')):
@@ -208,12 +204,8 @@ def read(path: StrPath, split: str, keypoints: str = 'gt', target: str = 'gt') -
 def keypoints_of(path: StrPath) -> list[str]:
     """Return the names of the 2D joints that all splits of a pose file have, 'gt' for pose2d."""
     with _open(path) as file:
-        names = [
-            {key for key in file[split] if re.match('pose2d(_|$)', key)}
-            for split in SPLITS
-            if split in file
-        ]
-    return sorted(key[len('pose2d_') :] or 'gt' for key in set.intersection(*names))
+        names = set.intersection(*(set(file[split]) for split in file.keys() & SPLITS))
+    return sorted(name[7:] or 'gt' for name in names if re.match('pose2d(_|$)', name))
 
 
 def digest(path: StrPath, keypoints: str = 'gt') -> str:
@@ -224,14 +216,9 @@ def digest(path: StrPath, keypoints: str = 'gt') -> str:
     found = hashlib.sha256()
     for split in splits_of(path):
         data = read(path, split, keypoints)
-        names = [
-            split,
-            list(data.skeleton.names),
-            list(data.skeleton.parents),
-            data.names,
-            data.fps,
-        ]
-        found.update(json.dumps(names, sort_keys=True).encode())
+        skeleton = list(data.skeleton.names), list(data.skeleton.parents)
+        names = json.dumps([split, *skeleton, data.names, data.fps], sort_keys=True)
+        found.update(names.encode())
         parts = {key: getattr(data, key) for key in ('pose2d', 'pose3d', 'valid', 'imputed')}
         for key, array in sorted({**parts, **data.columns}.items()):
             if array is not None:
@@ -278,10 +265,18 @@ def _write_header(file: h5py.File, header: Header) -> None:
 
 def _read_header(file: h5py.File, path: StrPath) -> Header:
     lists = {column: file[key] for column, key in NAME_LISTS.items() if key in file}
+    name, stored = _text(file, 'name') or Path(path).stem, file.attrs['joint_names']
+    more = json.loads(_text(file, 'skeleton') or '{}')
+    skeleton = {
+        'name': name,
+        **{key: more[key] for key in _MORE if key in more},
+        'names': [n.decode() if isinstance(n, bytes) else n for n in stored],
+        'parents': file.attrs['joint_parents'].tolist(),
+    }
     return Header(
-        name=_text(file, 'name') or Path(path).stem,
-        skeleton=_read_skeleton(file, Path(path).stem),
-        names={column: stored.asstr()[()].tolist() for column, stored in lists.items()},
+        name=name,
+        skeleton=Skeleton.from_dict(skeleton),
+        names={column: texts.asstr()[()].tolist() for column, texts in lists.items()},
         fps=float(file.attrs.get('fps', 0)),
         source=_text(file, 'source'),
         licence=_text(file, 'licence'),
@@ -290,28 +285,11 @@ def _read_header(file: h5py.File, path: StrPath) -> Header:
     )
 
 
-def _read_skeleton(file: h5py.File, name: str) -> Skeleton:
-    stored = json.loads(_text(file, 'skeleton') or '{}')
-    return Skeleton.from_dict(
-        {
-            'name': _text(file, 'name') or name,
-            **{key: stored[key] for key in _MORE if key in stored},
-            'names': [n.decode() if isinstance(n, bytes) else n for n in file.attrs['joint_names']],
-            'parents': file.attrs['joint_parents'].tolist(),
-        }
-    )
-
-
 def _checked(
-    where: str,
-    array: np.ndarray,
-    skeleton: Skeleton,
-    names: Mapping[str, Sequence[str]],
-    visible: np.ndarray | None = None,
+    where: str, array: np.ndarray, header: Header, visible: np.ndarray | None = None
 ) -> np.ndarray:
     """Bring a split's array to its type; check its shape, finite joints, indices of names."""
-    kind = where.rsplit('/', 1)[1].split('_')[0]
-    j = len(skeleton)
+    kind, j = where.rsplit('/', 1)[1].split('_')[0], len(header.skeleton)
     dtype, row = {
         'pose2d': (np.float32, (j, 2)),
         'pose3d': (np.float32, (j, 3)),
@@ -334,7 +312,7 @@ def _checked(
                 f'at pose {pose}, joint {joint}'
             )
     elif kind in NAME_LISTS and len(array):
-        n, low, high = len(names.get(kind, ())), array.min(), array.max()
+        n, low, high = len(header.names.get(kind, ())), array.min(), array.max()
         if low < 0 or high >= n:
             raise InputError(f'{where}: expected indices of {n} names, found {low} to {high}')
     return array

@@ -32,24 +32,20 @@ class PoseIterator(chainer.dataset.Iterator):
     ) -> None:
         self.arrays = arrays
         self.batch_size = batchsize * (1 if comm is None else comm.size)
-        self._comm = comm
-        self._rng = rng
-        self.epoch = 0
+        self._comm, self._rng = comm, rng
+        self._xp = chainer.backend.get_array_module(arrays[0])
+        self.epoch = self._position = 0
         self.is_new_epoch = False
         self._previous_epoch_detail = -1.0
-        self._position = 0
         self._shuffle()
 
     def _shuffle(self) -> None:
         # Sent to a GPU once an epoch, instead of each batch's indices.
-        xp = chainer.backend.get_array_module(self.arrays[0])
-        self._order = xp.asarray(self._rng.permutation(len(self.arrays[0])))
+        self._order = self._xp.asarray(self._rng.permutation(len(self.arrays[0])))
 
     def __next__(self) -> tuple[NdArray, ...]:
         self._previous_epoch_detail = self.epoch_detail
-        epoch = self.epoch
-        drawn = []
-        missing = self.batch_size
+        epoch, missing, drawn = self.epoch, self.batch_size, []
         while missing:
             part = self._order[self._position : self._position + missing]
             drawn.append(part)
@@ -60,9 +56,8 @@ class PoseIterator(chainer.dataset.Iterator):
                 self._position = 0
                 self._shuffle()
         self.is_new_epoch = self.epoch > epoch
-        if len(drawn) > 1:
-            drawn = [chainer.backend.get_array_module(self.arrays[0]).concatenate(drawn)]
-        own = comm_module.own_part(drawn[0], self._comm)
+        batch = drawn[0] if len(drawn) == 1 else self._xp.concatenate(drawn)
+        own = comm_module.own_part(batch, self._comm)
         return tuple(array[own] for array in self.arrays)
 
     next = __next__

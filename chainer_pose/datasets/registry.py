@@ -31,12 +31,9 @@ def find(dataset: str) -> Path:
         if path.is_file():
             return path
     if dataset != 'synthetic':
-        found_none = ' or '.join(dict.fromkeys(map(str, tried)))
-        raise InputError(
-            f'expected a path that ends in .h5 or a name, found no {found_none} '
-            f'(see data/README.md)',
-            dataset=dataset,
-        )
+        absent = ' or '.join(dict.fromkeys(map(str, tried)))
+        message = f'expected a path that ends in .h5 or a name, found no {absent}'
+        raise InputError(f'{message} (see data/README.md)', dataset=dataset)
     from chainer_pose.datasets.readers import synthetic  # which imports this package
 
     with writing(tried[0]):

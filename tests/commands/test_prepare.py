@@ -252,8 +252,9 @@ def test_metadata_xml_in_place_of_cameras_h5(one, tmp_path):
     for other in others:
         np.testing.assert_allclose(other.pose3d, first.pose3d, atol=0.01)
     (tmp_path / 'copy' / 'metadata.xml').write_text('<a><w0>[1 2]</w0></a>')
+    found = h36m_layouts.find(tmp_path / 'copy', 'baseline', ('S1', 'S9'))
     with pytest.raises(InputError, match=r'metadata\.xml: expected .*w0 of 300 numbers.* 2 numb'):
-        h36m_layouts.find(tmp_path / 'copy', 'baseline', ('S1', 'S9'))
+        h36m.convert(found, tmp_path / 'a.h5', partial=True)
 
 
 def test_two_layouts_in_a_folder(one, printed, tmp_path):
@@ -320,7 +321,7 @@ def test_detections_of_some_subjects(one, printed, refusal, tmp_path):
     trees.write_cameras(tmp_path / 'copy' / 'cameras.h5')
     options = ('--root', tmp_path / 'copy', '--out', tmp_path / 'a.h5', '--partial')
     line = refusal('data/prepare_h36m.py', *options)
-    assert 'expected detections of S1 Photo by camera 54138969' in line
+    assert 'sh, S1 Photo, camera 54138969: expected 6 frames or more, found none; ' in line
     assert '--no-detections converts the rest' in line
     printed(prepare, 'h36m', *options, '--no-detections')
     assert pose_file.keypoints_of(tmp_path / 'a.h5') == ['gt']
@@ -413,7 +414,10 @@ def test_detections_of_a_copy_that_lacks_a_take(printed, tmp_path):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (lambda world: without(world, Take('S9', 'Photo', 1)), r'found 1 of S9 Photo, not 2'),
+        (
+            lambda world: without(world, Take('S9', 'Photo', 1)),
+            r'takes of S9 Photo as in .* has 1, found 2',
+        ),
         (
             lambda world: {take: pose[:4] for take, pose in world.items()},
             r'sh, S1 Photo, camera 54138969: expected 6 frames or more, found 4',

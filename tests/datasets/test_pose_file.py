@@ -105,7 +105,7 @@ def attribute(name, value):
     [
         (attribute('format', 'other'), 'format: expected chainer-pose version 1, found other'),
         (attribute('units_3d', 'm'), "units_3d mm or px, found .'px', 'm'"),
-        (attribute('joint_parents', [0] * 17), 'expected 17 parents with one -1'),
+        (attribute('joint_parents', [0] * 17), 'expected 17 parents that form one tree'),
         (attribute('skeleton', '[' * 60_000), 'expected a pose file'),
         (replace('train', None), 'train: expected this split'),
         (replace('train/pose2d', None), 'train/pose2d: expected these poses'),

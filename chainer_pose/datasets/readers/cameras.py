@@ -32,7 +32,7 @@ def read(path: StrPath, subject: str, names: Sequence[str]) -> dict[str, tuple[C
         InputError: naming the file, what was expected and what was found.
     """
     if Path(path).suffix == '.xml':
-        return {name: (c, c) for name, c in _read_metadata(path, subject, names).items()}
+        return _read_metadata(path, subject, names)
     where = f'subject{subject[1:]}/camera'
     cameras = {}
     with hdf5.opened(path, f'{where}1 to {len(names)} with R T f c k p Name') as file:
@@ -46,16 +46,16 @@ def read(path: StrPath, subject: str, names: Sequence[str]) -> dict[str, tuple[C
                 raise ValueError(f'camera{number}/R, which is no rotation')
             if not all(np.isfinite(value).all() for value in values.values()):
                 raise ValueError(f'numbers of camera{number} that are not finite')
-            cameras[name] = (
-                Camera(stored.T, **values, name=name),
-                Camera(stored, **values, name=name),
-            )
+            first, second = (Camera(R, **values, name=name) for R in (stored.T, stored))
+            cameras[name] = first, second
         if set(cameras) != set(names):
             raise ValueError(f'cameras {" ".join(cameras)}, not {" ".join(names)}')
     return cameras
 
 
-def _read_metadata(path: StrPath, subject: str, names: Sequence[str]) -> dict[str, Camera]:
+def _read_metadata(
+    path: StrPath, subject: str, names: Sequence[str]
+) -> dict[str, tuple[Camera, Camera]]:
     """Read the element w0: 11 subjects' extrinsics by camera, then the cameras' intrinsics."""
     with files.reading(path, 'an element w0 of 300 numbers'):
         text = re.findall(r'<w0\b[^>]*>([^<]*)</w0>', Path(path).read_text(encoding='utf-8'))
@@ -67,19 +67,17 @@ def _read_metadata(path: StrPath, subject: str, names: Sequence[str]) -> dict[st
         extrinsic = w0[6 * (11 * i + int(subject[1:]) - 1) :][:6]
         R = Rotation.from_euler('XYZ', extrinsic[:3]).as_matrix()
         f, c, k, p = np.split(w0[264 + 9 * i :][:9], [2, 4, 7])
-        cameras[name] = Camera(R, extrinsic[3:], f, c, k, p, name)
+        cameras[name] = (Camera(R, extrinsic[3:], f, c, k, p, name),) * 2
     return cameras
 
 
 def choose_rotation(where: str, pair: Sequence[Camera], world: np.ndarray) -> Camera:
-    """Choose the one of two cameras that sees the poses; if both do, the level one.
+    """Choose the camera of a pair that sees the poses; if both do, the level one.
 
     Args:
         where: for the message.
-        pair: two `Camera`, with R by convention, and transposed.
+        pair: see `read`.
         world: (..., 3) array, mm, z up; of no poses to take the level one.
-    Returns:
-        `Camera`.
     Raises:
         InputError: if neither sees them: the camera is not of these poses.
     """
@@ -98,7 +96,6 @@ def choose_rotation(where: str, pair: Sequence[Camera], world: np.ndarray) -> Ca
 
 def sees(camera: Camera, pose3d: np.ndarray) -> bool:
     """Whether poses, mm in the camera frame, are in front of a camera and about in its image."""
-    if not (pose3d[..., 2] > 0).all():
-        return False
+    is_in_front = (pose3d[..., 2] > 0).all()
     # A pose may leave the image, but not by another image's width.
-    return bool((np.abs(camera.project(pose3d) - camera.c) < 1.5 * _IMAGE).all())
+    return bool(is_in_front and (abs(camera.project(pose3d) - camera.c) < 1.5 * _IMAGE).all())

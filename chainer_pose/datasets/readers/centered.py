@@ -16,6 +16,7 @@ import numpy as np
 
 from chainer_pose import geometry
 from chainer_pose.datasets.pose_data import PoseData
+from chainer_pose.datasets.readers import resection
 from chainer_pose.errors import InputError
 
 _MAX_RESIDUAL = 0.5  # px; detections are no projection of the 3D, annotated joints are
@@ -38,16 +39,17 @@ def turn_cameras(
     Raises:
         InputError: if the intrinsics are neither given nor determined by the data.
     """
-    if focal is not None and center is not None:
-        focals, centers = np.tile(focal, (len(data), 1)), np.tile(center, (len(data), 1))
-    elif focal is None and center is None:
+    if (focal is None) != (center is None):
+        raise InputError('expected both or neither of focal and center', focal=focal)
+    if focal is None or center is None:
         focals, centers = _intrinsics(data)
     else:
-        raise InputError('expected both or neither of focal and center', focal=focal)
+        focals, centers = np.tile(focal, (len(data), 1)), np.tile(center, (len(data), 1))
     rays = (data.pose2d - centers[:, None]) / focals[:, None]
     rays = np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=2)
     rotation = geometry.look_at(rays[:, data.skeleton.root])
-    rays = rays @ np.swapaxes(rotation, 1, 2)
+    back = np.swapaxes(rotation, 1, 2)
+    rays = rays @ back
     visible = data.visible
     if not (rays[visible][:, 2] > 0).all():
         raise InputError(
@@ -56,13 +58,10 @@ def turn_cameras(
         )
     depth = np.where(visible, rays[:, :, 2], 1)[:, :, None]
     pose2d = rays[:, :, :2] / depth * focals.mean(axis=1)[:, None, None] + centers[:, None]
-    pose3d = data.pose3d
-    if pose3d is not None:
-        pose3d = (pose3d @ np.swapaxes(rotation, 1, 2)).astype(np.float32)
     return dataclasses.replace(
         data,
         pose2d=np.where(visible[:, :, None], pose2d, data.pose2d).astype(np.float32),
-        pose3d=pose3d,
+        pose3d=None if data.pose3d is None else (data.pose3d @ back).astype(np.float32),
         source=f'{data.source}; cameras turned onto the root joint',
         preparation='cameras turned onto the root joint',
     )
@@ -84,15 +83,10 @@ def _intrinsics(data: PoseData) -> tuple[np.ndarray, np.ndarray]:
                 f'{data.name}: expected pose3d in the camera frame, in front of the camera, found '
                 f'z of {pose3d[:, 2].min():g} mm (root-relative poses cannot be used)'
             )
-        slopes = pose3d[:, :2] / pose3d[:, 2:]
-        for axis in range(2):
-            line = np.stack([slopes[:, axis], np.ones(len(slopes))], axis=1)
-            fit = np.linalg.lstsq(line, pixels[:, axis], rcond=None)[0]
-            residual = np.sqrt(np.mean((line @ fit - pixels[:, axis]) ** 2))
-            if not residual < _MAX_RESIDUAL:
-                raise InputError(
-                    f'{data.name}: expected 2D that are the projection of the 3D by a camera '
-                    f'without distortion, found a difference of {residual:.3g} px'
-                )
-            focal[of_camera, axis], center[of_camera, axis] = fit
+        focal[of_camera], center[of_camera], residual = resection.fit_pinhole(pose3d, pixels)
+        if not residual < _MAX_RESIDUAL:
+            raise InputError(
+                f'{data.name}: expected 2D that are the projection of the 3D by a camera without '
+                f'distortion, found a difference of {residual:.3g} px'
+            )
     return focal, center

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -70,8 +69,8 @@ class Take(NamedTuple):
         return f'{self.subject} {self.action}{f" {self.number}" if self.number else ""}'
 
 
-# By split and keypoints, by subject and action: frames at 50 Hz of all cameras, poses written.
-Counts = dict[tuple[str, str], dict[tuple[str, str], tuple[int, int]]]
+# By subject and action: frames at 50 Hz of all cameras, poses written.
+Counts = Mapping[tuple[str, str], Sequence[int]]
 
 
 def parse_take(subject: str, name: str) -> Take | None:
@@ -127,9 +126,6 @@ def convert(
             f'{layout.root}: expected every take of {" ".join(layout.subjects)} by every camera, '
             f'found these missing: {_listed(names)}; {hint}, or convert a part by --partial'
         )
-    detected = layout.detections if detections else []
-    with _naming_option():
-        layout.require_detections(detected)
     header = pose_file.Header(
         name=NAME,
         skeleton=H36M17,
@@ -139,24 +135,18 @@ def convert(
         licence='Human3.6M licence: academic use only; do not redistribute',
         preparation='camera {2} of {0} {1} kept'.format(*MISSING) if all_cameras else '',
     )
-    counts: Counts = {}
-    total, done = len(layout.takes) * (1 + len(detected)), itertools.count(1)
-    clips: list[_Clip] = []
-    ends = dict.fromkeys(SPLITS, 0)
+    counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     with pose_file.writing(path, header) as writer:
         for i, take in enumerate(layout.takes):
             views = layout.poses(take)
-            split = 'train' if take.subject in SPLITS['train'] else 'test'
             for j, camera in enumerate(CAMERAS):
                 is_excused = lacks_detections(take, camera)
                 if not views or (camera not in views and not is_excused):
                     continue
-                is_kept = camera in views and (all_cameras or not is_excused)
                 pose2d, pose3d = views.get(camera, next(iter(views.values())))
-                frames = np.arange(0, len(pose3d) if is_kept else 0, step)
-                end = ends[split] + len(frames)
-                clip = _Clip(take, camera, split, len(pose3d), slice(ends[split], end))
-                if is_kept:
+                counts[take[:2]][0] += len(pose3d)
+                if camera in views and (all_cameras or not is_excused):
+                    frames = np.arange(0, len(pose3d), step)
                     columns = {
                         'action': ACTIONS.index(take.action),
                         'subject': SUBJECTS.index(take.subject),
@@ -164,40 +154,26 @@ def convert(
                         'clip': len(CAMERAS) * i + j,
                     }
                     arrays: dict[str, Any] = {
-                        k: np.full(len(frames), i) for k, i in columns.items()
+                        key: np.full(len(frames), index) for key, index in columns.items()
                     }
                     arrays |= {'pose2d': pose2d[frames], 'pose3d': pose3d[frames], 'frame': frames}
-                    writer.append(split, **arrays)
-                _count(counts, clip, 'gt')
-                clips.append(clip)
-                ends[split] = end
-            progress(next(done), total, str(take))
-        for split, names in found.items():
-            if ends[split]:
-                writer.lack(split, *_lacks(layout, split, names, counts, all_cameras))
-        with _naming_option():
-            for name in detected:
-                for clip in _append_detections(writer, layout, name, clips):
-                    _count(counts, clip, name)
-                    if clip.camera == CAMERAS[-1]:
-                        progress(next(done), total, f'{name}, {clip.take}')
+                    writer.append(_split(take.subject), **arrays)
+                    counts[take[:2]][1] += len(frames)
+            progress(i + 1, len(layout.takes), str(take))
+        for split in writer.splits:
+            writer.lack(split, *_lacks(layout, split, found[split], counts, all_cameras))
+        try:
+            for name in layout.detections if detections else ():
+                _append_detections(writer, layout, name, dict(enumerate(layout.takes)), progress)
+        except InputError as error:
+            message = f'{error}; prepare_h36m.py --no-detections converts the rest'
+            raise InputError(message) from error
     return counts
 
 
-@contextlib.contextmanager
-def _naming_option() -> Iterator[None]:
-    """Say in the errors of detections that the rest may be converted."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f'{error}; prepare_h36m.py --no-detections converts the rest') from error
-
-
-def add_detections(layout: Layout, path: StrPath) -> list[str]:
+def add_detections(layout: Layout, path: StrPath, progress: shared.Progress) -> None:
     """Add a layout's detections to the pose file of the same recordings, whole or not at all.
 
-    Returns:
-        the names of the detections that were added.
     Raises:
         InputError: if there are none that the file lacks, or the recordings are others.
     """
@@ -208,126 +184,109 @@ def add_detections(layout: Layout, path: StrPath) -> list[str]:
             f'{" ".join(layout.detections) or "none"}; {HAVE_DETECTIONS}',
             root=layout.root,
         )
-    layout.require_detections(names)
     with pose_file.writing(path) as writer:
         with files.reading(path, 'a pose file of Human3.6M'):
-            clips = _stored_clips(writer, path, layout)
+            takes = _stored_takes(writer, layout)
         for name in names:
-            for _ in _append_detections(writer, layout, name, clips):
-                pass
-    return names
+            _append_detections(writer, layout, name, takes, progress)
 
 
-class _Clip(NamedTuple):
-    """A take by a camera; `rows` are its poses in the split, none if it is not kept."""
-
-    take: Take
-    camera: str
-    split: str
-    n_frames: int
-    rows: slice
-
-    @property
-    def n_poses(self) -> int:
-        return self.rows.stop - self.rows.start
+def _split(subject: str) -> str:
+    return 'train' if subject in SPLITS['train'] else 'test'
 
 
-def _stored_clips(writer: pose_file.Writer, path: StrPath, layout: Layout) -> list[_Clip]:
+def _stored_takes(writer: pose_file.Writer, layout: Layout) -> dict[int, Take]:
     """Find the takes of a pose file, which has no numbers of them, in a layout, by their order."""
-    clips = []
-    for split in pose_file.splits_of(path):
-        subject, action, camera, clip, frame = (
-            writer.stored(split, name)[()]
-            for name in ('subject', 'action', 'camera', 'clip', 'frame')
+    takes: dict[int, Take] = {}
+    for split in writer.splits:
+        subject, action, clip = (
+            writer.stored(split, name)[()] for name in ('subject', 'action', 'clip')
         )
-        starts = np.flatnonzero(np.diff(clip, prepend=-1))
-        for start, stop in itertools.pairwise([*starts, len(clip)]):
-            cell = SUBJECTS[subject[start]], ACTIONS[action[start]]
-            of_cell = (subject == subject[start]) & (action == action[start])
-            numbers = np.unique(clip[of_cell] // len(CAMERAS)).tolist()
-            takes = [take for take in layout.takes if take[:2] == cell]
+        stored = np.unique(np.stack([subject, action, clip // len(CAMERAS)]), axis=1).T.tolist()
+        for (i, j), of_cell in itertools.groupby(stored, lambda row: row[:2]):
+            cell, numbers = (SUBJECTS[i], ACTIONS[j]), [row[2] for row in of_cell]
+            found = [take for take in layout.takes if take[:2] == cell]
             if cell == MISSING[:2]:  # some copies lack the first
-                takes = [Take(*cell, -1), *takes][-len(numbers) :]
-            if len(takes) != len(numbers):
+                found = [Take(*cell, -1), *found][-len(numbers) :]
+            if len(found) != len(numbers):
                 raise InputError(
-                    f'{layout.root}: expected the takes of {path}, found {len(takes)} of '
-                    f'{" ".join(cell)}, not {len(numbers)}'
+                    f'expected as many takes of {" ".join(cell)} as in {layout.root}, which has '
+                    f'{len(found)}, found {len(numbers)}'
                 )
-            take = takes[numbers.index(clip[start] // len(CAMERAS))]
-            rows, n_frames = slice(int(start), int(stop)), int(frame[stop - 1]) + 1
-            clips.append(_Clip(take, CAMERAS[camera[start]], split, n_frames, rows))
-    return clips
+            takes |= zip(numbers, found)
+    return takes
 
 
 def _append_detections(
-    writer: pose_file.Writer, layout: Layout, name: str, clips: Sequence[_Clip]
-) -> Iterator[_Clip]:
-    """Append the detections of the clips' rows; yields the clips that have detections."""
-    detected = layout.detected(name)
-    for clip in clips:
-        pose = detected(clip.take, clip.camera)
-        if clip.n_poses:
-            where = f'{layout.root}: {name}, {clip.take}, camera {clip.camera}'
-            frames = writer.stored(clip.split, 'frame')[clip.rows]
-            poses = _to_17_joints(where, clip, pose, name in layout.coco)
-            pose2d, valid, imputed = (array[frames] for array in poses)
-            if pose is not None:
-                error = pose2d - writer.stored(clip.split, 'pose2d')[clip.rows]
-                distance = np.median(np.linalg.norm(error, axis=2))
-                if distance > _MAX_DISTANCE:
+    writer: pose_file.Writer,
+    layout: Layout,
+    name: str,
+    takes: Mapping[int, Take],
+    progress: shared.Progress,
+) -> None:
+    """Append detections of all poses, whose takes are given by number."""
+    detected, done = layout.detected(name), 0
+    for split in writer.splits:
+        clip, frame = (writer.stored(split, column)[()] for column in ('clip', 'frame'))
+        starts = np.flatnonzero(np.diff(clip, prepend=-1)).tolist()
+        for rows in itertools.starmap(slice, itertools.pairwise([*starts, len(clip)])):
+            number, camera = divmod(int(clip[rows.start]), len(CAMERAS))
+            take, frames = takes[number], frame[rows]
+            where = f'{layout.root}: {name}, {take}, camera {CAMERAS[camera]}'
+            pose = detected(take, CAMERAS[camera])
+            is_excused = lacks_detections(take, CAMERAS[camera]) or take.number < 0
+            valid, imputed = np.zeros((2, len(frames), len(H36M17)), bool)
+            if pose is None and is_excused:
+                pose = np.full((*valid.shape, 2), np.nan, np.float32)
+            elif pose is None or len(pose) <= frames[-1]:
+                found = 'none' if pose is None else len(pose)
+                raise InputError(
+                    f'{where}: expected {frames[-1] + 1} frames or more, found {found}'
+                )
+            else:
+                pose, imputed = _to_17_joints(pose[frames], name in layout.coco)
+                valid = ~imputed
+                error = np.linalg.norm(pose - writer.stored(split, 'pose2d')[rows], axis=2)
+                if np.median(error) > _MAX_DISTANCE:
                     raise InputError(
                         f"{where}: expected Human3.6M's joints near the ground truth, found them "
-                        f'at a median distance of {distance:.0f} px'
+                        f'at a median distance of {np.median(error):.0f} px'
                     )
-            arrays = {pose_file.array_name('pose2d', name): pose2d}
-            writer.append(clip.split, valid, imputed, name, **arrays)
-        if pose is not None:
-            yield clip
+            arrays = {pose_file.array_name('pose2d', name): pose}
+            writer.append(split, valid, imputed, name, **arrays)
+            done += camera == len(CAMERAS) - 1
+            progress(done, len(takes), f'{name}, {take}')
 
 
-def _to_17_joints(
-    where: str, clip: _Clip, pose: np.ndarray | None, is_coco: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Detections as (F, 17, 2), and which joints are detected and imputed, (F, 17) bool each."""
-    valid, imputed = np.zeros((2, clip.n_frames, len(H36M17)), bool)
-    is_excused = lacks_detections(clip.take, clip.camera) or clip.take.number < 0
-    if pose is None and is_excused:
-        return np.full((*valid.shape, 2), np.nan, np.float32), valid, imputed
-    if pose is None or len(pose) < clip.n_frames:
-        found = 'none' if pose is None else len(pose)
-        raise InputError(f'{where}: expected {clip.n_frames} frames or more, found {found}')
-    pose, valid = pose[: clip.n_frames], ~valid  # some videos outlast the motion capture
+def _to_17_joints(pose: np.ndarray, is_coco: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Detections as (F, 17, 2), and which joints are imputed, (F, 17) bool."""
+    imputed = np.zeros((len(pose), len(H36M17)), bool)
     if is_coco:
         source = skeletons.get('coco17')
         pose, visible = source.add_virtual_joints(pose, np.ones(pose.shape[:2], bool))
         pose, _ = conversions.convert(pose, visible, source, H36M17)
-        imputed[:, _NOT_OF_COCO], valid[:, _NOT_OF_COCO] = True, False
+        imputed[:, _NOT_OF_COCO] = True
     elif pose.shape[1] != len(H36M17):
         pose = shared.to_h36m17(pose, {joint: i for i, joint in enumerate(HOURGLASS16)})
-        imputed[:, shared.NOSE], valid[:, shared.NOSE] = True, False
-    return pose, valid, imputed
+        imputed[:, shared.NOSE] = True
+    return pose, imputed
 
 
-def _count(counts: Counts, clip: _Clip, keypoints: str) -> None:
-    cells = counts.setdefault((clip.split, keypoints), {})
-    cell = clip.take.subject, clip.take.action
-    frames, poses = cells.get(cell, (0, 0))
-    cells[cell] = frames + clip.n_frames, poses + clip.n_poses
-
-
-def summary(counts: Mapping) -> list[str]:
-    """Return lines: poses by action and subject, and those of each split and keypoints."""
-    poses = {cell: n for split in SPLITS for cell, (_, n) in counts.get((split, 'gt'), {}).items()}
-    subjects = [s for s in SUBJECTS if any(subject == s for subject, _ in poses)]
+def summary(counts: Counts) -> list[str]:
+    """Return lines: poses by action and subject, and those of each split."""
+    subjects = [s for s in SUBJECTS if any(subject == s for subject, _ in counts)]
     lines = [f'{"poses":12}' + ''.join(f'{s:>8}' for s in subjects)]
     for action in ACTIONS:
-        lines.append(f'{action:12}' + ''.join(f'{poses.get((s, action), 0):8}' for s in subjects))
-    for (split, keypoints), cells in counts.items():
-        frames, written = (sum(column) for column in zip(*cells.values()))
-        lines.append(
-            f'{split}, {keypoints}: {written} poses of {frames} frames at 50 Hz by all cameras'
-        )
+        cells = (counts.get((subject, action), (0, 0)) for subject in subjects)
+        lines.append(f'{action:12}' + ''.join(f'{poses:8}' for _, poses in cells))
+    for split in dict.fromkeys(map(_split, subjects)):
+        frames, poses = _sums(counts, split)
+        lines.append(f'{split}: {poses} poses of {frames} frames at 50 Hz by all cameras')
     return lines
+
+
+def _sums(counts: Counts, split: str) -> list[int]:
+    return [sum(n) for n in zip(*(n for (s, _), n in counts.items() if s in SPLITS[split]))]
 
 
 def missing(layout: Layout, split: str, all_cameras: bool) -> list[str]:
@@ -370,7 +329,7 @@ def _lacks(
         if layout.lacks_take and sum(take[:2] == MISSING[:2] for take in layout.takes) == 1:
             excused.append(f'a take of {subject} {action} (in all copies of {layout.name})')
             expected -= len(CAMERAS) * _MISSING_FRAMES
-    frames = sum(n for n, _ in counts[split, 'gt'].values())
+    frames, _ = _sums(counts, split)
     if not names and frames != expected:
         names = [f'{expected - frames} of {expected} frames at {FPS:g} Hz']
     return _listed(names), '; '.join(excused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -96,15 +97,12 @@ class Layout:
         found = self._cameras_file.name if self._cameras_file else 'estimated from its 2D'
         self.kind = f'{self.name}, cameras {found}'
         self._world: dict[Take, Any] = {}  # files or arrays
-        self._cameras: dict[str, dict[str, Camera]] = {}
+        self._cameras: dict[str, Any] = {}  # by subject and name
 
     @staticmethod
     def names_of_detections(root: Path, subjects: Sequence[str]) -> list[str]:
         """Return the names of the detections in a folder."""
         return []
-
-    def require_detections(self, names: Sequence[str]) -> None:
-        """Report now, not after an hour, detections that are missing."""
 
     def world(self, take: Take) -> np.ndarray:
         """Read the poses in the world, (F, 17, 3), mm, z up."""
@@ -141,45 +139,33 @@ class Layout:
         """
         images, in_cameras = self.images(take), self.in_cameras(take)
         world: Any = self.world(take) if take in self._world else None
+        if take.subject not in self._cameras:
+            self._cameras[take.subject] = self._find_cameras(take.subject)
         seen = {}
         for name in self.views(take):
             where = f'{self.root}: {take}, camera {name}'
-            camera = self._cameras_of(take.subject).get(name)
-            if camera is None:
-                raise InputError(f'{where}: expected its 2D, or cameras.h5, found neither')
-            pose2d, pose3d = images.get(name), in_cameras.get(name)
-            if pose3d is None:
-                pose3d = camera.world_to_camera(world)
-            if pose2d is not None and len(pose2d) < len(pose3d):
-                raise InputError(f'{where}: expected {len(pose3d)} frames, found {len(pose2d)}')
-            if not cameras.sees(camera, pose3d):
-                raise InputError(
-                    f'{where}: expected poses in its image, found them behind it or far outside'
-                )
+            camera = self._cameras[take.subject].get(name)
+            _require(camera, where, 'its 2D, or cameras.h5', 'neither')
+            pose3d = in_cameras[name] if name in in_cameras else camera.world_to_camera(world)
+            pose2d = images[name][: len(pose3d)] if name in images else None
+            in_image = cameras.sees(camera, pose3d)
+            _require(in_image, where, 'poses in its image', 'them behind it or far outside')
             projected = camera.project(pose3d)
             if self._cameras_file and name in in_cameras:
                 place = pose3d @ camera.R + camera.T
                 world = place if world is None else world
                 error = np.abs(place[: len(world)] - world[: len(place)]).max()
-                if error > _MAX_ERROR:
-                    raise InputError(
-                        f'{where}: expected 3D where D3_Positions or another camera has it, found '
-                        f'a difference of {error:.3g} mm'
-                    )
-            pose2d = projected if pose2d is None else pose2d[: len(pose3d)]
-            difference = np.abs(pose2d - projected).max(initial=0)
-            if difference > resection.MAX_DIFFERENCE:
-                raise InputError(
-                    f'{where}: expected 2D that are the projection of the 3D, found a difference '
-                    f'of {difference:.3g} px'
-                )
+                expected = '3D where D3_Positions or another camera has it'
+                _require(error <= _MAX_ERROR, where, expected, f'a difference of {error:.3g} mm')
+            pose2d = projected if pose2d is None else pose2d
+            n, n_images = len(pose3d), len(pose2d)
+            _require(n_images == n, where, f'{n} frames', n_images)
+            error = np.abs(pose2d - projected).max(initial=0)
+            expected = '2D that are the projection of the 3D'
+            found = f'a difference of {error:.3g} px'
+            _require(error <= resection.MAX_DIFFERENCE, where, expected, found)
             seen[name] = pose2d, pose3d
         return seen
-
-    def _cameras_of(self, subject: str) -> dict[str, Camera]:
-        if subject not in self._cameras:
-            self._cameras[subject] = self._find_cameras(subject)
-        return self._cameras[subject]
 
     def _of_world(self, take: Take) -> bool:
         """Whether to calibrate by the 3D of a take in the world, not in the camera frames."""
@@ -207,21 +193,18 @@ class Layout:
                 for p, i in zip(points_of, images)
                 if name in p and name in i
             ]
-            if not both:
-                continue
-            try:
-                points, pixels = (np.concatenate(arrays) for arrays in zip(*both))
-                found[name] = resection.resect(
-                    points.reshape(-1, 3), pixels.reshape(-1, 2), name, in_camera=not in_world
-                )
-            except ValueError as error:  # InputError too
-                raise InputError(f'{self.root}: {subject}: {error}') from error
+            if both:
+                with files.reading(f'{self.root}: {subject}', f'poses that show camera {name}'):
+                    points, pixels = (np.concatenate(arrays) for arrays in zip(*both))
+                    found[name] = resection.resect(
+                        points.reshape(-1, 3), pixels.reshape(-1, 2), name, not in_world
+                    )
         return found
 
-    def _require(self, found: object, where: StrPath, expected: str) -> None:
-        """Report a missing file now, not after an hour."""
-        if not found:
-            raise InputError(f'{where}: expected {expected}, found none; {self.how_to_get}')
+
+def _require(condition: object, where: StrPath, expected: str, found: object) -> None:
+    if not condition:
+        raise InputError(f'{where}: expected {expected}, found {found}')
 
 
 def _glob_takes(folder: Path, subject: str, suffix: str) -> dict[Take, Path]:
@@ -229,44 +212,40 @@ def _glob_takes(folder: Path, subject: str, suffix: str) -> dict[Take, Path]:
     files: dict[Take, Path] = {}
     for path in sorted(folder.glob(f'*{suffix}')):
         take = h36m.parse_take(subject, path.name[: -len(suffix)])
-        if take in files:
-            raise InputError(f'{path}: expected one file of {take}, found {files[take].name} too')
         if take is not None:
+            _require(take not in files, path, f'one file of {take}', f'{files.get(take)}, too')
             files[take] = path
     return files
 
 
-def _joints_17(where: StrPath, array: Any, dims: int) -> np.ndarray:
-    """(F, 17 or 32, D), or rows of them, as (F, 17, D) float64, finite."""
-    array = np.asarray(array, np.float64)
-    if array.ndim < 2 or not len(array) or array[0].size not in (17 * dims, 32 * dims):
-        raise InputError(f'{where}: expected frames of 32 joints, found shape {array.shape}')
+def _finite(where: StrPath, array: Any, n_joints: tuple[int, ...], dims: int) -> np.ndarray:
+    """An array, or rows, of finite poses as (F, J, D) with one of these numbers of joints."""
+    array = np.asarray(array)
+    sizes = [dims * n for n in n_joints]
+    wanted = f'frames of {" or ".join(map(str, n_joints))} joints'
+    fits = array.ndim > 1 and len(array) and array[0].size in sizes
+    _require(fits, where, wanted, f'shape {array.shape}')
     array = array.reshape(len(array), -1, dims)
-    if array.shape[1] == 32:
-        array = array[:, h36m.KEPT_OF_32]
-    if not np.isfinite(array).all():
-        frame = np.argwhere(~np.isfinite(array))[0][0]
+    for frame in np.flatnonzero(~np.isfinite(array).all(axis=(1, 2))):
         raise InputError(f'{where}: expected finite numbers, found others in frame {frame}')
     return array
 
 
+def _joints_17(where: StrPath, array: Any, dims: int) -> np.ndarray:
+    """Poses of 17 or 32 joints, or rows of them, as (F, 17, D) float64."""
+    array = _finite(where, np.asarray(array, np.float64), (32, 17), dims)
+    return array if array.shape[1] == 17 else array[:, h36m.KEPT_OF_32]
+
+
 def _in_mm(where: StrPath, world: np.ndarray, unit: str = 'mm') -> np.ndarray:
     """Convert to mm; a wrong unit would be a wrong number that nobody notices."""
-    factor = {'mm': 1, 'm': 1000}[unit]
-    most = np.abs(world).max()
-    if not 20 <= most * factor <= 1e5:
-        raise InputError(f'{where}: expected {unit}, found values up to {most:.3g}')
+    factor, most = {'mm': 1, 'm': 1000}[unit], np.abs(world).max()
+    _require(20 <= most * factor <= 1e5, where, unit, f'values up to {most:.3g}')
     return world * factor
 
 
 def _pixels(where: StrPath, array: Any, n_joints: tuple[int, ...] = (16, 17)) -> np.ndarray:
-    array = np.asarray(array, np.float32)
-    if array.ndim != 3 or array.shape[1] not in n_joints or array.shape[2] != 2:
-        wanted = ' or '.join(f'(F, {n}, 2)' for n in n_joints)
-        raise InputError(f'{where}: expected shape {wanted}, found {array.shape}')
-    if not np.isfinite(array).all():
-        raise InputError(f'{where}: expected finite pixels, found others')
-    return array
+    return _finite(where, np.asarray(array, np.float32), n_joints, 2)
 
 
 def _read_h5(path: Path, key: str) -> np.ndarray:
@@ -288,17 +267,6 @@ class Baseline(Layout):
             folder = root / subject / 'MyPoses' / '3D_positions'
             self._world |= _glob_takes(folder, subject, '.h5')
         self.takes = h36m.ordered(self._world)
-        for subject in dict.fromkeys(take.subject for take in self.takes):
-            path = self._cameras_file or root / 'cameras.h5'
-            cameras.read(path, subject, h36m.CAMERAS)  # report now what is missing
-        self._detected = {
-            (name, take, camera): path
-            for name in self.detections
-            for subject, camera in itertools.product(subjects, h36m.CAMERAS)
-            for take, path in _glob_takes(
-                root / subject / _DETECTION_FOLDERS[name], subject, f'.{camera}.h5'
-            ).items()
-        }
 
     @staticmethod
     def names_of_detections(root: Path, subjects: Sequence[str]) -> list[str]:
@@ -308,20 +276,21 @@ class Baseline(Layout):
             if any((root / subject / folder).is_dir() for subject in subjects)
         ]
 
-    def require_detections(self, names: Sequence[str]) -> None:
-        for view in itertools.product(names, self.takes, h36m.CAMERAS):
-            name, take, camera = view
-            found = view in self._detected or h36m.lacks_detections(take, camera)
-            where = self.root / take.subject / _DETECTION_FOLDERS[name]
-            self._require(found, where, f'detections of {take} by camera {camera}')
-
     def world(self, take: Take) -> np.ndarray:
         path = self._world[take]
         return _in_mm(path, _joints_17(path, _read_h5(path, '3D_positions').T, 3))
 
     def detected(self, name: str) -> Detected:
+        paths = {
+            (take, camera): path
+            for subject, camera in itertools.product(self.subjects, h36m.CAMERAS)
+            for take, path in _glob_takes(
+                self.root / subject / _DETECTION_FOLDERS[name], subject, f'.{camera}.h5'
+            ).items()
+        }
+
         def read(take: Take, camera: str) -> np.ndarray | None:
-            path = self._detected.get((name, take, camera))
+            path = paths.get((take, camera))
             return None if path is None else _pixels(path, _read_h5(path, 'poses'))
 
         return read
@@ -337,12 +306,13 @@ class VideoPose3D(Layout):
 
     def __init__(self, root: Path, subjects: Sequence[str]) -> None:
         super().__init__(root, subjects)
-        self._world = self._read('data_3d_h36m', 'positions_3d')
+        self._world = self._read(root / 'data_3d_h36m.npz', 'positions_3d')
         self.takes = h36m.ordered(self._world)
-        where = root / f'{_STEM}gt.npz'
-        self._images = self._read(where.stem, 'positions_2d') if where.is_file() else {}
-        self._require(self._images or self._cameras_file, where, 'it, or cameras.h5 beside it')
-        self.coco = [name for name in self.detections if self._layout_of(name) == 'coco']
+        path = self._files_of(root).get('gt')
+        self._images = self._read(path, 'positions_2d') if path else {}
+        expected = f'it, or cameras.h5 beside it; {self.how_to_get}'
+        _require(path or self._cameras_file, root / f'{_STEM}gt.npz', expected, 'neither')
+        self.coco = [name for name in self.detections if self._is_coco(name)]
 
     @staticmethod
     def names_of_detections(root: Path, subjects: Sequence[str]) -> list[str]:
@@ -353,51 +323,45 @@ class VideoPose3D(Layout):
         keys = {path.stem[len(_STEM) :]: path for path in sorted(root.glob(f'{_STEM}*.npz'))}
         return {_DETECTION_FILES.get(key, key): path for key, path in keys.items()}
 
-    def _layout_of(self, name: str) -> str:
-        """Return the layout_name of a file's metadata; '' without it."""
-        path = self._files_of(self.root)[name]
-        with files.opened_npz(path, 'an npz file of 2D poses') as archive:
-            if 'metadata.npy' not in archive.namelist():
-                return ''
-        metadata = unpickle.read(path, 'metadata')
-        return str(metadata.get('layout_name', '')) if isinstance(metadata, dict) else ''
+    def _is_coco(self, name: str) -> bool:
+        with contextlib.suppress(InputError, LookupError, TypeError):  # not all have metadata
+            metadata = unpickle.read(self._files_of(self.root)[name], 'metadata')
+            return metadata['layout_name'] == 'coco'
+        return False
 
-    def _read(self, stem: str, key: str) -> dict[Take, Any]:
-        path = self.root / f'{stem}.npz'
-        positions = unpickle.read(path, key)
-        takes: dict[Take, Any] = {}
-        for subject in self.subjects:
-            recordings = positions.get(subject) if isinstance(positions, dict) else None
-            for name, value in recordings.items() if isinstance(recordings, dict) else ():
-                take = h36m.parse_take(subject, str(name))
-                if take is not None:
-                    takes[take] = value
-        return takes
+    def _read(self, path: Path, key: str) -> dict[Take, Any]:
+        with files.reading(path, f'{key} by subject and action'):
+            positions = unpickle.read(path, key)
+            takes = {
+                h36m.parse_take(subject, str(name)): value
+                for subject in positions.keys() & self.subjects
+                for name, value in positions[subject].items()
+            }
+        return {take: value for take, value in takes.items() if take is not None}
 
     def world(self, take: Take) -> np.ndarray:
         where = f'{self.root / "data_3d_h36m.npz"}: {take}'
         return _in_mm(where, _joints_17(where, self._world[take], 3), 'm')
 
     def images(self, take: Take) -> Mapping[str, np.ndarray]:
-        if take not in self._images:
-            return {}
-        return self._views(f'{_STEM}gt', self._images, take, (17,))
+        path = self.root / f'{_STEM}gt.npz'
+        return self._views(path, take, self._images[take], (17,)) if take in self._images else {}
 
     def _views(
-        self, stem: str, takes: Mapping[Take, Any], take: Take, n_joints: tuple[int, ...]
+        self, path: Path, take: Take, views: Any, n_joints: tuple[int, ...] = (16, 17)
     ) -> dict[str, np.ndarray]:
-        where, views = f'{self.root / stem}.npz: {take}', takes.get(take)
-        if not isinstance(views, (list, tuple)) or len(views) != len(h36m.CAMERAS):
-            raise InputError(f'{where}: expected a list of {len(h36m.CAMERAS)} views, found none')
-        return {c: _pixels(where, view, n_joints) for c, view in zip(h36m.CAMERAS, views)}
+        is_list = isinstance(views, (list, tuple)) and len(views) == len(h36m.CAMERAS)
+        _require(is_list, f'{path}: {take}', f'a list of {len(h36m.CAMERAS)} views', 'none')
+        pixels = [_pixels(f'{path}: {take}', view, n_joints) for view in views]
+        return dict(zip(h36m.CAMERAS, pixels))
 
     def detected(self, name: str) -> Detected:
         self._images = {}  # the poses have been read by now: free the memory
-        stem = self._files_of(self.root)[name].stem
-        takes = self._read(stem, 'positions_2d')
+        path = self._files_of(self.root)[name]
+        takes = self._read(path, 'positions_2d')
 
         def read(take: Take, camera: str) -> np.ndarray | None:
-            return self._views(stem, takes, take, (16, 17))[camera] if take in takes else None
+            return self._views(path, take, takes[take])[camera] if take in takes else None
 
         return read
 
@@ -411,69 +375,56 @@ class Archive(Layout):
 
     def __init__(self, root: Path, subjects: Sequence[str]) -> None:
         super().__init__(root, subjects)
-        _import_cdflib()
+        try:
+            import cdflib
+        except ImportError as error:
+            raise InputError(
+                "expected cdflib to read the official archive's CDF files, found none; "
+                "pip install '.[cdf]'",
+                root=None,
+            ) from error
+        self._open = cdflib.CDF
         self._mono: dict[tuple[Take, str], Path] = {}
         self._pixels: dict[tuple[Take, str], Path] = {}
         for subject in subjects:
             features = root / subject / 'MyPoseFeatures'
             self._world |= _glob_takes(features / 'D3_Positions', subject, '.cdf')
-            for camera in h36m.CAMERAS:
-                for paths, folder in (
-                    (self._mono, 'D3_Positions_mono'),
-                    (self._pixels, 'D2_Positions'),
-                ):
+            for paths, folder in (
+                (self._mono, 'D3_Positions_mono'),
+                (self._pixels, 'D2_Positions'),
+            ):
+                for camera in h36m.CAMERAS:
                     found = _glob_takes(features / folder, subject, f'.{camera}.cdf')
                     paths |= {(take, camera): path for take, path in found.items()}
         self.takes = h36m.ordered({*self._world, *(take for take, _ in self._mono)})
 
     def absent(self, take: Take, camera: str) -> str:
-        folder = ''
         if (take, camera) not in self._mono and take not in self._world:
-            folder = 'D3_Positions_mono'
-        elif (take, camera) not in self._pixels and self._cameras_file is None:
-            folder = 'D2_Positions'
-        also = ', or copy cameras.h5 or metadata.xml there' if folder == 'D2_Positions' else ''
-        return folder and self.how_to_get.replace('D3_Positions', folder) + also
+            return self.how_to_get.replace('D3_Positions', 'D3_Positions_mono')
+        if (take, camera) in self._pixels or self._cameras_file is not None:
+            return ''
+        also = ', or copy cameras.h5 or metadata.xml there'
+        return self.how_to_get.replace('D3_Positions', 'D2_Positions') + also
 
     def _of_world(self, take: Take) -> bool:
         is_needed = any((take, camera) not in self._mono for camera in self.views(take))
         return take in self._world and (self._cameras_file is not None or is_needed)
 
     def world(self, take: Take) -> np.ndarray:
-        path = self._world[take]
-        return _in_mm(path, _joints_17(path, _read_cdf(path), 3))
+        return self._read(self._world[take])
 
     def images(self, take: Take) -> Mapping[str, np.ndarray]:
-        paths = {camera: self._pixels.get((take, camera)) for camera in h36m.CAMERAS}
-        return {c: _joints_17(path, _read_cdf(path), 2) for c, path in paths.items() if path}
+        return {c: self._read(path, 2) for (t, c), path in self._pixels.items() if t == take}
 
     def in_cameras(self, take: Take) -> Mapping[str, np.ndarray]:
-        paths = {camera: self._mono.get((take, camera)) for camera in h36m.CAMERAS}
-        return {
-            camera: _in_mm(path, _joints_17(path, _read_cdf(path), 3))
-            for camera, path in paths.items()
-            if path
-        }
+        return {c: self._read(path) for (t, c), path in self._mono.items() if t == take}
 
-
-def _import_cdflib() -> Any:
-    try:
-        import cdflib
-    except ImportError as error:
-        raise InputError(
-            "expected cdflib to read the official archive's CDF files, found none; "
-            "pip install '.[cdf]'",
-            root=None,
-        ) from error
-    return cdflib
-
-
-def _read_cdf(path: Path) -> np.ndarray:
-    """Read the rows of a CDF file's variable Pose: (F, 96) or (F, 64)."""
-    cdflib = _import_cdflib()
-    with files.reading(path, 'CDF with Pose'):
-        pose = np.asarray(cdflib.CDF(str(path)).varget('Pose'))
-    return pose[0] if pose.ndim == 3 and len(pose) == 1 else pose
+    def _read(self, path: Path, dims: int = 3) -> np.ndarray:
+        """Read a CDF file's variable Pose, of shape (F, 32 D) or (1, F, 32 D)."""
+        with files.reading(path, 'CDF with Pose'):
+            pose = np.asarray(self._open(str(path)).varget('Pose'))
+        pose = _joints_17(path, pose.reshape(-1, pose.shape[-1]), dims)
+        return _in_mm(path, pose) if dims == 3 else pose
 
 
 LAYOUTS: dict[str, Any] = {'baseline': Baseline, 'videopose3d': VideoPose3D, 'archive': Archive}

@@ -53,17 +53,16 @@ def resect(
             f'camera {name}: expected 8 or more points that span a room, found {len(points)}'
         )
     if in_camera:
-        rotation, position, intrinsic = np.eye(3), np.zeros(3), _pinhole(points, pixels, name)
+        rotation, position, (focal, center, _) = np.eye(3), np.zeros(3), fit_pinhole(points, pixels)
     else:
-        rotation, position, intrinsic = _linear(points, pixels, name)
+        rotation, position, focal, center = _linear(points, pixels)
     scales = _SCALES[6:] if in_camera else _SCALES
 
     def camera_at(change: np.ndarray) -> Camera:
         change = np.concatenate([np.zeros(len(_SCALES) - len(change)), change])
         turn, shift, f, c, k, p = np.split(change, [3, 6, 8, 10, 13])
-        f, c = f + np.diag(intrinsic)[:2], c + intrinsic[:2, 2]
         turned = Rotation.from_rotvec(turn).as_matrix() @ rotation
-        return Camera(turned, position + shift, f, c, k, p, name)
+        return Camera(turned, position + shift, focal + f, center + c, k, p, name)
 
     def errors(change: np.ndarray) -> np.ndarray:
         camera = camera_at(change)
@@ -77,10 +76,11 @@ def resect(
         ftol=1e-12, xtol=1e-12, gtol=1e-12, max_nfev=2000,
     )  # fmt: skip
     residual = float(np.sqrt(2 * found.cost / len(points)))
-    if not residual < (MAX_DIFFERENCE if in_camera else MAX_RESIDUAL):
+    mirrored = np.linalg.det(rotation) < 0 or min(focal) <= 0
+    if mirrored or not residual < (MAX_DIFFERENCE if in_camera else MAX_RESIDUAL):
+        found_this = 'its mirror image' if mirrored else f'a difference of {residual:.3g} px'
         raise InputError(
-            f'camera {name}: expected 2D that are the projection of the 3D, found a difference '
-            f'of {residual:.3g} px'
+            f'camera {name}: expected 2D that are the projection of the 3D, found {found_this}'
         )
     if in_camera:
         return camera_at(found.x)
@@ -95,10 +95,8 @@ def resect(
     return camera_at(found.x)
 
 
-def _linear(
-    points: np.ndarray, pixels: np.ndarray, name: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rotation, position and intrinsic matrix by the direct linear transform."""
+def _linear(points: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Rotation, position, focal lengths and center by the direct linear transform."""
     to_unit, unit_points = _normalize(points)
     from_pixel, unit_pixels = _normalize(pixels)
     homogeneous = np.column_stack([unit_points, np.ones(len(points))])
@@ -114,31 +112,24 @@ def _linear(
     intrinsic, rotation = linalg.rq(projection[:, :3])
     signs = np.diag(np.sign(np.diag(intrinsic)))
     intrinsic, rotation = intrinsic @ signs, signs @ rotation
-    if np.linalg.det(rotation) < 0:
-        raise InputError(
-            f'camera {name}: expected 2D that are the projection of the 3D, found its mirror image'
-        )
+    intrinsic /= intrinsic[2, 2]
     position = -np.linalg.solve(projection[:, :3], projection[:, 3])
-    return rotation, position, intrinsic / intrinsic[2, 2]
+    return rotation, position, np.diag(intrinsic)[:2], intrinsic[:2, 2]
 
 
-def _pinhole(points: np.ndarray, pixels: np.ndarray, name: str) -> np.ndarray:
-    """Intrinsic matrix of a camera at the origin, by two lines x = f X / Z + c."""
-    nearest = points[:, 2].min()
-    if nearest <= 0:
-        raise InputError(
-            f'camera {name}: expected 3D in front of the camera, found z = {nearest:g} mm'
-        )
-    intrinsic = np.eye(3)
-    for axis in range(2):
-        line = np.polyfit(points[:, axis] / points[:, 2], pixels[:, axis], 1)
-        intrinsic[axis, [axis, 2]] = line
-        if line[0] <= 0:
-            raise InputError(
-                f'camera {name}: expected 2D that are the projection of the 3D, found focal length '
-                f'{line[0]:.3g} px'
-            )
-    return intrinsic
+def fit_pinhole(points: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Fit x = f X / Z + c to points in the camera frame, (N, 3) mm, and their images, (N, 2) px.
+
+    Returns:
+        focal lengths and center, (2,) px each, and the root mean square residual, px.
+    """
+    fits, residuals = [], []
+    for slope, pixel in zip((points[:, :2] / points[:, 2:]).T, pixels.T):
+        line = np.stack([slope, np.ones(len(slope))], axis=1)
+        fits.append(np.linalg.lstsq(line, pixel, rcond=None)[0])
+        residuals.append(np.sqrt(np.mean((line @ fits[-1] - pixel) ** 2)))
+    focal, center = np.transpose(fits)
+    return focal, center, max(residuals)
 
 
 def _normalize(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

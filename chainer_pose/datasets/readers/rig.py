@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -45,24 +46,6 @@ def four_cameras(level_at: float | None = None, away: float = 1.0) -> list[Camer
     return cameras
 
 
-def see(world: np.ndarray, cameras: Sequence[Camera]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Project each pose into each camera.
-
-    Args:
-        world: float array of shape (N, J, 3), mm, z up.
-        cameras: C of them.
-    Returns:
-        (pose2d, pose3d, camera): (C N, J, 2) px and (C N, J, 3) mm in each
-        camera's frame, float32, and (C N,) int32 indices, camera by camera.
-    Raises:
-        ValueError: if a joint is not in front of a camera.
-    """
-    pose3d = [camera.world_to_camera(world) for camera in cameras]
-    pose2d = [camera.project(pose) for camera, pose in zip(cameras, pose3d)]
-    index = np.repeat(np.arange(len(cameras), dtype=np.int32), len(world))
-    return np.concatenate(pose2d).astype('f'), np.concatenate(pose3d).astype('f'), index
-
-
 class Take(NamedTuple):
     """Motion in the world: (F, J, 3) mm, z up, and its index columns, numbers or (F,) arrays."""
 
@@ -82,23 +65,23 @@ def film(
         takes, cameras: the order of the poses is by take, then by camera.
         names: lists of the names that the takes' columns index: 'subject', maybe 'action'.
         described: further fields of `PoseData`.
+    Raises:
+        ValueError: if a joint is not in front of a camera.
     """
-    arrays: dict[str, list[np.ndarray]] = {}
+    arrays: dict[str, list[np.ndarray]] = defaultdict(list)
     for take in takes:
-        pose2d, pose3d, camera = see(take.world, cameras)
         n = len(take.world)
-        columns = {
-            name: np.tile(np.broadcast_to(column, n), len(cameras)).astype(np.int32)
-            for name, column in {'frame': np.arange(n), **take.columns}.items()
-        }
-        columns |= {'pose2d': pose2d, 'pose3d': pose3d, 'camera': camera}
-        for name, array in columns.items():
-            arrays.setdefault(name, []).append(array)
-    joined = {name: np.concatenate(parts) for name, parts in arrays.items()}
+        for i, camera in enumerate(cameras):
+            pose3d = camera.world_to_camera(take.world)
+            arrays['pose2d'].append(camera.project(pose3d).astype('f'))
+            arrays['pose3d'].append(pose3d.astype('f'))
+            for name, column in {'frame': np.arange(n), **take.columns, 'camera': i}.items():
+                arrays[name].append(np.broadcast_to(column, n).astype(np.int32))
+    columns = {name: np.concatenate(parts) for name, parts in arrays.items()}
     return PoseData(
-        pose2d=joined.pop('pose2d'),
-        pose3d=joined.pop('pose3d'),
-        columns=joined,
+        pose2d=columns.pop('pose2d'),
+        pose3d=columns.pop('pose3d'),
+        columns=columns,
         names={**names, 'camera': [camera.name for camera in cameras]},
         **described,
     )

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from chainer_pose.datasets.readers import rig
+from chainer_pose.skeletons import H36M17
 
 
 def test_the_cameras_look_at_the_middle_with_their_pitch_and_roll():
@@ -19,9 +20,11 @@ def test_the_cameras_look_at_the_middle_with_their_pitch_and_roll():
 
 def test_a_body_in_the_middle_is_upright_in_the_middle_of_each_image():
     body = np.array([[[0.0, 0.0, 0.0], [0.0, 0.0, 1200.0], [0.0, 0.0, 1700.0]]])
-    pose2d, pose3d, camera = rig.see(body, rig.four_cameras())
+    takes = [rig.Take(body, {})]
+    data = rig.film(takes, {}, rig.four_cameras(), name='body', skeleton=H36M17)
+    pose2d, pose3d = data.pose2d, data.pose3d
     assert pose2d.shape == (4, 3, 2)
-    assert list(camera) == [0, 1, 2, 3]
+    assert list(data.columns['camera']) == [0, 1, 2, 3]
     assert np.abs(pose2d[:, 1, 0] - 512).max() < 30
     assert ((pose2d[:, 1, 1] > 200) & (pose2d[:, 1, 1] < 500)).all()
     assert (pose2d[:, 2, 1] < pose2d[:, 0, 1] - 200).all()

@@ -127,6 +127,27 @@ def camera_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
     return np.stack([cos * right - sin * down, sin * right + cos * down, forward])
 
 
+def face(
+    pose2d: np.ndarray, root: int, focal: np.ndarray | tuple, center: np.ndarray | tuple
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn the camera of each pose onto its root joint, by a homography of the image.
+
+    Args:
+        pose2d: (N, J, 2), px.
+        focal, center: (2,) or (N, 2), px.
+    Returns:
+        (pose2d, rotation): as the turned cameras see the poses, (N, J, 2) px about the same
+        center, with equal focal lengths, NaN for joints 90 degrees or more from the root; and
+        `look_at` of the root, (N, 3, 3).
+    """
+    focal, center = (np.broadcast_to(a, (len(pose2d), 2))[:, None] for a in (focal, center))
+    rays = np.concatenate([(pose2d - center) / focal, np.ones((*pose2d.shape[:2], 1))], axis=2)
+    rotation = look_at(rays[:, root])
+    rays = rays @ np.swapaxes(rotation, 1, 2)
+    depth = np.where(rays[:, :, 2:] > 0, rays[:, :, 2:], np.nan)
+    return rays[:, :, :2] / depth * focal.mean(axis=2, keepdims=True) + center, rotation
+
+
 def look_at(ray: np.ndarray) -> np.ndarray:
     """Make the rotations, by yaw and then pitch, that put rays on the optical axis.
 

@@ -18,6 +18,7 @@ class LiftingLink(chainer.Link):
     """A network whose `forward` maps normalized poses, (B, J, 2), to depths, (B, J)."""
 
     in_mm: ClassVar[bool] = False  # whether `lift` gives mm; if not, pixels of the input
+    keeps_xy: ClassVar[bool] = True  # whether the x and y of `lift` are the input's
 
     def lift(self, pose2d: np.ndarray, root: int, batchsize: int = 4096) -> np.ndarray:
         """Lift poses, (N, J, 2) px, `batchsize` at a time on the network's device.

@@ -63,6 +63,7 @@ class Martinez(LiftingLink, chainer.Chain):
     """
 
     in_mm = True
+    keeps_xy = False
 
     def __init__(
         self, n_joints: int, n_unit: int = 1024, rng: np.random.Generator | None = None

@@ -113,6 +113,12 @@ class Skeleton:
         """(child, parent) indices of each joint but the root."""
         return tuple((j, p) for j, p in enumerate(self.parents) if p >= 0)
 
+    @property
+    def mirror(self) -> tuple[int, ...]:
+        """For each joint the index of its counterpart on the other side, or its own."""
+        other = {a: b for pair in self.pairs for a, b in (pair, pair[::-1])}
+        return tuple(self.index(other.get(name, name)) for name in self.names)
+
     def children(self, joint: int) -> list[int]:
         return [child for child, parent in enumerate(self.parents) if parent == joint]
 

@@ -22,8 +22,9 @@ from chainer_pose.utils.cli import flag
 PRESETS: dict[str, dict[str, Any]] = {
     'paper': {},
     'plus': {
+        'accuracy_cap': 0.8,
         'camera_pitch': 'learn',
-        'consistency': [10.0, 1.0],
+        'consistency': [30.0, 3.0],
         'bone_weight': 100.0,
         'ema': 0.999,
         'zero_root': True,
@@ -98,8 +99,9 @@ class TrainingOptions:
     weight_decay: float = _paper(1e-5, """share of each parameter added to its gradient (authors'
         code; default: %(default)s)""", low=0)
 
-    preset: str = _beyond('paper', """plus: --camera-pitch learn --consistency 10 1 --bone-weight
-        100 --ema 0.999 --zero-root, but for what is typed (default: %(default)s)""",
+    preset: str = _beyond('paper', """plus: --accuracy-cap 0.8 --camera-pitch learn --consistency
+        30 3 --bone-weight 100 --ema 0.999 --zero-root, but for what is typed (default:
+        %(default)s)""",
         choices=PRESETS, method=False)
     mode: str = _beyond('unsupervised', """learn from 2D; from 2D and labelled depth (5.2); or from
         labelled poses alone (default: %(default)s)""",

@@ -40,7 +40,9 @@ from chainer_pose.utils.comm import Communicator
 STREAMS = (
     'gen', 'dis', 'shuffle', 'angles', 'holdout', 'labelled', 'shuffle_labelled', 'dropout',
 )  # fmt: skip
-PITCH_STEP_SIZE = 1e-3
+# A learned pitch. The mirror image in depth with the opposite pitch looks the same to the
+# discriminator, so it starts where most cameras are: they look down.
+PITCH_START, PITCH_STEP_SIZE = 10.0, 1e-3  # degrees, radians
 
 # On two CPU cores some 250 poses are evaluated in the time of a step of 16 poses, and poses and
 # plots drawn in that of 130. So done once in so many iterations, both take less than a tenth of a
@@ -134,7 +136,7 @@ class _Maker:
         pitch = None
         if options.camera_pitch != 0:
             learned = options.camera_pitch == 'learn'
-            pitch = links.CameraPitch(0.0 if learned else float(options.camera_pitch), learned)
+            pitch = links.CameraPitch(PITCH_START if learned else float(options.camera_pitch), learned)
             pitch.to_device(self.device)
             if learned:
                 adam = Adam(PITCH_STEP_SIZE, options.beta1, comm=self.comm)

@@ -45,19 +45,14 @@ def turn_cameras(
         focals, centers = _intrinsics(data)
     else:
         focals, centers = np.tile(focal, (len(data), 1)), np.tile(center, (len(data), 1))
-    rays = (data.pose2d - centers[:, None]) / focals[:, None]
-    rays = np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=2)
-    rotation = geometry.look_at(rays[:, data.skeleton.root])
+    pose2d, rotation = geometry.face(data.pose2d, data.skeleton.root, focals, centers)
     back = np.swapaxes(rotation, 1, 2)
-    rays = rays @ back
     visible = data.visible
-    if not (rays[visible][:, 2] > 0).all():
+    if np.isnan(pose2d[visible]).any():
         raise InputError(
             f'{data.name}: expected every joint within 90 degrees of the root joint, found one '
             f'outside; are focal and center right?'
         )
-    depth = np.where(visible, rays[:, :, 2], 1)[:, :, None]
-    pose2d = rays[:, :, :2] / depth * focals.mean(axis=1)[:, None, None] + centers[:, None]
     return dataclasses.replace(
         data,
         pose2d=np.where(visible[:, :, None], pose2d, data.pose2d).astype(np.float32),

@@ -47,7 +47,7 @@ class PoseEvaluator(chainer.training.Extension):
             self._data.select(slice(at, min(at + batchsize, end)))
             for at in range(first, end, batchsize)
         ]
-        if not generator.in_mm:  # sent once, to be measured where it lifts
+        if generator.keeps_xy:  # sent once, to be measured where it lifts
             self._batches = [
                 tuple(map(generator.device.send, protocols.normalized(batch)))
                 for batch in self._batches
@@ -60,7 +60,7 @@ class PoseEvaluator(chainer.training.Extension):
         chainer.report({'validation/mpjpe': score.average, **by_action})
 
     def _errors(self, batch: Any) -> np.ndarray:
-        if self._generator.in_mm:
+        if not self._generator.keeps_xy:
             return protocols.PROTOCOLS['kudo'](
                 *protocols.lift(self._generator, batch), batch.skeleton.root
             )

@@ -140,6 +140,29 @@ def rotate_and_project(
     return rotate(real, depth, angle, pitch)[0]
 
 
+def elevate(
+    depth: Variable | NdArray, pose: Variable | NdArray, elevation: NdArray
+) -> Variable | NdArray:
+    """Depths along lines of sight that rise or fall, from depths along the horizontal.
+
+    A camera turned down by e onto a person sees y = Y cos e - Z sin e of a point (Y, Z) of the
+    frame before; so its depth is z = Y sin e + Z cos e = Z / cos e + y tan e.
+
+    Args:
+        depth: (B, J), Z.
+        pose: (B, J, 2), as the turned camera sees it, root at the origin.
+        elevation: (B,), e of `geometry.elevation`.
+    Returns:
+        (B, J), z.
+    """
+    xp = chainer.backend.get_array_module(elevation)
+    cos, tan = (
+        xp.broadcast_to(each[:, None], depth.shape)
+        for each in (1 / xp.cos(elevation), xp.tan(elevation))
+    )
+    return depth * cos + pose[:, :, 1] * tan
+
+
 def size(pose: Variable | NdArray) -> Variable:
     """Mean distance of the other joints from the origin, as in section 3.3: (B, 1, 1).
 

@@ -116,6 +116,9 @@ class TrainingOptions:
     camera_pitch: float | str = _beyond(0.0, """degrees by which the cameras look down, or learn:
         poses turn about the true vertical (default: %(default)s)""",
         type=_pitch, metavar='X|learn', needs=ADVERSARIAL)
+    line_of_sight: Sequence[float] = _beyond([], """focal length and image center of the cameras,
+        px: lift each pose as a camera sees it that is turned onto its root joint (default: no)""",
+        nargs=3, metavar=('FOCAL', 'X', 'Y'), needs=ADVERSARIAL)
     consistency: Sequence[float] = _beyond([0.0, 0.0], """lift the turned pose and turn it back:
         factors of 2D and depth errors (Chen et al. 2019; default: 0 0)""",
         low=0, nargs=2, metavar=('X', 'Z'), needs=ADVERSARIAL)

@@ -21,7 +21,7 @@ from chainer_pose.links import martinez
 from chainer_pose.optimizers import Adam, ZeroRoot
 from chainer_pose.training import regularizers
 from chainer_pose.training.angle_iterator import AngleIterator
-from chainer_pose.training.arrays import labelled_poses, pixel_poses, training_poses
+from chainer_pose.training.arrays import labelled_poses, pixel_poses, training_poses, turn_to_root
 from chainer_pose.training.extensions import (
     LogPlot,
     PoseEvaluator,
@@ -90,6 +90,9 @@ class _Maker:
 
     def __post_init__(self) -> None:
         self.rng = random_state.streams(self.options.seed, STREAMS)
+        self.sight: tuple[np.ndarray, ...] = ()
+        if self.options.line_of_sight:
+            self.data, *self.sight = turn_to_root(self.data, *self.options.line_of_sight)
         self.poses = training_poses(self.data)
 
     def adam(self, link: chainer.Link) -> Adam:
@@ -141,7 +144,7 @@ class _Maker:
             if learned:
                 adam = Adam(PITCH_STEP_SIZE, options.beta1, comm=self.comm)
                 optimizers['pitch'] = adam.setup(pitch)
-        main = self.iterator((self.poses,), 'shuffle')
+        main = self.iterator((self.poses, *self.sight), 'shuffle')
         angles = AngleIterator(main.batch_size, rng['angles'], self.device, self.comm)
         iterators = {'main': main, 'angles': angles}
         if options.mode == 'semi-supervised':
@@ -156,6 +159,7 @@ class _Maker:
             pitch,
             self.regularizers(gen.target),
             options.rescale_fakes,
+            bool(self.sight),
             **self.of_every_updater(gen),
         )
 
@@ -192,6 +196,7 @@ class _Maker:
         optimizer, iterator = updater.get_optimizer('gen'), updater.get_iterator('main')
         # What is measured, drawn and written.
         gen = optimizer.target if updater.average is None else updater.average.average
+        lifter = links.LineOfSight.of(gen, options.line_of_sight)
 
         n_poses = len(iterator.arrays[0])
         last = n_iterations(options, n_poses)
@@ -227,7 +232,7 @@ class _Maker:
             not_done.insert(0, 'evaluated (--evaluate-interval)')
         elif measured is not None:
             errors = ['validation/mpjpe']
-            trainer.extend(PoseEvaluator(gen, measured, comm=comm), trigger=to_evaluate)
+            trainer.extend(PoseEvaluator(lifter, measured, comm=comm), trigger=to_evaluate)
         if comm is not None and comm.rank > 0:
             trainer.extend(StopOnSignal(comm=comm))
             return
@@ -237,7 +242,7 @@ class _Maker:
         note = f'; too short a run to be {" and ".join(not_done)}' if not_done else ''
         trainer.extend(PrintLog(['epoch', 'iteration', *columns, 'elapsed_time'], last, note))
         if validation is not None:
-            trainer.extend(PosePlot(gen, validation), trigger=to_draw)
+            trainer.extend(PosePlot(lifter, validation), trigger=to_draw)
         shares = updater.shares
         if shares:  # the accuracies on real and on fake tell more than their mean
             shares = ('dis/accuracy/real', 'dis/accuracy/fake', *shares[1:])

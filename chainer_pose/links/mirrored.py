@@ -1,0 +1,29 @@
+"""Lift each pose and its mirror image."""
+
+from __future__ import annotations
+
+import chainer
+from chainer import Variable
+from chainer.types import NdArray
+
+from chainer_pose.links.lifting import LiftingLink
+from chainer_pose.skeletons import Skeleton
+
+
+class Mirrored(LiftingLink, chainer.Chain):
+    """The mean depth of a pose and of its mirror image: x negated, left and right exchanged.
+
+    Args:
+        network: which lifts both.
+        skeleton: of its joints.
+    """
+
+    def __init__(self, network: LiftingLink, skeleton: Skeleton) -> None:
+        super().__init__()
+        self._order = list(skeleton.mirror)
+        with self.init_scope():
+            self.network = network
+
+    def forward(self, pose: NdArray) -> Variable:
+        image = pose[:, self._order] * self.device.xp.array([-1, 1], pose.dtype)
+        return (self.network(pose) + self.network(image)[:, self._order]) / 2

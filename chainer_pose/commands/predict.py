@@ -69,6 +69,11 @@ class PredictionOptions:
         missing)""", action='store_true')
     image_size: Sequence[float] | None = _input(None, """width and height of the image, where x and
         y were divided by them""", nargs=2, type=cli.number(float, above=0), metavar=('W', 'H'))
+    line_of_sight: Sequence[float] = _input((), """focal length and image center, px, which weights
+        trained with --line-of-sight need; unknown: 1.1 image widths and the middle""",
+        nargs=3, type=cli.number(float), metavar=('FOCAL', 'X', 'Y'))
+    mirror: bool | None = _input(None, """lift the mirror image of each pose, too, and take the mean
+        of the depths (default: with the package's own weights)""")
     keypoints: str = _input('gt', 'of a pose file, pose2d or pose2d_NAME (default: %(default)s)',
         metavar='gt|NAME')
     split: str | None = _input(None, 'of a pose file, one split (default: all)',
@@ -146,8 +151,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.mp4:
         animations.require_ffmpeg()
     skeleton = skeletons.get(options.skeleton) if options.skeleton else None
-    weights = options.snapshot or pretrained_path(options.weights or DEFAULT)
-    lifter = load_lifter(weights, last=options.generator == 'last', gpu=options.gpu)
+    weights = options.snapshot or options.weights or DEFAULT
+    lifter = load_lifter(
+        weights, last=options.generator == 'last', gpu=options.gpu, mirror=options.mirror
+    )
     if options.onnx:
         with files.writing(options.onnx):
             onnx.export(options.onnx, lifter)
@@ -217,11 +224,13 @@ def predict(
             raise InputError(f'expected the frames a second of {path}, found none in it', fps=None)
         pose2d, visible = source.poses(options.min_confidence)
         roll, processing = find_roll(options.roll, source, pose2d, visible)
+        processing += ['mean of the depths of each pose and its mirror image'] * lifter.mirror
         parts = []
         for start in range(0, len(source), options.batchsize):
             part = slice(start, start + options.batchsize)
             poses = lifter.lift(
-                pose2d[part], visible[part], source.skeleton, options.batchsize, roll[part]
+                pose2d[part], visible[part], source.skeleton, options.batchsize, roll[part],
+                options.line_of_sight,
             )
             parts.append(poses)
             progress(start + len(poses.pose2d), len(source), 'people lifted')

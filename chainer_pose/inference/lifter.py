@@ -10,12 +10,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from chainer_pose import functions, geometry, skeletons
+from chainer_pose import functions, geometry, links, skeletons
 from chainer_pose.datasets import imputation
 from chainer_pose.errors import InputError
 from chainer_pose.inference import weights as weights_file
@@ -67,12 +68,16 @@ class Lifter:
         prior: by which missing joints are imputed; None if the weights have none, and poses
             with a joint missing stay unlifted.
         weights: their path.
+        line_of_sight: whether the weights need `camera`; see `links.LineOfSight`.
+        mirror: whether to lift mirror images, too; see `links.Mirrored`.
     """
 
     generator: LiftingLink
     skeleton: Skeleton
     prior: Prior | None = None
     weights: StrPath = ''
+    line_of_sight: bool = False
+    mirror: bool = False
 
     def __call__(
         self,
@@ -80,6 +85,7 @@ class Lifter:
         visible: np.ndarray | None = None,
         skeleton: Skeleton | str | None = None,
         roll: float | np.ndarray = 0.0,
+        camera: Sequence[float] = (),
     ) -> np.ndarray:
         """Lift poses.
 
@@ -92,16 +98,19 @@ class Lifter:
             skeleton: `Skeleton` or its name, if not that of the weights.
             roll: by how much the camera's roll turns the poses clockwise, in radians, a number
                 or (N,); undone before lifting, and put back.
+            camera: (focal, x, y), focal length and image center, px, where `line_of_sight`.
         Returns:
             (N, J, 3) or (J, 3) float32 array, `Lifted.pose3d`.
         Raises:
             ValueError: if a shape does not fit, or a coordinate is infinite.
-            InputError: if the weights' joints cannot be found from the skeleton's.
+            InputError: if the weights' joints cannot be found from the skeleton's, or the
+                weights need a camera and none is given.
         """
+        more: dict[str, Any] = {'roll': roll, 'camera': camera}
         if np.ndim(pose2d) != 2:
-            return self.lift(pose2d, visible, skeleton, roll=roll).pose3d
+            return self.lift(pose2d, visible, skeleton, **more).pose3d
         visible = None if visible is None else np.asarray(visible)[None]
-        return self.lift(np.asarray(pose2d)[None], visible, skeleton, roll=roll).pose3d[0]
+        return self.lift(np.asarray(pose2d)[None], visible, skeleton, **more).pose3d[0]
 
     def lift(
         self,
@@ -110,9 +119,17 @@ class Lifter:
         skeleton: Skeleton | str | None = None,
         batchsize: int = 4096,
         roll: float | np.ndarray = 0.0,
+        camera: Sequence[float] = (),
     ) -> Lifted:
         """Lift (N, J, 2) poses, `batchsize` at a time, to `Lifted`; else as `__call__`."""
         source = _known(skeleton) or self.skeleton
+        if self.line_of_sight != bool(camera):
+            raise InputError(
+                f'expected a focal length and an image center (unknown: 1.1 image widths and the '
+                f'middle) where {self.weights} need them, and only there',
+                line_of_sight=' '.join(map(str, camera)) or None,
+            )
+        network = links.Mirrored(self.generator, self.skeleton) if self.mirror else self.generator
         pose2d = np.asarray(pose2d, np.float32)
         shapes = (len(source), 2), (len(source.detected), 2)
         if pose2d.ndim != 3 or pose2d.shape[1:] not in shapes:
@@ -142,7 +159,11 @@ class Lifter:
         pose3d = np.full((*pose2d.shape[:2], 3), np.nan, np.float32)
         sin_beta = np.full(len(pose2d), np.nan, np.float32)
         if usable.any():
-            pose = self.generator.lift(pose2d[usable], root, batchsize)
+            if camera:
+                centers = np.tile(np.array(camera[1:], np.float32), (len(pose2d), 1))
+                centers = geometry.rotate_in_image(centers, -np.asarray(roll))
+                network = links.LineOfSight(network, camera[0], centers[usable])
+            pose = network.lift(pose2d[usable], root, batchsize)
             pose3d[usable] = geometry.center(pose, root)
             if joints is not None:
                 sin_beta[usable] = functions.sin_beta(pose[:, :, :2], pose[:, :, 2], joints)
@@ -166,6 +187,7 @@ def load_lifter(
     skeleton: Skeleton | str | None = None,
     last: bool = False,
     gpu: int = -1,
+    mirror: bool | None = None,
 ) -> Lifter:
     """Load trained weights.
 
@@ -176,13 +198,14 @@ def load_lifter(
             with 17 joints, Human3.6M's, as those of the authors' code.
         last: of a run directory, take the last even where there is a best.
         gpu: CUDA device to lift on, -1 for the CPU.
+        mirror: whether to lift mirror images, too; by default with weights of the package only.
     Raises:
         InputError: naming the file, what was expected and what was found.
     """
     device = devices.get_device(gpu)
     named = str(path) in PRETRAINED and not Path(path).exists()
     path = pretrained_path(str(path)) if named else weights_file.find_generator(path, last)
-    generator, known, prior, _ = weights_file.load_generator(path)
+    generator, known, prior, _, line_of_sight = weights_file.load_generator(path)
     known = known or _known(skeleton) or (H36M17 if generator.n_joints == len(H36M17) else None)
     if known is None:
         raise InputError(f'{path}: expected weights that name their joints, found none')
@@ -193,4 +216,4 @@ def load_lifter(
             f'of Martinez et al., which lifts those of the cameras it has seen'
         )
     generator.to_device(device)
-    return Lifter(generator, known, prior, path)
+    return Lifter(generator, known, prior, path, line_of_sight, named if mirror is None else mirror)

@@ -39,6 +39,7 @@ class Trained(NamedTuple):
     skeleton: Skeleton | None
     prior: Prior | None
     iteration: int | None
+    line_of_sight: bool = False  # whether `links.LineOfSight` must turn the poses
 
 
 def write_arrays(path: StrPath, arrays: Mapping[str, np.ndarray]) -> None:
@@ -109,11 +110,14 @@ def write_generator(
     skeleton: Skeleton,
     prior: Prior | None = None,
     iteration: int | None = None,
+    line_of_sight: bool = False,
 ) -> None:
     """Write a link's arrays, as Chainer serializes them, with the skeleton of its joints, the
     `imputation.Prior` of its training poses and the iterations that it was trained for."""
     stored = {'skeleton': skeleton.to_dict(), 'normalization': NORMALIZATION}
-    metadata = json.dumps(stored if iteration is None else {**stored, 'iteration': iteration})
+    more = {'line_of_sight': True} if line_of_sight else {}
+    more |= {} if iteration is None else {'iteration': iteration}
+    metadata = json.dumps({**stored, **more})
     parts = {} if prior is None else {_PRIOR + k: part for k, part in prior._asdict().items()}
     write_arrays(path, {**arrays, **parts, _METADATA: np.array(metadata)})
 
@@ -140,13 +144,15 @@ def load_generator(path: StrPath) -> Trained:
             _floats(path, arrays, key, array.shape)
     NpzDeserializer(arrays, strict=network is Generator).load(generator)
     skeleton = iteration = prior = None
+    line_of_sight = False
     if _METADATA in arrays:
-        skeleton, iteration = _read_metadata(path, arrays[_METADATA], n_joints)
+        found = _read_metadata(path, arrays[_METADATA], n_joints)
+        skeleton, iteration, line_of_sight = found
     if _PRIOR + 'mean' in arrays:
         shapes = zip(Prior._fields, ((2 * n_joints,), (2 * n_joints, 2 * n_joints)))
         parts = [_floats(path, arrays, _PRIOR + field, shape) for field, shape in shapes]
         prior = Prior(*(part.astype(np.float64) for part in parts))
-    return Trained(generator, skeleton, prior, iteration)
+    return Trained(generator, skeleton, prior, iteration, line_of_sight)
 
 
 def _floats(
@@ -161,19 +167,22 @@ def _floats(
     return array
 
 
-def _read_metadata(path: StrPath, text: np.ndarray, n_joints: int) -> tuple[Skeleton, int | None]:
+def _read_metadata(
+    path: StrPath, text: np.ndarray, n_joints: int
+) -> tuple[Skeleton, int | None, bool]:
     with reading(path, 'a skeleton and a normalization in its metadata'):
         metadata = json.loads(str(text))
         skeleton = Skeleton.from_dict(metadata['skeleton'])
         normalization = metadata['normalization']
         iteration = int(metadata['iteration']) if 'iteration' in metadata else None
+        line_of_sight = bool(metadata.get('line_of_sight', False))
     check_joints(path, n_joints, None, skeleton, 'its skeleton')
     if normalization != NORMALIZATION:
         raise InputError(
             f'{path}: expected weights for poses with the {NORMALIZATION}, found '
             f'{normalization!r:.80}'
         )
-    return skeleton, iteration
+    return skeleton, iteration, line_of_sight
 
 
 def check_joints(

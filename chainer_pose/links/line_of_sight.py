@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import chainer
 import numpy as np
@@ -17,12 +18,12 @@ class LineOfSight(LiftingLink, chainer.Chain):
     Args:
         network: which lifts turned poses.
         focal: focal length, px.
-        center: (x, y) of the image's center, px.
+        center: (x, y) of the image's center, px; or (N, 2), of each pose.
     """
 
     keeps_xy = False
 
-    def __init__(self, network: LiftingLink, focal: float, center: Sequence[float]) -> None:
+    def __init__(self, network: LiftingLink, focal: float, center: Any) -> None:
         super().__init__()
         self._camera = (focal, focal), center
         with self.init_scope():

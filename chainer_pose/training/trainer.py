@@ -263,7 +263,7 @@ class _Maker:
                 arrays.save(gen)
                 iteration = trainer.updater.iteration
                 weights_file.write_generator(
-                    path, arrays.target, self.data.skeleton, prior, iteration
+                    path, arrays.target, self.data.skeleton, prior, iteration, bool(self.sight)
                 )
 
             return write

@@ -148,11 +148,6 @@ def face(
     return rays[:, :, :2] / depth * focal.mean(axis=2, keepdims=True) + center, rotation
 
 
-def elevation(rotation: np.ndarray) -> np.ndarray:
-    """Angles by which rotations (N, 3, 3) of `look_at` turn a camera down: (N,)."""
-    return np.arctan2(rotation[:, 2, 1], rotation[:, 1, 1])
-
-
 def look_at(ray: np.ndarray) -> np.ndarray:
     """Make the rotations, by yaw and then pitch, that put rays on the optical axis.
 

@@ -14,7 +14,7 @@ from chainer_pose.datasets import PoseData, pose_file
 from chainer_pose.errors import InputError
 from chainer_pose.evaluations import PROTOCOLS, evaluate, evaluate_pck, protocols, reports
 from chainer_pose.inference import weights as weights_file
-from chainer_pose.links import LiftingLink, ZeroDepth
+from chainer_pose.links import LiftingLink, LineOfSight, Mirrored, ZeroDepth
 from chainer_pose.skeletons import Skeleton
 from chainer_pose.training import load_options, methods, run_directory
 from chainer_pose.utils import cli, devices, files
@@ -52,6 +52,11 @@ class EvaluationOptions:
     table: int | None = cli.option(None, """print the paper's Table 1 (ground-truth 2D) or 2 (a
         run on --keypoints sh), our row beside the published ones; data that are not Human3.6M
         get a table of their own""", choices=tuple(reports.TABLE_KEYPOINTS), metavar='1|2')
+    mirror: bool = cli.option(False, """lift the mirror image of each pose, too, and take the mean
+        of the depths (default: no)""")
+    line_of_sight: Sequence[float] = cli.option((), """focal length and image center of the
+        cameras, px, for weights trained with it (default: as they were trained with)""",
+        nargs=3, metavar=('FOCAL', 'X', 'Y'))
     gpu: int = cli.option(-1, 'CUDA device to lift on, -1 for the CPU (default: %(default)s)',
         low=-1)
     batchsize: int = cli.option(4096, """poses lifted at a time; the errors do not depend on it
@@ -93,6 +98,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         weights_file.check_joints(
             each.weights, generator.n_joints, skeleton, data.skeleton, data.name
         )
+    generators = tuple(
+        wrap(options, each, generator, data.skeleton) for each, generator in zip(runs, generators)
+    )
+    for generator in generators:
         generator.to_device(device)
     context = methods.of(runs, data, options.split, keypoints, path)
     if options.table:
@@ -140,13 +149,29 @@ def load(
         )
     last = (options.generator or ('last' if options.table else 'best')) == 'last'
     weights = weights_file.find_generator(path, last)
-    generator, skeleton, _, iteration = weights_file.load_generator(weights)
-    run = methods.Run(weights, iteration, generator.in_mm)
+    generator, skeleton, _, iteration, line_of_sight = weights_file.load_generator(weights)
+    run = methods.Run(weights, iteration, generator.in_mm, line_of_sight, options.mirror)
     folder = weights.parent
     if (folder / 'options.json').is_file():
         stored = run_directory.read_options(folder)
         run = run._replace(options=load_options(folder), stored=stored)
     return run, generator, skeleton
+
+
+def wrap(
+    options: EvaluationOptions, run: methods.Run, generator: LiftingLink, skeleton: Skeleton
+) -> LiftingLink:
+    """Lift mirror images and along lines of sight, where that is wanted."""
+    camera = options.line_of_sight or run.options.line_of_sight
+    if bool(camera) != run.line_of_sight:
+        raise InputError(
+            f'expected a focal length and an image center for weights trained with them, and only '
+            f'for those, found {camera or "none"} with {run.weights}',
+            line_of_sight=None,
+        )
+    if options.mirror and run.in_mm:
+        raise InputError('expected a generator, found a network of Martinez et al.', mirror=None)
+    return LineOfSight.of(Mirrored(generator, skeleton) if options.mirror else generator, camera)
 
 
 def find_data(options: EvaluationOptions, run: methods.Run) -> Path:

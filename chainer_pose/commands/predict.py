@@ -20,7 +20,7 @@ from chainer_pose.inference import roll as camera_roll
 from chainer_pose.inference import scale as scaling
 from chainer_pose.inference.lifter import Lifted, Lifter, load_lifter
 from chainer_pose.inference.predictions import Predictions
-from chainer_pose.inference.pretrained import DEFAULT, PRETRAINED, pretrained_path
+from chainer_pose.inference.pretrained import DEFAULT, PRETRAINED
 from chainer_pose.utils import cli, files
 from chainer_pose.visualizations import animations
 

@@ -8,15 +8,9 @@ from chainer_pose.functions.adversarial import accuracy, discriminator_loss, gen
 from chainer_pose.functions.angle_loss import angle_loss, sin_beta
 from chainer_pose.functions.bones import bone_ratios
 from chainer_pose.functions.mean_squared_error import mean_squared_error
-from chainer_pose.functions.projection import (
-    elevate,
-    rescale,
-    rotate,
-    rotate_and_project,
-    size,
-)
+from chainer_pose.functions.projection import rescale, rotate, rotate_and_project, size
 
 __all__ = [
-    'accuracy', 'angle_loss', 'bone_ratios', 'discriminator_loss', 'elevate', 'generator_loss',
+    'accuracy', 'angle_loss', 'bone_ratios', 'discriminator_loss', 'generator_loss',
     'halves', 'mean_squared_error', 'rescale', 'rotate', 'rotate_and_project', 'sin_beta', 'size',
 ]  # fmt: skip

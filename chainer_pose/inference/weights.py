@@ -115,7 +115,7 @@ def write_generator(
     """Write a link's arrays, as Chainer serializes them, with the skeleton of its joints, the
     `imputation.Prior` of its training poses and the iterations that it was trained for."""
     stored = {'skeleton': skeleton.to_dict(), 'normalization': NORMALIZATION}
-    more = {'line_of_sight': True} if line_of_sight else {}
+    more: dict[str, Any] = {'line_of_sight': True} if line_of_sight else {}
     more |= {} if iteration is None else {'iteration': iteration}
     metadata = json.dumps({**stored, **more})
     parts = {} if prior is None else {_PRIOR + k: part for k, part in prior._asdict().items()}

@@ -8,7 +8,7 @@ from typing import Any
 import chainer
 import numpy as np
 
-from chainer_pose import functions, geometry
+from chainer_pose import geometry
 from chainer_pose.links.lifting import LiftingLink
 
 
@@ -38,7 +38,6 @@ class LineOfSight(LiftingLink, chainer.Chain):
         """Lift as `LiftingLink.lift`, in the frame of the camera that saw the poses."""
         turned, rotation = geometry.face(pose2d, root, *self._camera)
         pose = self.network.lift(turned, root, batchsize)
-        pose[:, :, 2] = functions.elevate(pose[:, :, 2], pose, geometry.elevation(rotation))
         depth = pose[:, root, 2:].copy()
         pose = geometry.center(pose, root) @ rotation  # the inverse, of rows
         pose[:, :, 2] += depth

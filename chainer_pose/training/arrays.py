@@ -6,7 +6,6 @@ import numpy as np
 
 from chainer_pose import geometry
 from chainer_pose.datasets import PoseData, require_complete
-from chainer_pose.datasets.readers.centered import turn_cameras
 
 
 def training_poses(data: PoseData) -> np.ndarray:
@@ -17,16 +16,6 @@ def training_poses(data: PoseData) -> np.ndarray:
     """
     poses = data.pose2d[require_complete(data)]
     return geometry.normalize(poses, data.skeleton.root)[0]
-
-
-def turn_to_root(
-    data: PoseData, focal: float, x: float, y: float
-) -> tuple[PoseData, np.ndarray]:
-    """Return `turn_cameras` of the data and the elevations of the complete poses, (N,) float32."""
-    complete = data.select(require_complete(data))
-    _, rotation = geometry.face(complete.pose2d, data.skeleton.root, (focal, focal), (x, y))
-    turned = turn_cameras(data, (focal, focal), (x, y))
-    return turned, geometry.elevation(rotation).astype(np.float32)
 
 
 def labelled_poses(data: PoseData) -> tuple[np.ndarray, np.ndarray]:

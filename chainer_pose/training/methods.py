@@ -38,6 +38,8 @@ class Run(NamedTuple):
         weights: its file.
         iteration: as of `weights.Trained`.
         in_mm: whether it predicts mm.
+        line_of_sight: as of `weights.Trained`.
+        mirror: whether mirror images are lifted, too.
         options: of its run, the paper's where they are not known.
         stored: what options.json holds; empty if the generator is in no run.
     """
@@ -45,6 +47,8 @@ class Run(NamedTuple):
     weights: Path
     iteration: int | None = None
     in_mm: bool = False
+    line_of_sight: bool = False
+    mirror: bool = False
     options: TrainingOptions = DEFAULTS
     stored: Mapping[str, Any] = {}
 
@@ -208,6 +212,7 @@ def _departures(run: Run, measured: PoseData, keypoints: str) -> Iterator[str]:
     usual = MODELS[options.model].get('batchsize', DEFAULTS.batchsize)
     yield f'batches of {batch}' if batch != usual else ''
     yield f'--holdout {options.holdout:g}' if options.holdout else ''
+    yield 'measured with --mirror' if run.mirror else ''
     yield from dict.fromkeys([data.get('preparation', ''), measured.preparation])
     if measured.name not in SUBJECTS:
         return

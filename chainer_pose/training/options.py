@@ -118,7 +118,7 @@ class TrainingOptions:
         type=_pitch, metavar='X|learn', needs=ADVERSARIAL)
     line_of_sight: Sequence[float] = _beyond([], """focal length and image center of the cameras,
         px: lift each pose as a camera sees it that is turned onto its root joint (default: no)""",
-        nargs=3, metavar=('FOCAL', 'X', 'Y'), needs=ADVERSARIAL)
+        nargs=3, metavar=('FOCAL', 'X', 'Y'), needs=KUDO)
     consistency: Sequence[float] = _beyond([0.0, 0.0], """lift the turned pose and turn it back:
         factors of 2D and depth errors (Chen et al. 2019; default: 0 0)""",
         low=0, nargs=2, metavar=('X', 'Z'), needs=ADVERSARIAL)
@@ -267,5 +267,5 @@ def _accepts(field: dataclasses.Field, value: Any) -> bool:
         same = [parse(str(item)) for item in values] == values
     except argparse.ArgumentTypeError:
         return False
-    is_complete = len(values) == argument.get('nargs', 1)
+    is_complete = value == default or len(values) == argument.get('nargs', 1)
     return same and is_complete and value in argument.get('choices', [value])

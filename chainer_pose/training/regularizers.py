@@ -24,7 +24,6 @@ class LiftedBatch(NamedTuple):
     depth: Variable  # (B, J)
     angle: NdArray  # (B,), by which they were turned, radians
     pitch: Variable | None = None  # of shape (), radians; None for horizontal cameras
-    elevation: NdArray | None = None  # (B,), radians, of the lines of sight
     labelled: tuple[NdArray, ...] = ()  # another batch's poses (B, J, 2) and depths (B, J)
 
 
@@ -72,8 +71,6 @@ class Consistency(Regularizer):
             depth = depth * F.broadcast_to(F.reshape(size, (-1, 1)), depth.shape)
         else:
             depth = self._generator(xy)
-        if batch.elevation is not None:
-            depth = functions.elevate(depth, xy, batch.elevation)
         back, _ = functions.rotate(xy, depth, -batch.angle, batch.pitch)
         return {
             'consistency_2d': functions.mean_squared_error(back, batch.real),

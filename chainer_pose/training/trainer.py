@@ -16,12 +16,13 @@ from chainer.training.extensions import snapshot_writers
 
 from chainer_pose import datasets, links
 from chainer_pose.datasets import PoseData, imputation
+from chainer_pose.datasets.readers.centered import turn_cameras
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.links import martinez
 from chainer_pose.optimizers import Adam, ZeroRoot
 from chainer_pose.training import regularizers
 from chainer_pose.training.angle_iterator import AngleIterator
-from chainer_pose.training.arrays import labelled_poses, pixel_poses, training_poses, turn_to_root
+from chainer_pose.training.arrays import labelled_poses, pixel_poses, training_poses
 from chainer_pose.training.extensions import (
     LogPlot,
     PoseEvaluator,
@@ -90,9 +91,9 @@ class _Maker:
 
     def __post_init__(self) -> None:
         self.rng = random_state.streams(self.options.seed, STREAMS)
-        self.sight: tuple[np.ndarray, ...] = ()
         if self.options.line_of_sight:
-            self.data, *self.sight = turn_to_root(self.data, *self.options.line_of_sight)
+            focal, *center = self.options.line_of_sight
+            self.data = turn_cameras(self.data, (focal, focal), center)
         self.poses = training_poses(self.data)
 
     def adam(self, link: chainer.Link) -> Adam:
@@ -139,12 +140,14 @@ class _Maker:
         pitch = None
         if options.camera_pitch != 0:
             learned = options.camera_pitch == 'learn'
-            pitch = links.CameraPitch(PITCH_START if learned else float(options.camera_pitch), learned)
+            pitch = links.CameraPitch(
+                PITCH_START if learned else float(options.camera_pitch), learned
+            )
             pitch.to_device(self.device)
             if learned:
                 adam = Adam(PITCH_STEP_SIZE, options.beta1, comm=self.comm)
                 optimizers['pitch'] = adam.setup(pitch)
-        main = self.iterator((self.poses, *self.sight), 'shuffle')
+        main = self.iterator((self.poses,), 'shuffle')
         angles = AngleIterator(main.batch_size, rng['angles'], self.device, self.comm)
         iterators = {'main': main, 'angles': angles}
         if options.mode == 'semi-supervised':
@@ -159,7 +162,6 @@ class _Maker:
             pitch,
             self.regularizers(gen.target),
             options.rescale_fakes,
-            bool(self.sight),
             **self.of_every_updater(gen),
         )
 
@@ -263,7 +265,12 @@ class _Maker:
                 arrays.save(gen)
                 iteration = trainer.updater.iteration
                 weights_file.write_generator(
-                    path, arrays.target, self.data.skeleton, prior, iteration, bool(self.sight)
+                    path,
+                    arrays.target,
+                    self.data.skeleton,
+                    prior,
+                    iteration,
+                    bool(options.line_of_sight),
                 )
 
             return write

@@ -140,7 +140,6 @@ class PoseGANUpdater(RecordedUpdater):
         pitch: CameraPitch | None = None,
         regularizers: Sequence[Regularizer] = (),
         rescale_fakes: bool = False,
-        line_of_sight: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(iterators, optimizers, **kwargs)
@@ -152,32 +151,27 @@ class PoseGANUpdater(RecordedUpdater):
         self._pitch_optimizer = self._optimizers.get('pitch')
         self.regularizers = regularizers
         self.rescale_fakes = rescale_fakes
-        self.line_of_sight = line_of_sight
         added = [f'gen/{name}' for regularizer in regularizers for name in regularizer.weights]
         self.losses = ('gen/loss', *(['gen/angle'] if joints else []), *added, 'dis/loss')
         self.degrees = () if pitch is None else ('camera/pitch',)
 
     def update_core(self) -> None:
-        real, *sight = self.get_iterator('main').next()
+        (real,) = self.get_iterator('main').next()
         angle = self.get_iterator('angles').next()
         labelled = self._iterators['labelled'].next() if 'labelled' in self._iterators else ()
-        self.run(real, angle, *sight, *labelled)
+        self.run(real, angle, *labelled)
 
-    def step(self, real: NdArray, angle: NdArray, *more: NdArray) -> dict[str, Any]:
+    def step(self, real: NdArray, angle: NdArray, *labelled: NdArray) -> dict[str, Any]:
         """Do one step of both networks (section 3) and return what to report.
 
         Args:
             real: (B, J, 2), normalized 2D poses.
             angle: (B,), radians.
-            more: with `line_of_sight` elevations, (B,); and another batch with labels; see
-                `LiftedBatch`.
+            labelled: another batch with labels; see `LiftedBatch`.
         """
         gen, dis = self.gen.target, self.dis.target
-        elevation, labelled = (more[0], more[1:]) if self.line_of_sight else (None, more)
-        pitch, degrees = self._camera(elevation)
+        pitch, degrees = self._camera()
         depth = gen(real)
-        if elevation is not None:
-            depth = functions.elevate(depth, real, elevation)
         fake = functions.rotate_and_project(real, depth, angle, pitch)  # eq. (1)
         if self.rescale_fakes:
             fake = functions.rescale(fake)
@@ -187,7 +181,7 @@ class PoseGANUpdater(RecordedUpdater):
         dis_loss = functions.discriminator_loss(y_real, y_fake)  # eq. (2)
         angle_loss = functions.angle_loss(real, depth, self.joints)  # eq. (3)
         total = gen_loss + self.angle_weight * angle_loss  # eq. (4)
-        batch = LiftedBatch(real, depth, angle, pitch, elevation, labelled)
+        batch = LiftedBatch(real, depth, angle, pitch, labelled)
         added = [(f'gen/{name}', each.weights[name], loss)
                  for each in self.regularizers for name, loss in each(batch).items()]  # fmt: skip
         total = sum((weight * loss for _, weight, loss in added), total)  # beyond the paper
@@ -211,15 +205,12 @@ class PoseGANUpdater(RecordedUpdater):
             **degrees,
         }  # fmt: skip
 
-    def _camera(self, elevation: NdArray | None) -> tuple[Variable | None, dict[str, NdArray]]:
-        """The pitch, of each pose with an elevation, and its report."""
+    def _camera(self) -> tuple[Variable | None, dict[str, NdArray]]:
+        """The pitch and its report."""
         if self.pitch is None:
-            return None if elevation is None else Variable(elevation), {}
+            return None, {}
         self.pitch.cleargrads()
-        pitch = self.pitch()
-        if elevation is not None:
-            pitch = F.broadcast_to(pitch, elevation.shape) + elevation
-        return pitch, {'camera/pitch': self.pitch.degrees}
+        return self.pitch(), {'camera/pitch': self.pitch.degrees}
 
     def _accuracy(
         self, y_real: Variable, y_fake: Variable, *losses: Variable

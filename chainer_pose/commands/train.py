@@ -45,7 +45,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         trainer = make_trainer(options, train, validation, device, comm)
         if rank == 0:  # the others write nothing
             stored = options.to_json() | {
-                'dataset_sha256': files.sha256(path),
                 'data': describe_data(options, path, train, n_train),
             }
             resume = options.resume is not None

@@ -18,7 +18,7 @@ PAPER = {
     'n_unit': 1024, 'init_std': 0.02, 'beta1': 0.5, 'weight_decay': 1e-5,
     'mode': 'unsupervised', 'model': 'kudo', 'labelled': 1.0, 'depth_weight': 10.0,
     'camera_pitch': 0.0, 'consistency': [0.0, 0.0], 'bone_weight': 0.0, 'ema': 0.0,
-    'zero_root': False, 'rescale_fakes': False,
+    'zero_root': False, 'rescale_fakes': False, 'line_of_sight': [],
 }  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def test_runs_that_are_averaged_differ_in_their_seeds_only(tmp_path):
     ('given', 'named'),
     [
         (['--preset', 'plus', '--ema', '0'],
-         '--camera-pitch learn --consistency 10 1 --bone-weight 100 --zero-root'),
+         '--accuracy-cap 0.8 --camera-pitch learn --consistency 30 3 --bone-weight 100 --zero-root'),
         (['--mode', 'supervised', '--model', 'martinez', '--n-unit', '64'],
          '--n-unit 64 --mode supervised --model martinez'),
         (['--angle-weight', '0', '--alpha', '1e-5'], '--alpha 1e-05 --angle-weight 0'),

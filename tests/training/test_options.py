@@ -20,7 +20,7 @@ def write(run, **stored):
     ('typed', 'expected'),
     [
         ([], {'ema': 0.0, 'batchsize': 16}),
-        (['--preset', 'plus'], {'ema': 0.999, 'zero_root': True, 'consistency': [10.0, 1.0]}),
+        (['--preset', 'plus'], {'ema': 0.999, 'zero_root': True, 'consistency': [30.0, 3.0]}),
         (['--preset', 'plus', '--ema', '0', '--no-zero-root'],
          {'ema': 0.0, 'zero_root': False, 'bone_weight': 100.0}),
         (['--mode', 'supervised', '--model', 'martinez', '--alpha', '1'],

@@ -160,9 +160,9 @@ class Lifter:
         sin_beta = np.full(len(pose2d), np.nan, np.float32)
         if usable.any():
             if camera:
-                centers = np.tile(np.array(camera[1:], np.float32), (len(pose2d), 1))
-                centers = geometry.rotate_in_image(centers, -np.asarray(roll))
-                network = links.LineOfSight(network, camera[0], centers[usable])
+                centers = np.tile(np.array(camera[1:], np.float32), (len(pose2d), 1, 1))
+                centers = geometry.rotate_in_image(centers, -np.asarray(roll))[usable, 0]
+                network = links.LineOfSight(network, camera[0], centers)
             pose = network.lift(pose2d[usable], root, batchsize)
             pose3d[usable] = geometry.center(pose, root)
             if joints is not None:

@@ -158,6 +158,7 @@ def test_poses_are_smoothed_and_get_constant_bones(lift):
     found, _ = lift(EXAMPLE, '--fps', 10, '--smooth', 0.5, '--constant-bones')
     notes = json.loads(str(found['metadata']))['processing']
     assert notes == [
+        'mean of the depths of each pose and its mirror image',
         "smoothed over 0.5 s by Savitzky and Golay's filter",
         'bones of constant length',
     ]

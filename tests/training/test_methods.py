@@ -17,8 +17,8 @@ PAPER = {
     'batchsize': 16, 'alpha': 2e-4, 'angle_weight': 1.0, 'accuracy_cap': 0.9,
     'n_unit': 1024, 'init_std': 0.02, 'beta1': 0.5, 'weight_decay': 1e-5,
     'mode': 'unsupervised', 'model': 'kudo', 'labelled': 1.0, 'depth_weight': 10.0,
-    'camera_pitch': 0.0, 'consistency': [0.0, 0.0], 'bone_weight': 0.0, 'ema': 0.0,
-    'zero_root': False, 'rescale_fakes': False, 'line_of_sight': [],
+    'camera_pitch': 0.0, 'line_of_sight': [], 'consistency': [0.0, 0.0], 'bone_weight': 0.0,
+    'ema': 0.0, 'zero_root': False, 'rescale_fakes': False,
 }  # fmt: skip
 
 
@@ -164,7 +164,8 @@ def test_runs_that_are_averaged_differ_in_their_seeds_only(tmp_path):
     ('given', 'named'),
     [
         (['--preset', 'plus', '--ema', '0'],
-         '--accuracy-cap 0.8 --camera-pitch learn --consistency 30 3 --bone-weight 100 --zero-root'),
+         '--accuracy-cap 0.8 --camera-pitch learn --consistency 30 3 --bone-weight 100 '
+         '--zero-root'),
         (['--mode', 'supervised', '--model', 'martinez', '--n-unit', '64'],
          '--n-unit 64 --mode supervised --model martinez'),
         (['--angle-weight', '0', '--alpha', '1e-5'], '--alpha 1e-05 --angle-weight 0'),

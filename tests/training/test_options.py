@@ -44,7 +44,7 @@ MARTINEZ = [*SUPERVISED, '--model', 'martinez']
                         ['--consistency', '1', '1'], ['--bone-weight', '1'], ['--rescale-fakes'],
                         ['--depth-weight', '10'])),
         (['--preset', 'plus'], SUPERVISED,
-         '^preset plus: .* found none of --camera-pitch with --mode supervised'),
+         '^preset plus: .* found none of --accuracy-cap with --mode supervised'),
         (['--labelled', '1'], [], '^labelled 1.0: .* found none with --mode unsupervised'),
         (['--depth-weight', '1'], [], '^depth_weight 1.0: .* found none with --mode unsupervised'),
         *((typed, MARTINEZ, f'^{typed[0][2:].replace("-", "_")} .* none with --model martinez')

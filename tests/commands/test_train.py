@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from chainer.backends import cuda
 
+from chainer_pose import geometry, load_lifter
 from chainer_pose.commands import evaluate
 from chainer_pose.commands import train as train_command
 from chainer_pose.datasets import pose_file
+from chainer_pose.errors import InputError
+from chainer_pose.evaluations import metrics, protocols
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.skeletons import Skeleton
 
@@ -175,7 +178,7 @@ def test_a_finished_run_can_be_lengthened(run, train, refusal, tmp_path):
     ('options', 'losses'),
     [
         (
-            ('--preset', 'plus'),
+            ('--preset', 'plus', '--line-of-sight', 1147, 513, 508),
             {'gen/angle', 'gen/bones', 'gen/consistency_2d', 'gen/consistency_depth', 'gen/loss'},
         ),
         (('--mode', 'semi-supervised', '--labelled', 0.1), {'gen/angle', 'gen/depth', 'gen/loss'}),
@@ -203,6 +206,28 @@ def test_every_mode_trains_resumes_and_is_measured(
     assert report['snapshot'] == str(run / 'gen_best.npz')
     best = min(entry['validation/mpjpe'] for entry in log if 'validation/mpjpe' in entry)
     assert report['protocols']['kudo']['average'] == pytest.approx(best, rel=1e-6)
+
+
+def test_lines_of_sight(train, printed, small_file, tmp_path):
+    """Weights that are trained with them are lifted with them, or not at all."""
+    run = tmp_path / 'run'
+    train(small_file, run, '--iterations', 2, '--line-of-sight', 1147, 513, 508)
+    printed(evaluate, '--snapshot', run)  # takes those of the run
+    alone = shutil.copy(run / 'gen_2.npz', tmp_path / 'alone.npz')
+    common = '--snapshot', alone, '--dataset', small_file, '--format', 'json', '--protocol', 'mpjpe'
+    with pytest.raises(InputError, match='expected a focal length and an image center'):
+        printed(evaluate, *common)
+    lifter = load_lifter(alone)
+    data = pose_file.read(small_file, 'test')
+    with pytest.raises(InputError, match='expected a focal length and an image center'):
+        lifter(data.pose2d)
+    found = printed(evaluate, *common, '--line-of-sight', 1147, 513, 508)
+    pose3d = lifter(data.pose2d, camera=(1147, 513, 508))
+    expected = protocols.rescale(pose3d, 0, protocols.normalized(data)[1])
+    target = geometry.center(data.pose3d, 0)
+    error = protocols.by_action(metrics.mpjpe(expected, target), data).average
+    score = json.loads(found)['protocols']['mpjpe']['average']
+    assert score == pytest.approx(error, rel=1e-5)
 
 
 def test_epochs_name_the_generators(train, small_file, tmp_path):

@@ -28,6 +28,12 @@ def test_martinez_step_size_falls_by_4_percent_in_100000_iterations(small_splits
     assert alpha < 0.01
 
 
+def test_a_learned_pitch_starts_looking_down(small_splits):
+    """The mirror image in depth with the opposite pitch looks the same to the discriminator."""
+    pitch = make(small_splits, '--camera-pitch', 'learn').updater.pitch
+    assert pitch.degrees == pytest.approx(10)
+
+
 def test_labels_are_those_of_the_share(small_splits):
     updater = make(small_splits, '--mode', 'supervised', '--labelled', '0.1').updater
     n = len(small_splits['train'])

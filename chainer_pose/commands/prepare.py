@@ -43,19 +43,9 @@ def _out(name: str = '') -> Any:
         data/)""", metavar='FILE.h5')  # fmt: skip
 
 
-def _named(name: str, chosen: Sequence, whole: Sequence, *more: str) -> str:
-    """Name a file by what is chosen of the whole, and what more is not the default's."""
-    return '-'.join([name, *_part(chosen, whole), *filter(None, more)])
-
-
-def _part(chosen: Sequence, whole: Sequence) -> list[str]:
-    """Return what is chosen, for a file's name; nothing if it is the whole."""
-    return [] if set(chosen) == set(whole) else [str(i) for i in sorted(set(chosen), key=_number)]
-
-
-def _number(name: str | int) -> tuple[bool, int]:
-    """Sort S9 before S11, and S1 before TS1."""
-    return str(name)[:1] == 'T', int(str(name).lstrip('ST'))
+def _part(chosen: Sequence, whole: Sequence, every: Sequence = ()) -> list[str]:
+    """Return what is chosen, in order, for a file's name; nothing if it is the whole."""
+    return [] if set(chosen) == set(whole) else [str(i) for i in every or whole if i in chosen]
 
 
 # fmt: off
@@ -90,8 +80,9 @@ class H36M:
 
     @property
     def default_name(self) -> str:
-        more = 'all-cameras' * self.all_cameras, f'{h36m.FPS / self._step:g}Hz' * (self._step != 5)
-        return _named(h36m.NAME, self.subjects, h36m.SUBJECTS, *more)
+        parts = [h36m.NAME, *_part(self.subjects, h36m.SUBJECTS), 'all-cameras' * self.all_cameras]
+        rate = f'{h36m.FPS / self._step:g}Hz' * (self._step != 5)
+        return '-'.join(filter(None, [*parts, rate]))
 
     @property
     def _step(self) -> int:
@@ -191,9 +182,12 @@ class MPIINF3DHP:
 
     @property
     def default_name(self) -> str:
-        cameras = _part(self.cameras, mpi_inf_3dhp.CHEST_HEIGHT)
-        more = *['cameras'] * bool(cameras), *cameras, f'step{self.step}' * (self.step != 5)
-        return _named(mpi_inf_3dhp.NAME, self.subjects, mpi_inf_3dhp.SUBJECTS, *more)
+        subjects = _part(self.subjects, mpi_inf_3dhp.SUBJECTS)
+        cameras = _part(
+            self.cameras, mpi_inf_3dhp.CHEST_HEIGHT, range(mpi_inf_3dhp.N_CAMERAS)
+        )
+        more = 'cameras' * bool(cameras), *cameras, f'step{self.step}' * (self.step != 5)
+        return '-'.join(filter(None, [mpi_inf_3dhp.NAME, *subjects, *more]))
 
     @property
     def rules(self) -> list[cli.Rule]:
@@ -205,13 +199,10 @@ class MPIINF3DHP:
         with cli.Progress() as progress:
             counts = mpi_inf_3dhp.convert(sequences, path, self.step, cameras, progress)
         for sequence, (written, faulty) in counts.items():
-            line = f'{sequence}: {written} poses'
-            if faulty:
-                line += f'; {faulty} left out, with left and right swapped'
-            published = mpi_inf_3dhp.PUBLISHED_VALID.get(sequence.subject)
-            if published:
-                line += f'; published {published}: {written - published:+d}'
-            print(line)
+            published = mpi_inf_3dhp.PUBLISHED_VALID.get(sequence.subject, 0)
+            left_out = f'; {faulty} left out, with left and right swapped' * bool(faulty)
+            compared = f'; published {published}: {written - published:+d}' * bool(published)
+            print(f'{sequence}: {written} poses{left_out}{compared}')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -344,13 +335,11 @@ class Keypoints:
 
     def _reduce(self, path: Path, skeleton: skeletons.Skeleton | None) -> None:
         """Write a pose file with the joints of another skeleton."""
+        old = self.input[0]
         if len(self.input) > 1:
-            raise InputError(f'{self.input[0]}: expected one pose file, found more inputs')
+            raise InputError(f'{old}: expected one pose file, found more inputs')
         if skeleton is None:
             raise InputError('expected the joints to take, found none', skeleton=None)
-        if path.resolve() == Path(self.input[0]).resolve():
-            raise InputError('expected a new file, found the input', out=path)
-        old = self.input[0]
         splits = {
             split: datasets.select_joints(pose_file.read(old, split), skeleton)
             for split in pose_file.splits_of(old)
@@ -419,7 +408,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         added.add_options(source)
         added.add_argument('--overwrite', action='store_true', help='replace an existing file')
     typed = vars(parser.parse_args(argv))
-    name, overwrite = typed.pop('source'), typed.get('overwrite', False)
+    name = typed.pop('source')
     options = SOURCES[name](**{key: typed[key] for key in typed if key != 'overwrite'})
     cli.check_effect(typed, getattr(options, 'rules', ()))
     folder, file_name = datasets.data_directory(), getattr(options, 'default_name', name)
@@ -432,7 +421,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         stem, suffix = re.escape(path.stem), re.escape(path.suffix)
         with files.locked(path.with_name(f'.{path.name}.lock'), busy, stem, suffix):
             is_old = getattr(options, 'add_detections', False)
-            if path.exists() and not (overwrite or is_old):
+            if path.exists() and not ('overwrite' in typed or is_old):
                 raise InputError('expected a new file, or --overwrite, found one', out=path)
             options.prepare(path)
     print(pose_file.describe(path))

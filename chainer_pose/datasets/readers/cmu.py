@@ -6,8 +6,12 @@ module returns z up and x forward, in mm.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
+import itertools
+import math
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,7 +29,6 @@ SKELETON = skeletons.get('cmu17')
 FPS = 120.0
 INCH = 25.4  # mm; "length 0.45" in :units means that 0.45 file units are an inch
 ROOM = 2000.0  # mm; frames whose root is further from the middle are left out
-_AXES = 'xyz'
 
 # The bone whose end is a joint; the hip is the root's own position.
 _BONE_OF_JOINT = {
@@ -72,42 +75,39 @@ def read_asf(path: StrPath) -> tuple[dict[str, Bone], float]:
     Raises:
         InputError: naming the file, what was expected and what was found.
     """
-    sections: dict[str, list[list[str]]] = {'': []}
-    current = sections['']
-    for words in _lines(path):
-        if words[0].startswith(':'):
-            current = sections.setdefault(words[0][1:].lower(), [])
-        else:
-            current.append(words)
     with files.reading(path, 'an ASF skeleton of CMU'):
-        units = {words[0]: words[1] for words in sections['units'] if len(words) > 1}
-        if units.get('angle', 'deg') != 'deg':
+        sections: dict[str, list[list[str]]] = defaultdict(list)
+        current = ''
+        for words in _lines(path):
+            if words[0].startswith(':'):
+                current = words[0][1:].lower()
+            else:
+                sections[current].append(words)
+        units = {words[0]: words[1:] for words in sections['units']}
+        if units.get('angle', ['deg']) != ['deg']:
             raise ValueError(f'angles in {units["angle"]}, not in deg')
-        length = _numbers([units.get('length', '1')], 1)[0]
-        if not length > 0:
-            raise ValueError(f'a unit length of {length}')
-        bones = _bones(sections['bonedata'], sections['hierarchy'], INCH / length)
+        unit = INCH / _numbers(':units length', units.get('length', ['1']), 1)[0]
+        if not unit > 0:
+            raise ValueError(f'a unit length of {units["length"]}')
+        bones = _bones(sections['bonedata'], sections['hierarchy'], unit)
         missing = {*_BONE_OF_JOINT.values(), _NOSE_BASE, _NOSE_FRAME} - set(bones)
         if missing:
             raise ValueError(f'no bone {min(missing)}')
-    return bones, INCH / length
+    return bones, unit
 
 
 def _lines(path: StrPath) -> list[list[str]]:
     """Words of the lines of a file, without comments and empty lines."""
-    with files.reading(path, 'a text file'):
-        text = Path(path).read_text(encoding='ascii', errors='replace')
+    text = Path(path).read_text(encoding='ascii', errors='replace')
     return [line.split() for line in text.splitlines() if line.strip() and line[0] != '#']
 
 
-def _numbers(words: Sequence[str], n: int) -> np.ndarray:
-    try:
-        numbers = np.array([float(word) for word in words])
-    except ValueError:
-        numbers = np.empty(0)
-    if len(numbers) != n or not np.isfinite(numbers).all():
-        raise ValueError(f'{words} where {n} finite number(s) should be')
-    return numbers
+def _numbers(where: str, words: Sequence[str], n: int) -> list[float]:
+    with contextlib.suppress(ValueError):
+        numbers = [float(word) for word in words]
+        if len(numbers) == n and all(map(math.isfinite, numbers)):
+            return numbers
+    raise InputError(f'{where}: expected {n} finite number(s), found {" ".join(words) or "none"}')
 
 
 def _bones(bonedata: list[list[str]], hierarchy: list[list[str]], unit: float) -> dict[str, Bone]:
@@ -127,7 +127,7 @@ def _bones(bonedata: list[list[str]], hierarchy: list[list[str]], unit: float) -
                 raise ValueError(f'bone {name} in the hierarchy before its parent or its data')
             fields = data[name]
             direction, length, axis = (
-                _numbers(fields[key][:n], n)
+                np.array(_numbers(f'bone {name}', fields[key][:n], n))
                 for key, n in (('direction', 3), ('length', 1), ('axis', 3))
             )
             dof = fields.get('dof', [])
@@ -153,36 +153,27 @@ def read_amc(path: StrPath, bones: Mapping[str, Bone], step: int = 1) -> dict[st
     """
     width = {'root': 6, **{name: len(bone.dof) for name, bone in bones.items() if bone.dof}}
     frames: list[dict[str, list[str]]] = []
-    for words in _lines(path):
-        if len(words) == 1 and words[0].isdigit():
-            frames.append({})
-        elif words[0].upper() == ':RADIANS':
-            raise InputError(f'{path}: expected :DEGREES, found :RADIANS')
-        elif not words[0].startswith(':'):
-            if not frames or words[0] not in width:
-                raise InputError(
-                    f'{path}: frame {len(frames)}: expected a bone with angles, found '
-                    f'{words[0]!r:.40}'
-                )
-            frames[-1][words[0]] = words[1:]
-    kept = frames[::step]
-    if not kept:
-        raise InputError(f'{path}: expected frames, found none')
     motion = {}
-    for name, n in width.items():
-        table = np.empty((len(kept), n))
-        for i, frame in enumerate(kept):
-            try:
-                table[i] = _numbers(frame.get(name, []), n)
-            except ValueError as error:
-                raise InputError(
-                    f'{path}: frame {i * step + 1}: expected the angles of {name}, found {error}'
-                ) from error
-        if name == 'root':
-            motion['position'], motion['root'] = table[:, :3], table[:, 3:]
-        else:
-            motion[name] = np.zeros((len(kept), 3))
-            motion[name][:, [_AXES.index(axis) for axis in bones[name].dof]] = table
+    with files.reading(path, 'an AMC motion of this skeleton'):
+        for words in _lines(path):
+            if len(words) == 1 and words[0].isdigit():
+                frames.append({})
+            elif words[0].upper() == ':RADIANS':
+                raise ValueError(':RADIANS, not :DEGREES')
+            elif not words[0].startswith(':'):
+                if not frames or words[0] not in width:
+                    raise ValueError(f'frame {len(frames)} with a bone {words[0]}')
+                frames[-1][words[0]] = words[1:]
+        if not frames:
+            raise ValueError('no frames')
+        kept = list(enumerate(frames, start=1))[::step]
+        for name, n in width.items():
+            table = np.array([_numbers(f'frame {i}: {name}', f.get(name, []), n) for i, f in kept])
+            if name == 'root':
+                motion['position'], motion['root'] = table[:, :3], table[:, 3:]
+            else:
+                motion[name] = np.zeros((len(kept), 3))
+                motion[name][:, ['xyz'.index(axis) for axis in bones[name].dof]] = table
     return motion
 
 
@@ -230,12 +221,13 @@ def find_clips(root: StrPath) -> dict[str, tuple[Path, list[Path]]]:
         InputError: if there are none, or a subject has no motion.
     """
     root = shared.root_folder(root)
-    clips = {}
-    for asf in sorted(root.rglob('*.asf')):
-        motions = sorted(asf.parent.glob(f'{asf.stem}_*.amc'))
+    clips = {
+        asf.stem: (asf, sorted(asf.parent.glob(f'{asf.stem}_*.amc')))
+        for asf in sorted(root.rglob('*.asf'))
+    }
+    for subject, (asf, motions) in clips.items():
         if not motions:
-            raise InputError(f'{asf.parent}: expected motions {asf.stem}_MM.amc, found none')
-        clips[asf.stem] = (asf, motions)
+            raise InputError(f'{asf.parent}: expected motions {subject}_MM.amc, found none')
     if not clips:
         raise InputError(
             'expected CMU subjects, NN/NN.asf with NN/NN_MM.amc, found no .asf; '
@@ -264,7 +256,7 @@ def convert(
     actions: Mapping[str, str] | None = None,
     seed: int = 0,
     progress: shared.Progress = shared.silent,
-) -> tuple[dict[str, PoseData], dict[str, int]]:
+) -> tuple[dict[str, PoseData], Counter[str]]:
     """Convert CMU clips to poses in front of the four cameras of `rig`.
 
     Each clip is turned about the vertical and moved so that its mean lies in the
@@ -298,8 +290,8 @@ def convert(
     if actions is not None:
         names['action'] = sorted(set(actions.values()))
     takes: dict[str, list[rig.Take]] = {'train': [], 'test': []}
-    left_out: dict[str, int] = {}
-    n_motions, done = sum(len(motions) for _, motions in clips.values()), 0
+    left_out: Counter[str] = Counter()
+    n_motions, done = sum(len(motions) for _, motions in clips.values()), itertools.count(1)
     for subject, (name, (asf, motions)) in enumerate(clips.items()):
         bones, unit = read_asf(asf)
         for path in motions:
@@ -317,10 +309,8 @@ def convert(
                     split = 'test' if name in test_subjects else 'train'
                     frames = {'frame': np.flatnonzero(inside) * step}
                     takes[split].append(rig.Take(placed[inside], columns | frames))
-                if not inside.all():
-                    left_out[path.stem] = left_out.get(path.stem, 0) + int((~inside).sum())
-            done += 1
-            progress(done, n_motions, path.stem)
+                left_out[path.stem] += int((~inside).sum())
+            progress(next(done), n_motions, path.stem)
     splits = {
         split: rig.film(
             of_split,
@@ -339,7 +329,7 @@ def convert(
     }
     if not splits:
         raise InputError('expected frames within the room, found none', root=root)
-    return splits, left_out
+    return splits, +left_out
 
 
 def _place(world: np.ndarray, heading: float) -> tuple[np.ndarray, np.ndarray]:

@@ -56,7 +56,16 @@ def number(value: Any) -> float:
 
 def _plain(file: h5py.File, item: h5py.Group | h5py.Dataset) -> Any:
     if isinstance(item, h5py.Group):
-        return _struct(file, item)
+        values = {key: _plain(file, field) for key, field in item.items()}
+        # In an array of structs each field is a dataset of references to its values.
+        is_array = values and all(
+            isinstance(f, h5py.Dataset)
+            and f.dtype == h5py.ref_dtype
+            and 'MATLAB_class' not in f.attrs
+            for f in item.values()
+        )
+        elements = [dict(zip(values, element)) for element in zip(*values.values())]
+        return elements if is_array else values
     kind = item.attrs.get('MATLAB_class', b'')
     if item.attrs.get('MATLAB_empty', 0):
         return '' if kind == b'char' else []
@@ -65,16 +74,3 @@ def _plain(file: h5py.File, item: h5py.Group | h5py.Dataset) -> Any:
     if kind == b'char':
         return ''.join(chr(code) for code in np.ravel(item[()]))
     return item[()].T
-
-
-def _struct(file: h5py.File, group: h5py.Group) -> Any:
-    fields = {key: group[key] for key in group}
-    # In an array of structs each field is a dataset of references to its values.
-    is_array = fields and all(
-        isinstance(f, h5py.Dataset) and f.dtype == h5py.ref_dtype and 'MATLAB_class' not in f.attrs
-        for f in fields.values()
-    )
-    values = {key: _plain(file, field) for key, field in fields.items()}
-    if not is_array:
-        return values
-    return [dict(zip(values, element)) for element in zip(*values.values())]

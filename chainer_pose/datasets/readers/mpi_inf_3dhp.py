@@ -118,9 +118,9 @@ def read_train(path: StrPath, cameras: Iterable[int] = CHEST_HEIGHT) -> Iterator
     """
     annotations = matlab.read(path, list(_DIMS))
     cells = {name: matlab.as_list(cell) for name, cell in annotations.items()}
-    counts = {name: len(cell) for name, cell in cells.items()}
-    if min(counts.values()) <= max(cameras):
-        raise InputError(f'{path}: expected {N_CAMERAS} cameras, found {counts}')
+    n_cameras = min(map(len, cells.values()))
+    if n_cameras <= max(cameras):
+        raise InputError(f'{path}: expected {N_CAMERAS} cameras, found {n_cameras}')
     for camera in cameras:
         poses = [
             _to_h36m17(f'{path}: {name}, camera {camera}', cells[name][camera], d, _TRAIN_JOINTS)
@@ -191,7 +191,8 @@ def convert(
         InputError: for damaged files; nothing is written.
     """
     cameras = list(cameras)
-    others = [f'cameras {" ".join(map(str, cameras))}'] if set(cameras) != set(CHEST_HEIGHT) else []
+    is_usual = set(cameras) == set(CHEST_HEIGHT)
+    others = [] if is_usual else [f'cameras {" ".join(map(str, cameras))}']
     others += [f'every {step}th frame'] if step != 5 else []
     header = pose_file.Header(
         NAME,
@@ -211,8 +212,8 @@ def convert(
             subject, written, left_out = SUBJECTS.index(sequence.subject), 0, 0
             for n_faulty, arrays in _parts(sequence, step, cameras):
                 n = len(arrays['frame'])
-                own: dict[str, Any] = {'subject': np.full(n, subject), 'clip': np.full(n, clip)}
-                writer.append(sequence.split, **arrays | own)
+                arrays |= {'subject': np.full(n, subject), 'clip': np.full(n, clip)}
+                writer.append(sequence.split, **arrays)
                 written, left_out = written + n, left_out + n_faulty
             counts[sequence] = written, left_out
             progress(clip + 1, len(sequences), str(sequence))

@@ -45,21 +45,17 @@ def find(root: StrPath) -> dict[str, Path]:
     """Find the files of a folder, or of one below: {'mat': path}, or {'train': ..., 'test': ...}.
 
     Raises:
-        InputError: if there are neither, or one of the JSON files is missing.
+        InputError: if there are neither.
     """
     root = shared.root_folder(root)
     for place in [root, *sorted(p for p in root.glob('*') if p.is_dir())]:
         json_files = {split: place / name for split, name in JSON_SPLITS.items()}
-        missing = [path for path in json_files.values() if not path.is_file()]
-        if len(missing) == 1:
-            raise InputError(f'{missing[0]}: expected it beside the other, found no such file')
-        if not missing:
+        if any(path.is_file() for path in json_files.values()):
             return json_files
         if (place / MAT).is_file():
             return {'mat': place / MAT}
-    raise InputError(
-        f'expected {MAT} or train.json and valid.json, found neither; {HOW_TO_GET}', root=root
-    )
+    message = f'expected {MAT} or train.json and valid.json, found neither; {HOW_TO_GET}'
+    raise InputError(message, root=root)
 
 
 def read_mat(path: StrPath) -> list[Person]:
@@ -121,16 +117,6 @@ def read_json(path: StrPath) -> list[Person]:
         number = numbers.setdefault(image, len(numbers))
         people.append(Person(image, number, seen[image], (x, y), joints))
     return people
-
-
-def to_h36m17(joints: np.ndarray) -> np.ndarray:
-    """Rearrange MPII's 16 joints, (N, 16, 2), to Human3.6M's, (N, 17, 2).
-
-    Spine is MPII's thorax, Thorax its upper neck, Head its head top, as in the
-    Stacked Hourglass's detections; Neck/Nose is imputed, see `shared.to_h36m17`.
-    """
-    index = {name: MPII16.names.index(of) for name, of in _H36M17_FROM.items()}
-    return shared.to_h36m17(joints, index)
 
 
 def split_people(people: Sequence[Person], test_share: float, seed: int) -> dict[str, list[Person]]:
@@ -215,9 +201,9 @@ def _append(
     **columns: np.ndarray,
 ) -> None:
     pose2d = np.array(poses, np.float32).reshape(-1, len(MPII16), 2)
-    imputed = None
+    imputed, index = None, {name: MPII16.names.index(of) for name, of in _H36M17_FROM.items()}
     if joints == 'h36m17':
-        pose2d = to_h36m17(pose2d)
+        pose2d = shared.to_h36m17(pose2d, index)
     valid = np.asarray(np.isfinite(pose2d).all(axis=2))
     if joints == 'h36m17':
         imputed = np.zeros_like(valid)

@@ -1,9 +1,7 @@
-"""Synthetic poses to try the method on: a kinematic body in made-up postures.
+"""Synthetic poses to try the method on; errors on them say nothing about real motion.
 
-They are no substitute for real motion: errors measured on them do not compare
-with the paper's. A body of published proportions takes postures of the fifteen
-Human3.6M actions, within natural joint limits and at every heading, in front of
-the four cameras of `rig`.
+A body of published proportions takes postures of the fifteen Human3.6M actions, within natural
+joint limits and at every heading, in front of the four cameras of `rig`.
 """
 
 from __future__ import annotations
@@ -16,14 +14,8 @@ import numpy as np
 
 from chainer_pose.datasets.pose_data import PoseData
 from chainer_pose.datasets.readers import rig
-from chainer_pose.skeletons import H36M17
-from chainer_pose.skeletons.proportions import (
-    FOREARM,
-    HEIGHT,
-    HIP_BREADTH,
-    SHOULDER_BREADTH,
-    UPPER_ARM,
-)
+from chainer_pose.skeletons import H36M17, proportions
+from chainer_pose.skeletons.proportions import HEIGHT
 
 NAME = 'synthetic'
 FPS = 10.0
@@ -34,13 +26,13 @@ TEST_HEIGHTS = (1640, 1830)
 
 # Lengths as fractions of body height; half a head's length (.056) after NASA-STD-3000.
 PROPORTIONS = {
-    'hip': HIP_BREADTH / 2,
+    'hip': proportions.HIP_BREADTH / 2,
     'thigh': HEIGHT['hip'] - HEIGHT['knee'],
     'shank': HEIGHT['knee'] - HEIGHT['ankle'],
     'trunk': HEIGHT['shoulder'] - HEIGHT['hip'],
-    'shoulder': SHOULDER_BREADTH / 2,
-    'upper_arm': UPPER_ARM,
-    'forearm': FOREARM,
+    'shoulder': proportions.SHOULDER_BREADTH / 2,
+    'upper_arm': proportions.UPPER_ARM,
+    'forearm': proportions.FOREARM,
     'nose_up': (HEIGHT['chin'] + HEIGHT['eye']) / 2 - HEIGHT['shoulder'],
     'nose_forward': 0.056,
     'head': HEIGHT['top'] - HEIGHT['shoulder'],
@@ -134,13 +126,7 @@ ACTIONS = tuple(_POSTURES)
 
 
 def make(seed: int = 0) -> dict[str, PoseData]:
-    """Make the data set: five subjects to train and two to test, in fifteen actions.
-
-    Args:
-        seed: the same seed gives the same poses.
-    Returns:
-        dict from 'train' and 'test' to `PoseData`.
-    """
+    """Make the data set: five subjects to train and two to test, in fifteen actions."""
     rng = np.random.default_rng(seed)
     heights = TRAIN_HEIGHTS + TEST_HEIGHTS
     subjects = [f'{height / 10:.0f} cm' for height in heights]
@@ -222,7 +208,7 @@ def draw_angles(action: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
             own = posture.get(drawn_side + name) or posture.get(name)
             mean, spread, within = own or _STANDING[name]
             degrees = mean + spread * rng.standard_normal() + _wander(within, rng)
-            if mirrored and not limb and name.endswith(('turn', 'twist', 'side', 'tilt', 'sway')):
+            if mirrored and name.endswith(('turn', 'twist', 'side', 'tilt', 'sway')):
                 degrees = -degrees
             degrees = degrees + swing.get(side + name, 0)
             angles[side + name] = np.radians(np.clip(degrees, low, high))
@@ -294,8 +280,8 @@ def pose_body(
     chest = pelvis @ chain(bend)
     head = chest @ chain(nod)
 
-    def along(rotation: np.ndarray, x: float, y: float, z: float) -> np.ndarray:
-        return rotation @ np.array([x, y, z], float)
+    def along(rotation: np.ndarray, *xyz: float) -> np.ndarray:
+        return rotation @ np.array(xyz, float)
 
     at = {'Hip': np.zeros((len(heading), 3))}
     at['Spine'] = at['Hip'] + along(waist, 0, 0, lengths['trunk'] / 2)
@@ -303,8 +289,14 @@ def pose_body(
     at['Neck/Nose'] = at['Thorax'] + along(head, lengths['nose_forward'], 0, lengths['nose_up'])
     at['Head'] = at['Thorax'] + along(head, 0, 0, lengths['head'])
     for side, key, sign in (('L', 'l_', 1), ('R', 'r_', -1)):
-        upper_arm = chest @ _ball(angles, key + 'shoulder', sign, -sign)
-        thigh = pelvis @ _ball(angles, key + 'hip', sign, sign)
+        upper_arm, thigh = (
+            base @ chain([
+                (1, -angles[f'{key}{joint}_flex']),
+                (0, sign * angles[f'{key}{joint}_abduct']),
+                (2, inwards * angles[f'{key}{joint}_rotate']),
+            ])
+            for base, joint, inwards in ((chest, 'shoulder', -sign), (pelvis, 'hip', sign))
+        )  # fmt: skip
         forearm = upper_arm @ turn(1, -angles[key + 'elbow'])
         shank = thigh @ turn(1, angles[key + 'knee'])
         shoulder = at['Thorax'] + along(chest, 0, sign * lengths['shoulder'], 0)
@@ -318,14 +310,6 @@ def pose_body(
     world = np.stack([at[name] for name in H36M17.names], axis=1)
     world[:, :, 2] += lengths['ankle'] - world[:, :, 2].min(axis=1, keepdims=True)
     return world
-
-
-def _ball(
-    angles: Mapping[str, np.ndarray], joint: str, abducting: int, rotating: int
-) -> np.ndarray:
-    """Rotation in a shoulder or hip, whose signs depend on the side."""
-    flex, abduct, rotate = (angles[f'{joint}_{way}'] for way in ('flex', 'abduct', 'rotate'))
-    return chain([(1, -flex), (0, abducting * abduct), (2, rotating * rotate)])
 
 
 def chain(turns: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:

@@ -197,8 +197,8 @@ def test_frames_too_far_from_the_middle_are_left_out(clips):
 @pytest.mark.parametrize(
     ('old', 'new', 'message'),
     [
-        (':hierarchy', ':other', "found: no 'hierarchy'"),
-        ('length 16', 'length x', r"\['x'\] where 1 finite"),
+        (':hierarchy', ':other', 'no bone head'),
+        ('length 16', 'length x', 'bone lfemur: expected 1 finite number.s., found x'),
         ('dof rx', 'dof tx', 'dof .*tx'),
         ('rclavicle', 'clavicle', 'no bone rclavicle'),
     ],
@@ -206,17 +206,17 @@ def test_frames_too_far_from_the_middle_are_left_out(clips):
 def test_skeletons_that_cannot_be_read(clips, old, new, message):
     assert old in asf()
     root = clips(skeleton=asf().replace(old, new))
-    with pytest.raises(InputError, match=rf'07\.asf: expected an ASF skeleton.*{message}'):
+    with pytest.raises(InputError, match=rf'07\.asf: .*{message}'):
         cmu.convert(root, [])
 
 
 @pytest.mark.parametrize(
     ('old', 'new', 'message'),
     [
-        (':DEGREES', ':RADIANS', 'expected :DEGREES'),
-        ('ltibia 0', 'ltibia', r'frame 1: expected the angles of ltibia, found \[\]'),
-        ('ltibia 0', 'tail 0', "frame 1: expected a bone with angles, found 'tail'"),
-        (amc([{}]), ':DEGREES\n', 'expected frames, found none'),
+        (':DEGREES', ':RADIANS', 'found: :RADIANS, not :DEGREES'),
+        ('ltibia 0', 'ltibia', 'frame 1: ltibia: expected 1 finite number.s., found none'),
+        ('ltibia 0', 'tail 0', 'found: frame 1 with a bone tail'),
+        (amc([{}]), ':DEGREES\n', 'found: no frames'),
     ],
 )
 def test_motions_that_cannot_be_read(clips, old, new, message):

@@ -99,7 +99,7 @@ def test_what_is_missing_or_wrong_is_named(root, tmp_path):
             mpi_inf_3dhp.convert(mpi_inf_3dhp.find(root, ['S2', 'TS3']), tmp_path / 'x.h5')
         assert str(test) in str(caught.value)
     trees.write_3dhp_train(root / 'S2' / 'Seq1' / 'annot.mat', 3, n_cameras=5)
-    with pytest.raises(InputError, match=r"expected 14 cameras, found .*'annot2': 5"):
+    with pytest.raises(InputError, match='expected 14 cameras, found 5'):
         mpi_inf_3dhp.convert(mpi_inf_3dhp.find(root, ['S2', 'TS3']), tmp_path / 'x.h5')
     assert not (tmp_path / 'x.h5').exists()
     (root / 'S7' / 'Seq2' / 'annot.mat').unlink()

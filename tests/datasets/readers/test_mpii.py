@@ -125,8 +125,8 @@ def test_images_are_split_whole_and_the_same_each_time(roots):
 
 def test_what_is_missing_or_wrong_is_named(roots, tmp_path):
     (roots / 'json' / 'valid.json').unlink()
-    with pytest.raises(InputError, match=r'valid\.json: expected it beside the other'):
-        mpii.find(roots / 'json')
+    with pytest.raises(InputError, match=r'valid\.json: expected JSON, found no such file'):
+        people_of(roots / 'json')
     (tmp_path / 'empty').mkdir()
     with pytest.raises(InputError, match=r'found neither; the \.mat is at human-pose'):
         mpii.find(tmp_path / 'empty')

@@ -284,16 +284,12 @@ def process(options: PredictionOptions, found: Predictions, notes: list[str]) ->
         notes.append(f"smoothed over {options.smooth:g} s by Savitzky and Golay's filter")
     if options.constant_bones:
         notes.append('bones of constant length')
-    if options.smooth or options.constant_bones:
-        arrays = [found.poses.pose3d, *([] if found.pose3d_mm is None else [found.pose3d_mm])]
-        for rows in found.persons().values():
-            for pose in arrays:
-                if options.smooth:
-                    pose[rows] = motion.smooth(
-                        pose[rows], found.steps[rows], found.fps, options.smooth
-                    )
-                if options.constant_bones:
-                    pose[rows] = bvh.constant_bones(pose[rows], found.skeleton)
+    for rows in found.persons().values():
+        for pose in (found.poses.pose3d, found.pose3d_mm):
+            if pose is not None and options.smooth:
+                pose[rows] = motion.smooth(pose[rows], found.steps[rows], found.fps, options.smooth)
+            if pose is not None and options.constant_bones:
+                pose[rows] = bvh.constant_bones(pose[rows], found.skeleton)
     return dataclasses.replace(found, processing=tuple(notes))
 
 
@@ -328,7 +324,7 @@ def choose_person(options: PredictionOptions, found: Predictions) -> np.ndarray:
             f'expected one of {found.source.path} that could be lifted, found {names}',
             person=options.person,
         )
-    if options.person is None and options.bvh and len(persons) > 1:
+    if options.person is None and (options.bvh or options.trc) and len(persons) > 1:
         raise InputError(f'expected one of several people to be chosen, found {names}', person=None)
     return persons[options.person or max(persons, key=lambda name: len(persons[name]))]
 
@@ -382,8 +378,9 @@ def write(options: PredictionOptions, found: Predictions, folder: Path) -> None:
             )
         if options.trc:
             trc.write(new('motion.trc'), played, found.skeleton, fps, 'motion.trc')
-        films = {'gif': options.gif is not None, 'mp4': options.mp4}
-        for kind in (kind for kind, wanted in films.items() if wanted):
+        for kind in ('gif', 'mp4'):
+            if getattr(options, kind) in (None, False):
+                continue
             if options.gif == 'turn' or (options.gif != 'play' and len(chosen) == 1):
                 film = animations.turning(played2d[0], played3d[0], found.skeleton)
             else:

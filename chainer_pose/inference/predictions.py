@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 import functools
+import itertools
 import json
 import math
 import os
@@ -130,10 +130,7 @@ class Predictions:
     @functools.cached_property
     def imputed_names(self) -> list[list[str]]:
         """Of each pose, names of the joints that were imputed."""
-        found: list[list[str]] = [[] for _ in self.poses.imputed]
-        for i, j in np.argwhere(self.poses.imputed).tolist():
-            found[i].append(self.skeleton.names[j])
-        return found
+        return [[self.skeleton.names[j] for j in np.flatnonzero(row)] for row in self.poses.imputed]
 
 
 def write_json(path: StrPath, predictions: Predictions, progress: Progress = silent) -> None:
@@ -155,19 +152,18 @@ def _json(predictions: Predictions, progress: Progress, what: str) -> Iterator[s
     template = template[1:-1].replace(f'"{_NUMBER}"', _NUMBER)
     text = json.dumps(predictions.header, indent=1)
     yield text[: text.rindex('\n')] + ',\n "poses": ['
-    for part in _parts(predictions, progress, what):
-        for i, (*row, angle) in zip(part, numbers[part].tolist()):
-            pose = template % tuple(row)
-            if 'nan' in pose:
-                pose = re.sub(r'\[nan.*?\]', 'null', pose)
-                pose = re.sub(r'("pose3d\w*": )\[null.*?\]', r'\1null', pose)
-            frame, person = json.dumps(source.frame[i]), json.dumps(source.person[i])
-            imputed = json.dumps(predictions.imputed_names[i])
-            angle = 'null' if math.isnan(angle) else _NUMBER % angle
-            yield (
-                f'{"," if i else ""}\n  {{"frame": {frame}, "person": {person}, {pose}, '
-                f'"imputed": {imputed}, "sin_beta": {angle}}}'
-            )
+    for i, (*row, angle) in enumerate(_each(numbers, progress, what)):
+        pose = template % tuple(row)
+        if 'nan' in pose:
+            pose = re.sub(r'\[nan.*?\]', 'null', pose)
+            pose = re.sub(r'("pose3d\w*": )\[null.*?\]', r'\1null', pose)
+        frame, person = json.dumps(source.frame[i]), json.dumps(source.person[i])
+        imputed = json.dumps(predictions.imputed_names[i])
+        tail = 'null' if math.isnan(angle) else _NUMBER % angle
+        yield (
+            f'{"," if i else ""}\n  {{"frame": {frame}, "person": {person}, {pose}, '
+            f'"imputed": {imputed}, "sin_beta": {tail}}}'
+        )
     yield '\n ]\n}\n'
 
 
@@ -195,22 +191,15 @@ def write_csv(path: StrPath, predictions: Predictions, progress: Progress = sile
     JOINT_y_px, JOINT_z_px of pose3d, JOINT_u_px, JOINT_v_px of pose2d and, where a length is
     known, JOINT_x_mm and so on. What is not known stays empty.
     """
-    source, points = predictions.source, predictions.points()
-    written = [name for name in _AXES if name in points]
-    columns = [
-        f'{joint}_{axis}'
-        for name in written
-        for joint in predictions.skeleton.names
-        for axis in _AXES[name].split()
-    ]
-    numbers = _rows([predictions.poses.sin_beta, *(points[name] for name in written)])
-    template = ','.join([_NUMBER] * numbers.shape[1])
-    with _csv(path, predictions, ['frame', 'person', 'sin_beta', 'imputed', *columns]) as writer:
-        for part in _parts(predictions, progress, 'writing poses.csv'):
-            for i, row in zip(part, numbers[part].tolist()):
-                angle, *others = (template % tuple(row)).replace('nan', '').split(',')
-                imputed = ';'.join(predictions.imputed_names[i])
-                writer.writerow([source.frame[i], source.person[i], angle, imputed, *others])
+    points, joints = _axes(predictions), predictions.skeleton.names
+    columns = ['frame', 'person', 'sin_beta', 'imputed']
+    columns += [f'{joint}_{axis}' for axes in points for joint in joints for axis in axes.split()]
+    numbers = _rows([predictions.poses.sin_beta, *points.values()])
+    imputed = [';'.join(names) for names in predictions.imputed_names]
+    starts = zip(predictions.source.frame, predictions.source.person, imputed)
+    values = _text(numbers, progress, 'writing poses.csv')
+    rows = ([*ids, angle, names, *more] for (*ids, names), (angle, *more) in zip(starts, values))
+    _write_csv(path, predictions, columns, rows)
 
 
 def write_long_csv(path: StrPath, predictions: Predictions, progress: Progress = silent) -> None:
@@ -219,32 +208,38 @@ def write_long_csv(path: StrPath, predictions: Predictions, progress: Progress =
     Columns: frame, person, joint, x_px, y_px, z_px, u_px, v_px and, where a length is known,
     x_mm, y_mm, z_mm; confidence; imputed, 1 or 0. What is not known stays empty.
     """
-    source, points = predictions.source, predictions.points()
-    written = [name for name in _AXES if name in points]
-    axes = [axis for name in written for axis in _AXES[name].split()]
-    arrays = *(points[name] for name in written), predictions.confidence, predictions.poses.imputed
-    numbers = np.dstack(arrays)
-    template = ','.join([_NUMBER] * numbers.shape[2])
-    columns = ['frame', 'person', 'joint', *axes, 'confidence', 'imputed']
-    with _csv(path, predictions, columns) as writer:
-        for part in _parts(predictions, progress, 'writing poses.long.csv'):
-            for i, rows in zip(part, numbers[part].tolist()):
-                for joint, row in zip(predictions.skeleton.names, rows):
-                    values = (template % tuple(row)).replace('nan', '').split(',')
-                    writer.writerow([source.frame[i], source.person[i], joint, *values])
+    source, points = predictions.source, _axes(predictions)
+    columns = ['frame', 'person', 'joint', *' '.join(points).split(), 'confidence', 'imputed']
+    numbers = np.dstack([*points.values(), predictions.confidence, predictions.poses.imputed])
+    starts = itertools.product(zip(source.frame, source.person), predictions.skeleton.names)
+    values = _text(numbers.reshape(-1, numbers.shape[2]), progress, 'writing poses.long.csv')
+    rows = ([*ids, joint, *row] for (ids, joint), row in zip(starts, values))
+    _write_csv(path, predictions, columns, rows)
 
 
-@contextlib.contextmanager
-def _csv(path: StrPath, predictions: Predictions, columns: list[str]) -> Iterator[Any]:
+def _axes(predictions: Predictions) -> dict[str, np.ndarray]:
+    """The arrays of points by the names of their axes."""
+    points = predictions.points()
+    return {axes: points[name] for name, axes in _AXES.items() if name in points}
+
+
+def _text(numbers: np.ndarray, progress: Progress, what: str) -> Iterator[list[str]]:
+    """Rows as texts, empty for NaN."""
+    template = ','.join([_NUMBER] * numbers.shape[1])
+    for row in _each(numbers, progress, what):
+        yield (template % tuple(row)).replace('nan', '').split(',')
+
+
+def _write_csv(
+    path: StrPath, predictions: Predictions, columns: list[str], rows: Iterator[list]
+) -> None:
     header = predictions.header
     notes = '; '.join([f'weights: {header["weights"]}', *predictions.processing])
     with open(path, 'w', encoding='utf-8', newline='') as file:
         file.write(
             f'# {AXES} ({header["root"]}); u v: 2D in the image; px: pixels of the input; {notes}\n'
         )
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(columns)
-        yield writer
+        csv.writer(file, lineterminator='\n').writerows(itertools.chain([columns], rows))
 
 
 def write_npz(path: StrPath, predictions: Predictions, progress: Progress = silent) -> None:
@@ -328,9 +323,7 @@ def _rows(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.hstack([array.reshape(len(array), -1) for array in arrays])
 
 
-def _parts(predictions: Predictions, progress: Progress, what: str) -> Iterator[range]:
-    n = len(predictions.source)
-    for start in range(0, n, _PART):
-        part = range(n)[start : start + _PART]
-        yield part
-        progress(part.stop, n, what)
+def _each(numbers: np.ndarray, progress: Progress, what: str) -> Iterator[list[float]]:
+    for start in range(0, len(numbers), _PART):
+        yield from numbers[start : start + _PART].tolist()
+        progress(min(start + _PART, len(numbers)), len(numbers), what)

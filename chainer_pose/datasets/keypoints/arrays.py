@@ -16,11 +16,7 @@ _LAYOUTS = {'coco': 'coco17', 'h36m': 'h36m17'}  # of VideoPose3D's metadata
 
 
 def read(path: Path, counts: Collection[int]) -> Table:
-    """Read an npy or npz file; `counts` are the numbers of joints that tell flat x y from x y c.
-
-    Raises:
-        InputError: if it holds no keypoints.
-    """
+    """Read an npy or npz file; `counts` are the numbers of joints that tell flat x y from x y c."""
     if path.suffix.lower() == '.npy':
         with files.reading(path, 'an array of numbers'):
             arrays = {'keypoints': np.load(path, allow_pickle=False)}
@@ -79,11 +75,7 @@ def read_pickle(path: Path, counts: Collection[int]) -> Table:
 
 
 def read_sleap(path: Path, counts: Collection[int]) -> Table:
-    """Read a SLEAP analysis file: tracks (tracks, 2, nodes, frames), or the axes reversed.
-
-    Raises:
-        InputError: if it is none.
-    """
+    """Read a SLEAP analysis file: tracks (tracks, 2, nodes, frames), or the axes reversed."""
     with hdf5.opened(path, 'a SLEAP analysis file') as file:
         names, tracks = _texts(file['node_names']), file['tracks'][()].astype(np.float64)
         scores = file['point_scores'][()] if 'point_scores' in file else None

@@ -19,6 +19,10 @@ _PERSON = ('person', 'person_id', 'track', 'track_id', 'individual', 'idx', 'id'
 _JOINT = ('joint', 'landmark', 'landmark_id', 'keypoint', 'bodypart', 'part')
 _CONFIDENCE = ('c', 'v', 'score', 'conf', 'confidence', 'likelihood', 'visibility', 'visible')
 _AXES = {'x': 'x', 'y': 'y'} | dict.fromkeys(_CONFIDENCE, 'c')
+_COLUMN = (
+    r'(?P<joint>.+)[_. ](?P<axis>[A-Za-z]+)',
+    r'(?P<axis>[A-Za-z]+)([_. ]|(?=\d))(?P<joint>.+)',
+)
 _MISSING = ('', 'na', 'n/a', 'none', 'null')
 _Lines = list[tuple[int, list[str]]]  # number and cells
 
@@ -30,9 +34,6 @@ def read(path: Path, counts: Collection[int]) -> Table:
     absent) of each joint, frame and person, in any order; or joint, x, y and c, a joint a row; or
     it is DeepLabCut's, of three or four rows. Without one a row has x y or x y c of one joint
     after the other; `counts` are the numbers of joints that tell them apart.
-
-    Raises:
-        InputError: if it is no such table.
     """
     with files.reading(path, 'CSV'):
         text = path.read_text(encoding='utf-8-sig')
@@ -91,9 +92,6 @@ def read_yolo(path: Path, counts: Collection[int]) -> Table:
 
     A line is a person: class, box (4), then x y or x y v of each joint, and in predictions the
     box's confidence, the person's number, or both.
-
-    Raises:
-        InputError: if a line is another.
     """
     paths = sorted(path.glob('*.txt'), key=lambda p: natural(p.name)) if path.is_dir() else [path]
     found: list[tuple[str, list[float]]] = []
@@ -160,12 +158,12 @@ def _deeplabcut(head: list[list[str]], lines: _Lines) -> tuple[list[str], _Lines
 
 
 def _joint_and_axis(name: str) -> tuple[str, str]:
-    """Of the name of a column: left_eye_x, left_eye.score, x12."""
-    match = re.fullmatch(r'(?P<joint>.+)[_. ](?P<axis>[A-Za-z]+)', name) or re.fullmatch(
-        r'(?P<axis>[A-Za-z]+)[_. ]?(?P<joint>\d+)', name
-    )
-    axis = match and _AXES.get(match['axis'].lower())
-    return (match['joint'], axis) if match and axis else ('', '')
+    """Of the name of a column: left_eye_x, left_eye.score, x12, x_left_eye."""
+    for pattern in _COLUMN:
+        match = re.fullmatch(pattern, name)
+        if match and (axis := _AXES.get(match['axis'].lower())):
+            return match['joint'], axis
+    return '', ''
 
 
 def _array(path: Path, lines: _Lines, columns: np.ndarray) -> np.ndarray:

@@ -15,7 +15,6 @@ from chainer_pose.errors import InputError
 
 if TYPE_CHECKING:
     from chainer_pose.datasets.keypoints.reader import Keypoints
-    from chainer_pose.skeletons import Skeleton
     from chainer_pose.utils.files import StrPath
 
 
@@ -63,7 +62,15 @@ def convert(
     prior = None
     if impute:
         n = sum(map(len, inputs['train']))
-        prior = _prior(every2d[:n], seen[:n], skeleton)
+        whole = every2d[:n][seen[:n].all(axis=1)]
+        whole = whole[geometry.scale(whole, skeleton.root) > 0]
+        if len(whole) < len(skeleton):
+            raise InputError(
+                f'expected {len(skeleton)} people or more with every joint of {skeleton.name} to '
+                f'learn from, found {len(whole)}{never_seen(skeleton, seen[:n])}',
+                impute=None,
+            )
+        prior = imputation.Moments().add(geometry.normalize(whole, skeleton.root)[0]).prior()
     paths, fps = ', '.join(source.path for _, source in sources), sources[0][1].fps
     header = pose_file.Header(
         name, skeleton, fps=fps, source=f'2D keypoints: {paths}', licence=licence
@@ -92,15 +99,3 @@ def convert(
             )
     found = {split: Count(*count.tolist()) for split, count in counts.items() if count.any()}
     return found, find_faults(skeleton, every2d, seen)
-
-
-def _prior(pose2d: np.ndarray, visible: np.ndarray, skeleton: Skeleton) -> imputation.Prior:
-    whole = pose2d[visible.all(axis=1)]
-    whole = whole[geometry.scale(whole, skeleton.root) > 0]
-    if len(whole) < len(skeleton):
-        raise InputError(
-            f'expected {len(skeleton)} people or more with every joint of {skeleton.name} to '
-            f'learn from, found {len(whole)}{never_seen(skeleton, visible)}',
-            impute=None,
-        )
-    return imputation.Moments().add(geometry.normalize(whole, skeleton.root)[0]).prior()

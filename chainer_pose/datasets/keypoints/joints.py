@@ -56,15 +56,9 @@ def choose(
 ) -> tuple[Skeleton, list[int], list[str]]:
     """Tell whose the K joints are of (N, K, 2) px poses, (N, K) visible.
 
-    Args:
-        path, raw: the file and what it holds.
-        skeleton: given by the user, None to detect it.
-        default: to prefer where several may be meant.
-    Returns:
-        (skeleton, columns, notes): for each of its joints, or of those that detectors give, which
-        of the K it is, -1 for none; and lines on the choice.
-    Raises:
-        InputError: if no skeleton is certain.
+    Return the skeleton; for each of its joints, or of those that detectors give, which of the K it
+    is, -1 for none; and lines on the choice. The user may give the skeleton; a default comes first
+    where several fit. Raise InputError if none is certain.
     """
     skeleton = skeleton or (skeletons.get(raw.skeleton) if raw.skeleton else None)
     if raw.names is not None:

@@ -50,15 +50,8 @@ class _Entry(NamedTuple):
 
 
 def read(path: Path, counts: Collection[int], progress: Progress = silent) -> Table:
-    """Read everyone in a JSON file, or in those of a folder, which has a file a frame.
-
-    Args:
-        path: the file or folder.
-        counts: numbers of joints that tell x y from x y c in a list of numbers.
-        progress: called with (done, total, what).
-    Raises:
-        InputError: naming the file, the place in it, what was expected and what was found.
-    """
+    """Read everyone in a JSON file, or in those of a folder, which has a file a frame; `counts` are
+    the numbers of joints that tell x y from x y c in a list of numbers."""
     paths = [path]
     if path.is_dir():
         paths = list(path.glob('*_keypoints.json')) or list(path.glob('*.json'))

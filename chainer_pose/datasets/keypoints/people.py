@@ -78,11 +78,11 @@ def better_of_two(frame: Sequence, person: Sequence, score: np.ndarray) -> list[
 
 
 def follow(frame: Sequence, pose2d: np.ndarray, visible: np.ndarray) -> list[int]:
-    """Number people by where they are from frame to frame.
+    """Number people, from 0, by where they are from frame to frame: N ids of frames, in order of
+    time, and (N, K, 2) px poses, (N, K) visible.
 
     In each frame, people are assigned to those seen before so that the joints that both have
     moved least in all (Hungarian assignment); who is farther than `_NEAR` is somebody new.
-    Of N ids of frames, in order of time, and (N, K, 2) px poses, return N numbers, from 0.
     """
     pose = np.where(visible, pose2d[:, :, 0] + 1j * pose2d[:, :, 1].astype(np.float64), 0)
     starts = [i for i in range(len(frame)) if i == 0 or frame[i] != frame[i - 1]]
@@ -111,8 +111,7 @@ def follow(frame: Sequence, pose2d: np.ndarray, visible: np.ndarray) -> list[int
 
 
 def _distance(a: np.ndarray, seen_a: np.ndarray, b: np.ndarray, seen_b: np.ndarray) -> np.ndarray:
-    """Mean movement of the joints (x + iy) that both have, in sizes of b; large if there are
-    none."""
+    """Mean movement of the joints (x + iy) that both have, in sizes of b; large if none."""
     both = seen_a & seen_b
     count = np.maximum(both.sum(axis=-1), 1)
     moved = (np.abs(a - b) * both).sum(axis=-1) / count

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from chainer_pose.utils.files import StrPath
 
 
-FORMATS = (*keypoint_json.FORMATS, 'csv', 'deeplabcut', 'yolo', 'sleap', 'numpy', 'videopose3d',
-           'mmaction', 'motionbert', 'pose-file')  # fmt: skip
 _SUFFIXES = {
     '.csv': 'csv',
     '.tsv': 'csv',
@@ -50,6 +48,7 @@ _READERS: dict[str, Callable[[Path, Collection[int]], Table]] = {
     'mmaction': arrays.read_pickle,
     'motionbert': arrays.read_pickle,
 }
+FORMATS = (*keypoint_json.FORMATS, *_READERS, 'pose-file')
 # Formats of coordinates that were divided by the image's width and height.
 _NORMALIZED = ('yolo', 'mediapipe', 'st-gcn')
 
@@ -152,8 +151,7 @@ def read(
     recognised = recognise(path)
     if recognised == 'deeplabcut':
         raise InputError(
-            f'{path}: expected the CSV that DeepLabCut writes beside it, found its .h5, whose '
-            f"columns' names are a pickle"
+            f'{path}: expected the CSV that DeepLabCut writes, found its .h5, a pickle'
         )
     # A suffix may be missing or of another format's, but HDF5 is what it holds.
     by = recognised if recognised in ('sleap', 'pose-file') else kind or recognised
@@ -198,9 +196,9 @@ def _keypoints(
     infinite = np.isinf(numbers).any(axis=2)
     if infinite.any():
         pose, joint = np.argwhere(infinite)[0]
+        found = numbers[pose, joint].tolist()
         raise InputError(
-            f'{path}: expected finite numbers, found {numbers[pose, joint].tolist()} at joint '
-            f'{joint} of person {pose}'
+            f'{path}: expected finite numbers, found {found} at joint {joint} of person {pose}'
         )
     normalized = looks_normalized(pose2d, confidence > 0)
     if image_size and not normalized:
@@ -256,8 +254,8 @@ def _read_pose_file(
 ) -> Keypoints:
     names = (split,) if split else pose_file.splits_of(path)
     splits = {name: pose_file.read(path, name, keypoints) for name in names}
-    parts = list(splits.values())
-    if not sum(map(len, parts)):
+    parts = [data for data in splits.values() if len(data)]
+    if not parts:
         raise InputError(f'{path}: expected people with keypoints, found none')
     known = parts[0].skeleton
     if skeleton is not None and skeleton.names != known.names:
@@ -265,24 +263,17 @@ def _read_pose_file(
             f'{path}: expected the joints of {skeleton.name} in order, found those of {known.name}'
         )
     frame: list[int] = []
+    person: list = []  # the clip, and the camera where several saw it
     for data in parts:
-        numbers = data.columns.get('frame', len(frame) + np.arange(len(data)))
-        frame += numbers.tolist()
-    person = [one for data in parts for one in _persons(data)]
+        frame += data.columns.get('frame', len(frame) + np.arange(len(data))).tolist()
+        clips = data.columns.get('clip', np.zeros(len(data), int)).tolist()
+        if {'clip', 'camera'} <= data.columns.keys():
+            cameras = data.columns['camera'].tolist()
+            clips = [f'{a}@{data.names["camera"][b]}' for a, b in zip(clips, cameras)]
+        person += clips
     pose2d = np.concatenate([data.pose2d for data in parts])
     confidence = np.concatenate([data.visible for data in parts]).astype(np.float32)
     return Keypoints(
         str(path), 'pose-file', skeleton or known, pose2d, confidence, frame, person,
         parts[0].fps, keypoints=keypoints, splits=splits,
     )  # fmt: skip
-
-
-def _persons(data: PoseData) -> list:
-    """Who is who in a pose file: the clip, and the camera where several saw it."""
-    if 'clip' not in data.columns:
-        return [0] * len(data)
-    clips = data.columns['clip'].tolist()
-    if 'camera' not in data.columns:
-        return clips
-    cameras = [data.names['camera'][i] for i in data.columns['camera'].tolist()]
-    return [f'{clip}@{camera}' for clip, camera in zip(clips, cameras)]

@@ -169,25 +169,13 @@ def write_videopose3d(root, world, detections=('sh_pt_mpii',), longer=3, labelle
         return to_coco if 'coco' in name else np.asarray
 
     write('data_3d_h36m', 'positions_3d', lambda _, p: (spread_to_32(p) / 1000).astype('f4'))
-    exact = views(lambda camera, pose, _: project_videopose3d(camera, pose).astype('f4'))
+    exact = views(lambda camera, pose, _: project(camera, pose.astype(float)).astype('f4'))
     write('data_2d_h36m_gt', 'positions_2d', exact, metadata=metadata)
     for name in detections:
         detected = views(functools.partial(run_on, to=joints(name)))
         layout = {'layout_name': next(k for k in ('coco', 'mpii', 'h36m') if k in name)}
         more = {'metadata': metadata | layout} if labelled else {}
         write(f'data_2d_h36m_{name}', 'positions_2d', detected, **more)
-
-
-def project_videopose3d(camera, world):
-    """As VideoPose3D does it: in metres, with the tangential pair listed p2, p1."""
-    points = (world.reshape(-1, 3) - camera.T) / 1000 @ camera.R.T
-    xy = points[:, :2] / points[:, 2:]
-    r2 = (xy**2).sum(axis=1, keepdims=True)
-    swapped = np.array([camera.p[1], camera.p[0]])
-    radial = 1 + (np.array(camera.k) * np.concatenate([r2, r2**2, r2**3], axis=1)).sum(1)[:, None]
-    tangential = (swapped * xy).sum(axis=1, keepdims=True)
-    image = np.array(camera.f) * (xy * (radial + tangential) + swapped * r2) + np.array(camera.c)
-    return image.reshape(*world.shape[:-1], 2)
 
 
 def write_archive(root, world, mono=True, pixels=True, positions=True):

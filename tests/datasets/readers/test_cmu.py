@@ -59,38 +59,34 @@ def amc(frames):
 
 @pytest.fixture
 def clips(tmp_path):
-    def make(frames=({},), subject='07', clip='01', skeleton=None, motion=None):
+    def make(frames=({},), subject='07', length='1.0'):
         folder = tmp_path / 'subjects' / subject
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f'{subject}.asf').write_text(asf() if skeleton is None else skeleton)
-        (folder / f'{subject}_{clip}.amc').write_text(amc(frames) if motion is None else motion)
+        (folder / f'{subject}.asf').write_text(asf().replace('1.0', length))
+        (folder / f'{subject}_01.amc').write_text(amc(frames))
         return tmp_path
 
     return make
 
 
-def joints(root, subject='07', clip='01'):
-    """World positions by joint name, in inches."""
-    (asf_path, motions) = cmu.find_clips(root)[subject]
+def joints(root):
+    """World positions by joint name, in inches, of the first frame."""
+    asf_path, motions = cmu.find_clips(root)['07']
     bones, unit = cmu.read_asf(asf_path)
-    motion = cmu.read_amc(next(m for m in motions if m.stem == f'{subject}_{clip}'), bones)
-    world = cmu.h36m_joints(*cmu.forward_kinematics(bones, unit, motion))
-    return [{name: pose[JOINT[name]] / 25.4 for name in H36M17.names} for pose in world]
+    motion = cmu.read_amc(motions[0], bones)
+    pose = cmu.h36m_joints(*cmu.forward_kinematics(bones, unit, motion))[0]
+    return dict(zip(H36M17.names, pose / 25.4))
 
 
 def test_the_bind_pose_by_hand(clips):
-    at = joints(clips([{'root': '1 36 2 0 0 0'}]))[0]
+    at = joints(clips([{'root': '1 36 2 0 0 0'}]))
     # CMU's x is our left (y), its y up (z), its z forward (x).
-    np.testing.assert_allclose(at['Hip'], [2, 1, 36])
-    np.testing.assert_allclose(at['LHip'], [2, 5, 36])
-    np.testing.assert_allclose(at['RFoot'], [2, -3, 4])
-    np.testing.assert_allclose(at['Spine'], [2, 1, 44])
-    np.testing.assert_allclose(at['Thorax'], [2, 1, 48])
-    np.testing.assert_allclose(at['Head'], [2, 1, 58])
-    np.testing.assert_allclose(at['LWrist'], [2, 1 + 28, 48])
-    np.testing.assert_allclose(at['RShoulder'], [2, 1 - 6, 48])
-    nose = [2 + 100 / 25.4, 1, 52 + 50 / 25.4]
-    np.testing.assert_allclose(at['Neck/Nose'], nose)
+    for name, place in {
+        'Hip': (2, 1, 36), 'LHip': (2, 5, 36), 'RFoot': (2, -3, 4), 'Spine': (2, 1, 44),
+        'Thorax': (2, 1, 48), 'Head': (2, 1, 58), 'LWrist': (2, 29, 48), 'RShoulder': (2, -5, 48),
+        'Neck/Nose': (2 + 100 / 25.4, 1, 52 + 50 / 25.4),
+    }.items():  # fmt: skip
+        np.testing.assert_allclose(at[name], place)
 
 
 def test_a_frame_by_hand(clips):
@@ -102,26 +98,22 @@ def test_a_frame_by_hand(clips):
         'lhumerus': '0 0 -90',  # about z in any frame turned about z: from left to down
         'head': '0 90 0',
     }
-    at = joints(clips([frame]))[0]
+    at = joints(clips([frame]))
 
-    def turned(x, y, z):  # what the root's turn does, by hand
-        return [-y, x, z]
-
-    np.testing.assert_allclose(at['LHip'], turned(0, 4, 36), atol=1e-9)
-    np.testing.assert_allclose(at['LKnee'], turned(16, 4, 36), atol=1e-9)
-    np.testing.assert_allclose(at['LFoot'], turned(16, 4, 20), atol=1e-9)
-    np.testing.assert_allclose(at['LShoulder'], turned(0, 6, 48), atol=1e-9)
-    np.testing.assert_allclose(at['LWrist'], turned(0, 6, 26), atol=1e-9)
-    # 30 degrees about CMU's z takes the right leg to its left.
-    np.testing.assert_allclose(at['RFoot'], turned(0, -4 + 16, 36 - 16 * np.sqrt(3)), atol=1e-9)
-    nose = turned(0, 100 / 25.4, 52 + 50 / 25.4)
-    np.testing.assert_allclose(at['Neck/Nose'], nose, atol=1e-9)
+    for name, (x, y, z) in {
+        'LHip': (0, 4, 36), 'LKnee': (16, 4, 36), 'LFoot': (16, 4, 20),
+        'LShoulder': (0, 6, 48), 'LWrist': (0, 6, 26),
+        # 30 degrees about CMU's z takes the right leg to its left.
+        'RFoot': (0, -4 + 16, 36 - 16 * np.sqrt(3)),
+        'Neck/Nose': (0, 100 / 25.4, 52 + 50 / 25.4),
+    }.items():  # fmt: skip
+        np.testing.assert_allclose(at[name], (-y, x, z), atol=1e-9)  # turned by the root
 
 
 def test_the_axis_frame_matters(clips):
     # A turn about x in a frame turned by 20 degrees about z is one about
     # (cos 20, sin 20, 0): by hand, with Rodrigues' formula on (0, -16, 0).
-    at = joints(clips([{'rfemur': '90 0 0'}]))[0]
+    at = joints(clips([{'rfemur': '90 0 0'}]))
     k, v = np.array([np.cos(np.radians(20)), np.sin(np.radians(20)), 0]), np.array([0, -16, 0])
     x, y, z = np.cross(k, v) + k * (k @ v)
     np.testing.assert_allclose(at['RKnee'] - at['RHip'], [z, x, y], atol=1e-9)
@@ -136,9 +128,7 @@ def test_rotations_are_z_after_y_after_x():
 
 
 def test_the_unit_of_length(clips):
-    bones, unit = cmu.read_asf(
-        cmu.find_clips(clips(skeleton=asf().replace('1.0', '0.45')))['07'][0]
-    )
+    bones, unit = cmu.read_asf(cmu.find_clips(clips(length='0.45'))['07'][0])
     assert unit == pytest.approx(56.44, abs=0.01)
     np.testing.assert_allclose(bones['lfemur'].offset, [0, -16 * 25.4 / 0.45, 0])
 
@@ -195,35 +185,23 @@ def test_frames_too_far_from_the_middle_are_left_out(clips):
 
 
 @pytest.mark.parametrize(
-    ('old', 'new', 'message'),
+    ('name', 'old', 'new', 'message'),
     [
-        (':hierarchy', ':other', 'no bone head'),
-        ('length 16', 'length x', 'bone lfemur: expected 1 finite number.s., found x'),
-        ('dof rx', 'dof tx', 'dof .*tx'),
-        ('rclavicle', 'clavicle', 'no bone rclavicle'),
+        ('07.asf', ':hierarchy', ':other', 'no bone head'),
+        ('07.asf', 'length 16', 'length x', 'bone lfemur: expected 1 finite number.s., found x'),
+        ('07.asf', 'dof rx', 'dof tx', 'dof .*tx'),
+        ('07_01.amc', ':DEGREES', ':RADIANS', 'found: :RADIANS, not :DEGREES'),
+        ('07_01.amc', 'ltibia 0', 'ltibia', 'frame 1: ltibia: expected 1 .*, found none'),
+        ('07_01.amc', 'ltibia 0', 'tail 0', 'found: frame 1 with a bone tail'),
+        ('07_01.amc', amc([{}]), ':DEGREES\n', 'found: no frames'),
     ],
 )
-def test_skeletons_that_cannot_be_read(clips, old, new, message):
-    assert old in asf()
-    root = clips(skeleton=asf().replace(old, new))
-    with pytest.raises(InputError, match=rf'07\.asf: .*{message}'):
-        cmu.convert(root, [])
-
-
-@pytest.mark.parametrize(
-    ('old', 'new', 'message'),
-    [
-        (':DEGREES', ':RADIANS', 'found: :RADIANS, not :DEGREES'),
-        ('ltibia 0', 'ltibia', 'frame 1: ltibia: expected 1 finite number.s., found none'),
-        ('ltibia 0', 'tail 0', 'found: frame 1 with a bone tail'),
-        (amc([{}]), ':DEGREES\n', 'found: no frames'),
-    ],
-)
-def test_motions_that_cannot_be_read(clips, old, new, message):
-    assert old in amc([{}])
-    root = clips(motion=amc([{}]).replace(old, new, 1))
-    with pytest.raises(InputError, match=rf'07_01\.amc: .*{message}'):
-        cmu.convert(root, [])
+def test_files_that_cannot_be_read(clips, tmp_path, name, old, new, message):
+    path = clips() / 'subjects' / '07' / name
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError, match=f'{name}: .*{message}'):
+        cmu.convert(tmp_path, [])
 
 
 def test_what_is_missing_is_named(clips, tmp_path):

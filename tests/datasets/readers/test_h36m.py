@@ -120,13 +120,6 @@ def same_poses(path, other):
                 np.testing.assert_allclose(a[split][key][()], b[split][key][()], atol=2e-3)
 
 
-def test_the_three_layouts_give_the_same_file(copies):
-    same_poses(copies / 'videopose3d.h5', copies / 'archive.h5')
-    with h5py.File(copies / 'baseline.h5') as a, h5py.File(copies / 'archive.h5') as b:
-        for key in b['test']:
-            np.testing.assert_allclose(a['test'][key][()], b['test'][key][()], atol=2e-3)
-
-
 def test_step_and_the_camera_without_detections(copies, tmp_path):
     """Every 7th frame; S11's Directions by 54138969 are left out, as in the authors' code."""
     counts = convert(copies / 'baseline', tmp_path / 'a.h5', step=7)

@@ -356,7 +356,7 @@ def write(options: PredictionOptions, found: Predictions, folder: Path) -> None:
                 page = Path(options.html).absolute() if options.html else 'poses.html'
                 predictions.write_html(new(str(page)), found, progress)
         if options.figure:
-            lifted = np.flatnonzero(found.poses.lifted)
+            lifted = np.concatenate([*found.persons().values()])  # each person's in order
             shown = lifted[visualizations.spread_indices(len(lifted), options.figure)]
             labels = [f'{source.frame[i]}: {source.person[i]}' for i in shown]
             columns, names = {'action': np.arange(len(shown))}, {'action': labels}

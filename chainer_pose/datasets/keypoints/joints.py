@@ -155,7 +155,9 @@ def _by_shape(
     prefer = [default.name] if default and not detector else []  # weights may be of no body
     good = [n for n in names if score[n] <= _MORE * best and (score[n] < _TANGLED or n in prefer)]
     fits = 'several that fit' if good else 'none whose bones lie as in a body'
-    if np.isinf(best):  # the layouts of detectors are few
+    if not found:
+        fits = 'none of that number (python -m chainer_pose.skeletons lists all)'
+    elif np.isinf(best):  # the layouts of detectors are few
         good = names if detector or len(names) == 1 else []
         fits = 'too few of them seen to choose'
         listed = f'too few are seen to compare {", ".join(names)}'

@@ -53,30 +53,26 @@ def _part(chosen: Sequence, whole: Sequence, every: Sequence = ()) -> list[str]:
 class H36M:
     """Convert Human3.6M, from any of its public copies.
 
-    Reads 3d-pose-baseline's HDF5 files with cameras.h5, VideoPose3D's npz files, or the
-    official archive's CDF files (needs cdflib). Human3.6M is for academic use; register at
-    vision.imar.ro/human3.6m.
+    They are 3d-pose-baseline's HDF5 files with cameras.h5, VideoPose3D's npz files, and the
+    official archive's CDF files, of vision.imar.ro/human3.6m, for academic use.
     """
 
     root: str = _root('folder of one of the copies; the script prints which')
-    layout: str | None = cli.option(None, """the copy to read, if the folder has several
-        (default: the first of these)""", choices=tuple(h36m_layouts.LAYOUTS))
+    layout: str | None = cli.option(None, 'the copy to read (default: the first of these)',
+        choices=tuple(h36m_layouts.LAYOUTS))
     out: str = _out(f'{h36m.NAME}.h5, of a part h36m-S9-S11.h5 or h36m-50Hz.h5')
-    partial: bool = cli.option(False, """convert a copy in which recordings are missing, too; the
-        file says which (default: no)""")
+    partial: bool = cli.option(False, 'convert a copy that lacks recordings, too (default: no)')
     add_detections: bool = cli.option(False, """add the detections of the copy to the pose file
-        --out, prepared before from any copy; runs on it remain valid (default: no)""")
-    detections: bool = cli.option(True, """convert the detections of the copy, too, which must be of
-        every take (default: yes)""")
+        --out, prepared from any copy; runs on it remain valid (default: no)""")
+    detections: bool = cli.option(True, 'convert detections, too, of every take (default: yes)')
     frames: str | None = cli.option(None, 'all: every frame, 50 Hz, the same as --step 1',
         choices=('all',))
     step: int = cli.option(5, """keep every N-th of the 50 frames a second (default: %(default)s,
         10 Hz as in the authors' code)""", low=1)
-    all_cameras: bool = cli.option(False, """keep S11's Directions by camera 54138969 too, which
-        the authors' code leaves out because its detections are missing (default: no)""")
-    subjects: Sequence[str] = cli.option(h36m.SUBJECTS, """subjects to convert (default: S1 S5 S6
-        S7 S8, which train, and S9 S11, which test)""",
-        nargs='+', choices=h36m.SUBJECTS, metavar='S')
+    all_cameras: bool = cli.option(False, """keep S11's Directions by camera 54138969, which has
+        no detections and which the authors' code leaves out (default: no)""")
+    subjects: Sequence[str] = cli.option(h36m.SUBJECTS, """subjects (default: S1 S5 S6 S7 S8 to
+        train, S9 S11 to test)""", nargs='+', choices=h36m.SUBJECTS, metavar='S')
 
     @property
     def default_name(self) -> str:
@@ -119,8 +115,7 @@ class H36M:
 class MPII:
     """Convert MPII Human Pose: people in the wild, 2D only.
 
-    Reads the official mpii_human_pose_v1_u12_1.mat or its JSON form, train.json and
-    valid.json. The annotations are for research.
+    Reads the official mpii_human_pose_v1_u12_1.mat or its JSON form, train.json and valid.json.
     """
 
     root: str = _root('folder with the .mat or the JSON files')
@@ -128,8 +123,7 @@ class MPII:
     joints: str = cli.option('mpii16', """mpii16: MPII's own 16, as in the paper; h36m17:
         Human3.6M's 17, Neck/Nose the midpoint of neck and head top (default: %(default)s)""",
         choices=tuple(mpii.SKELETONS))
-    partial: bool = cli.option(False, """keep people with a joint missing too, marked in valid;
-        training leaves them out (default: no)""")
+    partial: bool = cli.option(False, 'keep people with a joint missing, too (default: no)')
     detections: Sequence[str] = cli.option((), """2D poses of a detector, in the layout of
         train.json""", nargs='+', metavar='FILE.json')
     detector: str = cli.option('sh', """name of the detector: its poses become pose2d_NAME, for
@@ -165,8 +159,7 @@ class MPII:
 class MPIINF3DHP:
     """Convert MPI-INF-3DHP: training sequences and test set.
 
-    Reads S1..S8/Seq1,Seq2/annot.mat and TS1..TS6/annot_data.mat. The data are for research;
-    register at vcai.mpi-inf.mpg.de/3dhp-dataset.
+    Reads S1..S8/Seq1,Seq2/annot.mat and TS1..TS6/annot_data.mat.
     """
 
     root: str = _root('folder with S1 to S8 and TS1 to TS6, or subfolders with them')
@@ -174,11 +167,10 @@ class MPIINF3DHP:
     step: int = cli.option(5, """keep every N-th training frame; all test frames are kept
         (default: %(default)s)""", low=1)
     cameras: Sequence[int] = cli.option(mpi_inf_3dhp.CHEST_HEIGHT, """training cameras, 0 to 13
-        (default: 0 2 4 7 8, those at the height of the chest: the method assumes level
-        cameras)""", nargs='+', low=0, high=mpi_inf_3dhp.N_CAMERAS - 1)
-    subjects: Sequence[str] = cli.option(mpi_inf_3dhp.SUBJECTS, """subjects to convert (default:
-        S1 to S8, which train, and TS1 to TS6, which test)""",
-        nargs='+', choices=mpi_inf_3dhp.SUBJECTS, metavar='S')
+        (default: 0 2 4 7 8, at the height of the chest)""",
+        nargs='+', low=0, high=mpi_inf_3dhp.N_CAMERAS - 1)
+    subjects: Sequence[str] = cli.option(mpi_inf_3dhp.SUBJECTS, """subjects (default: S1 to S8 to
+        train, TS1 to TS6 to test)""", nargs='+', choices=mpi_inf_3dhp.SUBJECTS, metavar='S')
 
     @property
     def default_name(self) -> str:
@@ -209,8 +201,7 @@ class MPIINF3DHP:
 class CMU:
     """Convert CMU motion capture (ASF/AMC), seen by four cameras.
 
-    The files are at mocap.cs.cmu.edu, free for research and commercial use: real motion to
-    train and evaluate on without a Human3.6M licence.
+    The files are at mocap.cs.cmu.edu, free for research and commercial use.
     """
 
     root: str = _root('folder with the subjects, NN/NN.asf beside NN/NN_MM.amc')
@@ -220,10 +211,9 @@ class CMU:
     step: int = cli.option(12, """keep every N-th of the 120 frames a second (default: %(default)s,
         10 Hz as in the authors' code)""", low=1)
     heading: Sequence[float] = cli.option((), """degrees by which to turn each clip about the
-        vertical, a copy of the clip for each (default: one copy, turned at random)""",
-        nargs='+', metavar='DEG')
-    actions: str | None = cli.option(None, """names of actions: lines "02_01,walking"
-        (default: none)""", metavar='FILE.csv')
+        vertical, a copy for each (default: one, at random)""", nargs='+', metavar='DEG')
+    actions: str | None = cli.option(None, 'actions: lines "02_01,walking" (default: none)',
+        metavar='FILE.csv')
     seed: int = cli.option(0, 'seed of the random headings (default: %(default)s)', low=0)
 
     @property
@@ -269,14 +259,12 @@ class Keypoints:
         choices=keypoints.FORMATS)
     min_confidence: float = cli.option(0.3, """a joint below is missing (default: %(default)s)""",
         low=0)
-    zeros_are_coordinates: bool = cli.option(False, """a joint at exactly 0, 0 is there (default:
-        it is missing)""")
+    zeros_are_coordinates: bool = cli.option(False, 'a joint at 0, 0 is there (default: missing)')
     image_size: Sequence[float] | None = cli.option(None, """width and height of the images,
         where x and y were divided by them""", nargs=2, type=cli.number(float, above=0),
         metavar=('W', 'H'))
     impute: bool = cli.option(False, """impute missing joints of people with at least half of
-        them: the most likely place given the others, by mean and covariance of the complete
-        poses; marked in the file. Without it training leaves such poses out (default: no)""")
+        them; training leaves the others out (default: no)""")
     test: Sequence[str] = cli.option((), """inputs that test (default: a share of the frames)""",
         nargs='+', metavar='INPUT')
     test_share: float = cli.option(0.1, """share of the frames that test, without --test
@@ -351,10 +339,8 @@ class Keypoints:
 class Centered:
     """Turn the cameras of a pose file onto the root joint.
 
-    People at the edge of the image are seen from the side; the method assumes that they are
-    seen along the optical axis. The intrinsics are given, or estimated from the file's own 3D
-    in the camera frames, by camera. Train, evaluate and lift with the new file as with any;
-    its 3D is in the frames of the turned cameras.
+    The method assumes that people are seen along the optical axis. The intrinsics are given, or
+    estimated from the file's own 3D in the camera frames, by camera.
     """
 
     dataset: str = cli.option(None, 'pose file to read', metavar='NAME|FILE.h5', required=True)

@@ -76,7 +76,6 @@ class Writer:
         """Append arrays to a split, the arrays of a pose in one call or in several.
 
         Args:
-            split: 'train' or 'test'.
             valid, imputed: (N, J) bool, of the poses of `keypoints`; see `PoseData`.
             keypoints: 'gt' for pose2d, NAME for pose2d_NAME.
             arrays: pose2d, pose2d_NAME, pose3d, pose3d_NAME, `INDEX_COLUMNS`, N rows each.
@@ -157,8 +156,6 @@ def read(path: StrPath, split: str, keypoints: str = 'gt', target: str = 'gt') -
     """Read and check one split of a pose file; unknown attributes are ignored.
 
     Args:
-        path: the file.
-        split: 'train' or 'test'.
         keypoints: 'gt' for pose2d, NAME for pose2d_NAME with its masks.
         target: 'gt' for pose3d, NAME for pose3d_NAME.
     Raises:

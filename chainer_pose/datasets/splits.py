@@ -30,12 +30,8 @@ def hold_out(
 ) -> tuple[PoseData, PoseData]:
     """Set whole clips aside for validation, so that no test pose chooses anything.
 
-    Args:
-        data: poses with clips.
-        fraction: share of the clips to set aside, between 0 and 1; at least one is.
-        rng: picks them.
-    Returns:
-        (kept, held out).
+    `fraction` of the clips, between 0 and 1, is set aside, one at least. Returns (kept, held out).
+
     Raises:
         InputError: if there are too few clips.
     """
@@ -55,12 +51,8 @@ def choose_labelled(data: PoseData, fraction: float, rng: np.random.Generator) -
     """Choose the poses whose labels are used, clip by clip.
 
     Frames of a clip are nearly equal, so scattered frames would label all of it. Clips are
-    taken in random order until there are enough poses, the last one in part.
-
-    Args:
-        data: poses; without clips every pose is one.
-        fraction: share of the poses, above 0, up to 1; at least one is taken.
-        rng: orders the clips.
+    taken in random order until there are enough poses, the last one in part. `fraction`, above 0,
+    up to 1, is of the poses, one at least; without clips every pose is one.
     """
     clip = data.columns.get('clip', np.arange(len(data)))
     clips, which = np.unique(clip, return_inverse=True)

@@ -24,12 +24,7 @@ StrPath = str | os.PathLike[str]
 
 @contextlib.contextmanager
 def reading(path: StrPath, expected: str) -> Iterator[None]:
-    """Turn any failure to read a file into an InputError that names the file.
-
-    Args:
-        path: the file.
-        expected: what it should be, for the message.
-    """
+    """Turn any failure to read a file into an InputError: path, what is expected, the fault."""
     try:
         with np.errstate(all='ignore'):  # damaged numbers would add NumPy's warnings
             yield
@@ -79,13 +74,7 @@ def opened_npz(path: StrPath, expected: str) -> Iterator[zipfile.ZipFile]:
 
 
 def read_npz(path: StrPath) -> dict[str, np.ndarray]:
-    """Read an npz file of plain arrays, without unpickling anything.
-
-    Returns:
-        dict from name to array.
-    Raises:
-        InputError: if the file is absent, damaged or holds pickled objects.
-    """
+    """Read an npz file of plain arrays, by name; pickled objects are an InputError."""
     with opened_npz(path, 'an npz file of plain arrays') as archive:
         return {
             name.removesuffix('.npy'): np.lib.format.read_array(
@@ -96,15 +85,7 @@ def read_npz(path: StrPath) -> dict[str, np.ndarray]:
 
 
 def read_json(path: StrPath, expected: str = 'JSON', **options: Any) -> Any:
-    """Read a JSON file.
-
-    Args:
-        path: the file.
-        expected: what it should be, for the message.
-        options: of json.loads.
-    Raises:
-        InputError: if the file is absent or no JSON.
-    """
+    """Read a JSON file with json.loads and its `options`; see `reading`."""
     with reading(path, expected):
         return json.loads(Path(path).read_text(encoding='utf-8-sig'), **options)
 

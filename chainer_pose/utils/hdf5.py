@@ -18,12 +18,9 @@ def opened(path: StrPath, expected: str) -> Iterator[h5py.File]:
     An external link, external storage or a virtual data set would read any other
     file that it names; a few bytes can declare an array that fills the memory.
 
-    Args:
-        path: the file.
-        expected: what it should be, for the message.
     Raises:
         InputError: if it is absent, damaged or does any of these, or if the body of
-            the with statement fails; the message names the file.
+            the with statement fails; see `files.reading`.
     """
     with reading(path, expected), h5py.File(path, 'r') as file:
         _check(file, most_bytes(path), set())

@@ -35,9 +35,6 @@ class _Unpickler(pickle.Unpickler):
 def read(path: StrPath, name: str) -> Any:
     """Read one object array of an npz file.
 
-    Args:
-        path: the npz file.
-        name: name of the array.
     Returns:
         dicts, lists, tuples, text, numbers and arrays, nested as stored.
     Raises:

@@ -18,18 +18,14 @@ _IMAGE = 1002  # px, width and height
 
 
 def read(path: StrPath, subject: str, names: Sequence[str]) -> dict[str, tuple[Camera, Camera]]:
-    """Read the cameras of a subject from 3d-pose-baseline's cameras.h5, or a metadata.xml.
+    """Read a subject's cameras from 3d-pose-baseline's cameras.h5 or the official metadata.xml.
 
-    Args:
-        path: cameras.h5, or the metadata.xml of the official release.
-        subject: 'S1', ...
-        names: of the four cameras.
     Returns:
         dict from name to two `Camera`: with R stored transposed, as is the
         convention, and with R stored as it is, for copies that differ; of a
         metadata.xml twice the same.
     Raises:
-        InputError: naming the file, what was expected and what was found.
+        InputError: if the file is damaged, or its cameras are not those named.
     """
     if Path(path).suffix == '.xml':
         return _read_metadata(path, subject, names)
@@ -74,10 +70,8 @@ def _read_metadata(
 def choose_rotation(where: str, pair: Sequence[Camera], world: np.ndarray) -> Camera:
     """Choose the camera of a pair that sees the poses; if both do, the level one.
 
-    Args:
-        where: for the message.
-        pair: see `read`.
-        world: (..., 3) array, mm, z up; of no poses to take the level one.
+    `pair` is of `read`; `world` (..., 3), mm, z up. Without poses it is the level one.
+
     Raises:
         InputError: if neither sees them: the camera is not of these poses.
     """

@@ -1,10 +1,8 @@
 """Turn the cameras of a pose file onto the root joint.
 
-The method assumes that a person is seen along the optical axis. A person at the
-edge of the image is seen from the side, and from above or below, by up to half
-the camera's field of view. Where the intrinsics are known, a homography of the
-image turns the camera onto the root joint, without 3D; poses in mm are rotated
-with it.
+The method assumes that a person is seen along the optical axis. A person at the edge of the image
+is seen from the side, and from above or below. Where the intrinsics are known, a homography of
+the image turns the camera onto the root joint, without 3D; poses in mm are rotated with it.
 """
 
 from __future__ import annotations

@@ -65,15 +65,13 @@ def rotation(degrees: np.ndarray) -> np.ndarray:
 
 
 def read_asf(path: StrPath) -> tuple[dict[str, Bone], float]:
-    """Read a skeleton.
+    """Read the skeleton of an .asf file with angles in degrees.
 
-    Args:
-        path: an .asf file with angles in degrees.
     Returns:
         (bones, unit): dict from name to `Bone`, parents before children, and
         mm per unit of the motion files.
     Raises:
-        InputError: naming the file, what was expected and what was found.
+        InputError: if the file is damaged or lacks a bone.
     """
     with files.reading(path, 'an ASF skeleton of CMU'):
         sections: dict[str, list[list[str]]] = defaultdict(list)
@@ -139,17 +137,13 @@ def _bones(bonedata: list[list[str]], hierarchy: list[list[str]], unit: float) -
 
 
 def read_amc(path: StrPath, bones: Mapping[str, Bone], step: int = 1) -> dict[str, np.ndarray]:
-    """Read a motion.
+    """Read every step-th frame of an .amc file, :FULLY-SPECIFIED and :DEGREES.
 
-    Args:
-        path: an .amc file, :FULLY-SPECIFIED and :DEGREES.
-        bones: from `read_asf` of its subject.
-        step: keep every step-th frame, from the first.
     Returns:
         dict from bone to (F, 3) angles about x, y, z, degrees, for 'root' and
         the bones that turn, and from 'position' to (F, 3), file units.
     Raises:
-        InputError: naming the file, the frame, what was expected and found.
+        InputError: if the file is damaged or of another skeleton.
     """
     width = {'root': 6, **{name: len(bone.dof) for name, bone in bones.items() if bone.dof}}
     frames: list[dict[str, list[str]]] = []
@@ -185,9 +179,6 @@ def forward_kinematics(
     A bone turns by L = C M C^-1 relative to its parent, C from its axis and M
     from its angles, and ends at its parent's end plus R L offset.
 
-    Args:
-        bones, unit: from `read_asf`.
-        motion: from `read_amc`.
     Returns:
         (ends, turns): dicts from bone, 'root' included, to (F, 3) mm in CMU's
         world and to (F, 3, 3) rotations from the bind pose.
@@ -216,9 +207,7 @@ def find_clips(root: StrPath) -> dict[str, tuple[Path, list[Path]]]:
     """Find the clips in a folder, at any depth: NN/NN.asf beside NN/NN_MM.amc, as at CMU.
 
     Returns:
-        dict from subject, e.g. '02', to (path of .asf, sorted paths of .amc).
-    Raises:
-        InputError: if there are none, or a subject has no motion.
+        dict from subject, e.g. '02', to (path of .asf, sorted paths of .amc), one at least.
     """
     root = shared.root_folder(root)
     clips = {
@@ -238,11 +227,7 @@ def find_clips(root: StrPath) -> dict[str, tuple[Path, list[Path]]]:
 
 
 def read_actions(path: StrPath) -> dict[str, str]:
-    """Read actions by clip, {'02_01': 'walking', ...}, from CSV lines "02_01,walking".
-
-    Raises:
-        InputError: naming the file, if it cannot be read.
-    """
+    """Read actions by clip, {'02_01': 'walking', ...}, from CSV lines "02_01,walking"."""
     expected = 'CSV lines "02_01,walking"'
     with files.reading(path, expected), open(path, newline='', encoding='utf-8') as file:
         return {clip.strip(): action.strip() for clip, action in filter(None, csv.reader(file))}
@@ -259,20 +244,16 @@ def convert(
 ) -> tuple[dict[str, PoseData], Counter[str]]:
     """Convert CMU clips to poses in front of the four cameras of `rig`.
 
-    Each clip is turned about the vertical and moved so that its mean lies in the
-    middle of the room. Frames whose root is more than `ROOM` from the middle are
-    left out: they may be where a camera is.
+    Each clip is turned about the vertical and moved so that its mean lies in the middle of the
+    room. Frames whose root is more than `ROOM` from the middle are left out: they may be where a
+    camera is.
 
     Args:
-        root: see `find_clips`.
-        test_subjects: names of the subjects of the test split; None for the last
-            fifth, at least one of two.
+        test_subjects: those of the test split; None for the last fifth, at least one of two.
         step: keep every step-th frame of the 120 a second.
         headings: degrees by which to turn each clip, one copy for each; empty
             for one copy turned at random.
         actions: dict from clip, e.g. '02_01', to its action; None for no actions.
-        seed: of the random headings.
-        progress: called after each clip.
     Returns:
         (splits, left_out): dict from 'train' and/or 'test' to `PoseData`, and dict
         from clip to the number of frames left out, where it is not 0.

@@ -101,21 +101,15 @@ def convert(
     partial: bool = False,
     detections: bool = True,
 ) -> Counts:
-    """Write the pose file of a layout, a recording at a time.
+    """Write the pose file of a layout, a recording at a time, or nothing.
 
     Args:
-        layout: from `h36m_layouts.find`.
-        path: of the pose file.
         step: keep every step-th frame of the 50 a second, from the first.
         all_cameras: keep the camera whose detections are missing.
-        progress: called after each part.
         partial: convert a copy in which recordings of its subjects are missing, too.
-        detections: whether to convert them.
-    Returns:
-        `Counts`.
     Raises:
-        IncompleteError: if recordings are missing; nothing is written.
-        InputError: for damaged files; nothing is written.
+        IncompleteError: if recordings are missing.
+        InputError: for damaged files.
     """
     found = {split: missing(layout, split, all_cameras) for split in SPLITS}
     names = [name for of_split in found.values() for name in of_split]

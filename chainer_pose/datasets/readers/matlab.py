@@ -14,11 +14,8 @@ from chainer_pose.utils.files import StrPath
 
 
 def read(path: StrPath, names: Sequence[str]) -> dict[str, Any]:
-    """Read some variables of a .mat file.
+    """Read variables of a .mat file, of any version; 7.3 is HDF5.
 
-    Args:
-        path: the file, of any version; 7.3 is HDF5.
-        names: of the variables.
     Returns:
         dict from name to: dict for a struct, list for a cell or a struct array,
         str for text, array with MATLAB's order of axes for numbers, in which axes

@@ -105,11 +105,8 @@ def _to_h36m17(where: str, array: np.ndarray, dims: int, joints: tuple[str, ...]
 
 
 def read_train(path: StrPath, cameras: Iterable[int] = CHEST_HEIGHT) -> Iterator[tuple]:
-    """Read the annotations of a training sequence, camera by camera.
+    """Read the annotations of a training sequence, annot.mat, camera by camera.
 
-    Args:
-        path: annot.mat.
-        cameras: numbers from 0 to 13.
     Yields:
         (camera, pose2d, pose3d, universal): (F, 17, 2) px, and (F, 17, 3) mm in
         the camera frame, at the person's own and at the universal size.
@@ -135,10 +132,8 @@ def read_train(path: StrPath, cameras: Iterable[int] = CHEST_HEIGHT) -> Iterator
 
 
 def read_test(path: StrPath) -> tuple[np.ndarray, ...]:
-    """Read the annotations of the valid frames of a test sequence.
+    """Read the annotations of the valid frames of a test sequence, annot_data.mat.
 
-    Args:
-        path: annot_data.mat.
     Returns:
         (frames, activity, pose2d, pose3d, universal): (F,) indices into the
         video, (F,) indices into `ACTIVITIES`, and as `read_train`.
@@ -179,12 +174,9 @@ def convert(
     cameras of the test set are named by its scenes.
 
     Args:
-        sequences: from `find`.
-        path: of the pose file.
         step: keep every step-th training frame, from the first; all test frames
             are kept.
         cameras: training cameras to keep.
-        progress: called after each sequence.
     Returns:
         dict from `Sequence` to (poses written, poses left out as faulty).
     Raises:

@@ -42,11 +42,7 @@ class Person(NamedTuple):
 
 
 def find(root: StrPath) -> dict[str, Path]:
-    """Find the files of a folder, or of one below: {'mat': path}, or {'train': ..., 'test': ...}.
-
-    Raises:
-        InputError: if there are neither.
-    """
+    """Find the files of a folder, or of one below: {'mat': path} or {'train': ..., 'test': ...}."""
     root = shared.root_folder(root)
     for place in [root, *sorted(p for p in root.glob('*') if p.is_dir())]:
         json_files = {split: place / name for split, name in JSON_SPLITS.items()}
@@ -59,11 +55,7 @@ def find(root: StrPath) -> dict[str, Path]:
 
 
 def read_mat(path: StrPath) -> list[Person]:
-    """Read the labelled people of the official file.
-
-    Raises:
-        InputError: if the file is not MPII's.
-    """
+    """Read the labelled people of the official file, one at least."""
     release = matlab.read(path, ['RELEASE'])['RELEASE']
     people = []
     for number, entry in enumerate(matlab.as_list(_field(release, 'annolist'))):
@@ -94,11 +86,7 @@ def _field(value: Any, *names: str) -> Any:
 
 
 def read_json(path: StrPath) -> list[Person]:
-    """Read the people of the JSON form, or of detections in the same layout.
-
-    Raises:
-        InputError: naming the file, the entry, what was expected and found.
-    """
+    """Read the people of the JSON form, or of detections in the same layout."""
     entries = files.read_json(path)
     if not isinstance(entries, list):
         raise InputError(f'{path}: expected a list of people, found a {type(entries).__name__}')
@@ -141,13 +129,9 @@ def convert(
     """Write a pose file.
 
     Args:
-        splits: dict from 'train' and 'test' to lists of `Person`.
-        path: of the pose file.
         joints: a key of `SKELETONS`.
         partial: keep people with joints missing, which `valid` marks.
-        detections: list of `Person`, for pose2d_<detector>; matched by image
-            and position.
-        detector: its name.
+        detections: for pose2d_<detector>; matched by image and position.
     Returns:
         dict from split to (people written, people with detections).
     Raises:

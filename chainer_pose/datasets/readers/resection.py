@@ -35,11 +35,8 @@ def resect(
     Args:
         points: (N, 3) array, world mm.
         pixels: (N, 2) array, px.
-        name: the camera's name.
         in_camera: the points are in the camera's frame; only focal lengths, center and
             distortion are estimated.
-    Returns:
-        `geometry.Camera`.
     Raises:
         InputError: if the pixels are no projection of the points, or the points
             are too few or too flat to determine the camera to `MAX_UNCERTAINTY`.

@@ -28,14 +28,12 @@ _CALIBRATION = (
 
 
 def four_cameras(level_at: float | None = None, away: float = 1.0) -> list[Camera]:
-    """Make the cameras, each turned towards the world's origin.
+    """Make the cameras, each turned towards the world's origin, with the z axis up, in mm.
 
     Args:
         level_at: put them at this height, mm, without pitch and roll; None for the
             laboratory's, which look down by 11 to 16 degrees.
         away: factor of their distance and of their focal lengths.
-    Returns:
-        list of `geometry.Camera`; the world's z axis points up, in mm.
     """
     cameras = []
     for name, f, c, k, p, (x, y, z), *turn in _CALIBRATION:

@@ -20,11 +20,7 @@ def silent(done: int, total: int, what: str) -> None:
 
 
 def root_folder(root: StrPath) -> Path:
-    """Return the folder of a data set as a Path.
-
-    Raises:
-        InputError: if it is no folder.
-    """
+    """Return the folder of a data set as a Path, or raise an InputError if it is none."""
     root = Path(root)
     if not root.is_dir():
         raise InputError('expected a folder, found none', root=root)

@@ -169,10 +169,6 @@ def draw_body(height: float, rng: np.random.Generator) -> dict[str, float]:
 def draw_take(action: str, lengths: Mapping[str, float], rng: np.random.Generator) -> np.ndarray:
     """Draw one take of one person, anywhere in the room, at any heading.
 
-    Args:
-        action: one of `ACTIONS`.
-        lengths: from `draw_body`.
-        rng: of the draw.
     Returns:
         (FRAMES, 17, 3) float64 array, world mm, z up, the floor at 0.
     """
@@ -266,8 +262,7 @@ def pose_body(
     turn and tilt to the left.
 
     Args:
-        lengths: see `draw_body`, mm.
-        angles: see `draw_angles`, (F,) radians each.
+        lengths, angles: mm, and (F,) radians each; see `draw_body` and `draw_angles`.
         heading: (F,) radians, from x towards y.
     Returns:
         (F, 17, 3) float64 array, mm, the root above the world's origin and the

@@ -51,14 +51,6 @@ def test_the_least_file(flat_data, tmp_path):
     assert back.skeleton == flat_data.skeleton
 
 
-def test_select(small_splits):
-    data = small_splits['test']
-    picked = data.select(data.columns['action'] == 3)
-    assert 0 < len(picked) < len(data)
-    assert (picked.columns['action'] == 3).all()
-    assert len(picked.pose2d) == len(picked.pose3d) == len(picked.columns['frame'])
-
-
 def test_detections_and_targets_by_name(copy):
     with h5py.File(copy, 'a') as file:
         n = len(file['train/pose2d'])

@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """How good are the pretrained weights? Measure them, or pack new ones from a run.
 
+    python benchmarks/weights.py --pitched cmu_rig.h5 cmu_pitched.h5
     python benchmarks/weights.py --pack cmu results/weights-cmu cmu17
     python benchmarks/weights.py --measure ../shared/data
 
@@ -10,6 +11,7 @@ covariance of the training poses.
 """
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from chainer.serializers import npz
 
 from chainer_pose import datasets, geometry, links, skeletons
 from chainer_pose.datasets import imputation, pose_file
+from chainer_pose.datasets.readers import rig
 from chainer_pose.evaluations import metrics, rescale
 from chainer_pose.inference import lifter
 from chainer_pose.inference import weights as weights_file
@@ -29,6 +32,7 @@ from chainer_pose.training import run_directory
 from chainer_pose.training.arrays import training_poses
 
 DATA = {'cmu_rig': 'cmu17', 'mpii': 'mpii17'}
+PITCHES, ROLL = range(-5, 36, 5), 5  # down, degrees; a standard deviation
 LIMBS = skeletons.get(ROOT / 'examples' / 'skeletons' / 'limbs12.json')
 _BONES = (('Hip', 'Knee'), ('Knee', 'Foot'), ('Shoulder', 'Elbow'), ('Elbow', 'Wrist'))
 
@@ -50,6 +54,40 @@ def pack(name, run, skeleton):
     out = pretrained_path(name)
     weights_file.write_generator(out, arrays, skeletons.get(skeleton), half)
     print(f'{out}, {out.stat().st_size / 2**20:.2f} MiB: mean of', *(path.name for path in saved))
+
+
+def pitched(source, out):
+    """Write a pose file's poses as cameras of many pitches and small rolls see them.
+
+    The four cameras of `rig` saw them. Each clip is seen from where each of them stood, and with
+    its intrinsics; the root joint stays at its place in the camera frame, and the camera is
+    tilted about it. The pitch, drawn anew for each clip and camera, names the camera.
+    """
+    rng = np.random.default_rng(0)
+    splits = {}
+    for split in pose_file.splits_of(source):
+        data = pose_file.read(source, split)
+        pose2d, pose3d = np.empty_like(data.pose2d), np.empty_like(data.pose3d)
+        pitch = np.empty(len(data), np.int32)
+        for index, camera in enumerate(rig.four_cameras()):
+            heading = np.arctan2(camera.R[2, 1], camera.R[2, 0])
+            for clip in np.unique(data.columns['clip'][data.columns['camera'] == index]):
+                of = (data.columns['camera'] == index) & (data.columns['clip'] == clip)
+                chosen, roll = rng.integers(len(PITCHES)), rng.normal(0, ROLL)
+                tilted = geometry.camera_rotation(heading, *np.radians([PITCHES[chosen], roll]))
+                root = data.pose3d[of][:, [data.skeleton.root]]
+                pose3d[of] = (data.pose3d[of] - root) @ camera.R @ tilted.T + root
+                pose2d[of], pitch[of] = camera.project(pose3d[of]), chosen
+        splits[split] = dataclasses.replace(
+            data,
+            pose2d=pose2d,
+            pose3d=pose3d,
+            columns={**data.columns, 'camera': pitch},
+            names={**data.names, 'camera': [f'{degrees} degrees' for degrees in PITCHES]},
+            source=f'{data.source}; cameras of many pitches',
+            preparation='cameras of many pitches',
+        )
+    pose_file.write(out, splits)
 
 
 def limbs(pose, skeleton):
@@ -116,7 +154,12 @@ def main():
         '--pack', nargs=3, metavar=('NAME', 'RUN', 'SKELETON'), help='weights to write, of a run'
     )
     parser.add_argument('--measure', type=Path, metavar='DIR', help='on pose files of a folder')
+    parser.add_argument(
+        '--pitched', nargs=2, metavar=('FILE.h5', 'OUT.h5'), help='write the poses to train on'
+    )
     options = parser.parse_args()
+    if options.pitched:
+        pitched(*options.pitched)
     if options.pack:
         pack(*options.pack)
     if options.measure:

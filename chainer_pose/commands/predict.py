@@ -21,6 +21,7 @@ from chainer_pose.inference import scale as scaling
 from chainer_pose.inference.lifter import Lifted, Lifter, load_lifter
 from chainer_pose.inference.predictions import Predictions
 from chainer_pose.inference.pretrained import DEFAULT, PRETRAINED
+from chainer_pose.links.line_of_sight import FOCAL, camera_of
 from chainer_pose.utils import cli, files
 from chainer_pose.visualizations import animations
 
@@ -67,11 +68,12 @@ class PredictionOptions:
         from the others and marked (default: %(default)s)""", low=0)
     zeros_are_coordinates: bool = _input(False, """a joint at exactly 0, 0 is there (default: it is
         missing)""", action='store_true')
-    image_size: Sequence[float] | None = _input(None, """width and height of the image, where x and
-        y were divided by them""", nargs=2, type=cli.number(float, above=0), metavar=('W', 'H'))
-    line_of_sight: Sequence[float] = _input((), """focal length and image center, px, which weights
-        trained with --line-of-sight need; unknown: 1.1 image widths and the middle""",
-        nargs=3, type=cli.number(float), metavar=('FOCAL', 'X', 'Y'))
+    image_size: Sequence[float] | None = _input(None, """width and height of the image: where x and
+        y were divided by them; and for the lines of sight of people who are not in its middle,
+        with weights trained with --line-of-sight""",
+        nargs=2, type=cli.number(float, above=0), metavar=('W', 'H'))
+    focal: float | None = _input(None, """focal length of the camera, for the lines of sight
+        (default: 1.1 image widths)""", above=0, metavar='PX')
     mirror: bool | None = _input(None, """lift the mirror image of each pose, too, and take the mean
         of the depths (default: with the package's own weights)""")
     keypoints: str = _input('gt', 'of a pose file, pose2d or pose2d_NAME (default: %(default)s)',
@@ -191,7 +193,8 @@ def rules(options: PredictionOptions) -> list[cli.Rule]:
     return [
         (lifting - {'skeleton', 'onnx'}, options.input, 'without --input'),
         ({'keypoints', 'split'}, kind == 'pose-file', 'without a pose file'),
-        ({'zeros_are_coordinates', 'image_size'}, kind != 'pose-file', 'with a pose file'),
+        ({'zeros_are_coordinates'}, kind != 'pose-file', 'with a pose file'),
+        ({'focal'}, options.image_size, 'without --image-size'),
         ({'person'}, options.moves, 'without --gif, --mp4, --bvh or --trc'),
         ({'fps'}, options.timed, 'without --gif, --mp4, --bvh, --trc, --html or --smooth'),
         ({'trc'}, options.height or options.bone_length, 'without --height or --bone-length'),
@@ -216,7 +219,7 @@ def predict(
     with cli.Progress() as progress:
         source = keypoints.read(
             path, options.format, skeleton, lifter.skeleton, options.split, options.keypoints,
-            options.zeros_are_coordinates, progress, options.image_size,
+            options.zeros_are_coordinates, progress, options.image_size, lifter.line_of_sight,
         )  # fmt: skip
         fps = options.fps or source.fps
         moves = options.moves and (options.bvh or options.trc or options.gif != 'turn')
@@ -224,13 +227,14 @@ def predict(
             raise InputError(f'expected the frames a second of {path}, found none in it', fps=None)
         pose2d, visible = source.poses(options.min_confidence)
         roll, processing = find_roll(options.roll, source, pose2d, visible)
+        camera = find_camera(options, lifter, source, processing)
         processing += ['mean of the depths of each pose and its mirror image'] * lifter.mirror
         parts = []
         for start in range(0, len(source), options.batchsize):
             part = slice(start, start + options.batchsize)
             poses = lifter.lift(
                 pose2d[part], visible[part], source.skeleton, options.batchsize, roll[part],
-                options.line_of_sight,
+                camera,
             )
             parts.append(poses)
             progress(start + len(poses.pose2d), len(source), 'people lifted')
@@ -273,6 +277,19 @@ def find_roll(
         notes.append('roll: not looked for in a single picture')
     print(''.join(f'{source.path}: {note}\n' for note in notes), end='')
     return found, notes
+
+
+def find_camera(
+    options: PredictionOptions, lifter: Lifter, source: keypoints.Keypoints, notes: list[str]
+) -> Sequence[float]:
+    """Return (focal, x, y) of the camera, px, or () where none is given; note lines of sight."""
+    for_camera = lifter.line_of_sight or options.focal or source.format == 'pose-file'
+    if not (options.image_size and for_camera):
+        return ()
+    camera = camera_of(options.image_size, options.focal)
+    known = '' if options.focal else f', assumed to be {FOCAL} image widths'
+    notes.append(f'along lines of sight, focal length {camera[0]:g} px{known}')
+    return camera
 
 
 def process(options: PredictionOptions, found: Predictions, notes: list[str]) -> Predictions:

@@ -68,7 +68,8 @@ class Lifter:
         prior: by which missing joints are imputed; None if the weights have none, and poses
             with a joint missing stay unlifted.
         weights: their path.
-        line_of_sight: whether the weights need `camera`; see `links.LineOfSight`.
+        line_of_sight: whether the weights were trained along lines of sight, and can be given a
+            `camera`; see `links.LineOfSight`.
         mirror: whether to lift mirror images, too; see `links.Mirrored`.
     """
 
@@ -98,13 +99,15 @@ class Lifter:
             skeleton: `Skeleton` or its name, if not that of the weights.
             roll: by how much the camera's roll turns the poses clockwise, in radians, a number
                 or (N,); undone before lifting, and put back.
-            camera: (focal, x, y), focal length and image center, px, where `line_of_sight`.
+            camera: (focal, x, y), focal length and image center, px, where `line_of_sight`; see
+                `links.line_of_sight.camera_of`. Without it people are lifted as if they were in
+                the middle of the image, and lean by the elevation of their line of sight.
         Returns:
             (N, J, 3) or (J, 3) float32 array, `Lifted.pose3d`.
         Raises:
             ValueError: if a shape does not fit, or a coordinate is infinite.
-            InputError: if the weights' joints cannot be found from the skeleton's, or the
-                weights need a camera and none is given.
+            InputError: if the weights' joints cannot be found from the skeleton's, or a camera
+                is given to weights trained without lines of sight.
         """
         more: dict[str, Any] = {'roll': roll, 'camera': camera}
         if np.ndim(pose2d) != 2:
@@ -123,12 +126,8 @@ class Lifter:
     ) -> Lifted:
         """Lift (N, J, 2) poses, `batchsize` at a time, to `Lifted`; else as `__call__`."""
         source = _known(skeleton) or self.skeleton
-        if self.line_of_sight != bool(camera):
-            raise InputError(
-                f'expected a focal length and an image center (unknown: 1.1 image widths and the '
-                f'middle) where {self.weights} need them, and only there',
-                line_of_sight=' '.join(map(str, camera)) or None,
-            )
+        if camera and not self.line_of_sight:
+            raise InputError(f'expected weights trained with --line-of-sight, found {self.weights}')
         network = links.Mirrored(self.generator, self.skeleton) if self.mirror else self.generator
         pose2d = np.asarray(pose2d, np.float32)
         shapes = (len(source), 2), (len(source.detected), 2)

@@ -11,6 +11,16 @@ import numpy as np
 from chainer_pose import geometry
 from chainer_pose.links.lifting import LiftingLink
 
+FOCAL = 1.1  # image widths, where the focal length is not known: that of a common camera
+
+
+def camera_of(
+    image_size: Sequence[float], focal: float | None = None
+) -> tuple[float, float, float]:
+    """Give (focal, x, y), px, of a camera whose images are (width, height) px."""
+    width, height = image_size
+    return focal or FOCAL * width, width / 2, height / 2
+
 
 class LineOfSight(LiftingLink, chainer.Chain):
     """A network behind `geometry.face`: poses are turned, lifted, and turned back.

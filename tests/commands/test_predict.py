@@ -16,6 +16,7 @@ from chainer_pose.commands import predict, train
 from chainer_pose.commands import prepare as prepare_command
 from chainer_pose.datasets import keypoints, pose_file
 from chainer_pose.errors import InputError
+from chainer_pose.inference import weights
 from chainer_pose.inference.pretrained import DEFAULT, pretrained_path
 from tests.conftest import ROOT
 
@@ -149,6 +150,27 @@ def test_a_rolled_camera(lift, tmp_path):
         (DATA / 'mmpose_image.json', 'a single'),
     ):
         assert re.search(f'roll: not looked for.*{why}', lift(path, '--roll', 'auto')[1])
+
+
+def test_lines_of_sight(lift, tmp_path, rng):
+    """The camera is that of the image's size; weights that know none are not given one."""
+    generator, arrays = links.Generator(17, 8, 0.3, rng), {}
+    npz.DictionarySerializer(arrays).save(generator)
+    path = tmp_path / 'gen_1.npz'
+    weights.write_generator(path, arrays, skeletons.get('cmu17'), line_of_sight=True)
+    lifter, coco = load_lifter(path), keypoints.read(DATA / 'poses.csv').poses(0.3)
+    pose2d = load_lifter().lift(*coco, 'coco17').pose2d
+    np.savez(tmp_path / 'a.npz', keypoints=pose2d)
+    common = tmp_path / 'a.npz', '--skeleton', 'cmu17', '--snapshot', path
+    for more, camera in (
+        ([], ()),
+        (['--image-size', 1280, 720], (1408, 640, 360)),
+        (['--image-size', 1280, 720, '--focal', 900], (900, 640, 360)),
+    ):
+        found, _ = lift(*common, *more)
+        np.testing.assert_allclose(found['pose3d'], lifter(pose2d, camera=camera), atol=1e-3)
+    with pytest.raises(InputError, match=r'image_size 1280 720: .*found them in pixels'):
+        lift(*common[:3], '--image-size', 1280, 720, '--focal', 900)
 
 
 def test_poses_are_smoothed_and_get_constant_bones(lift):

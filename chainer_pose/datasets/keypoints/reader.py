@@ -125,6 +125,7 @@ def read(
     zeros_are_coordinates: bool = False,
     progress: Progress = silent,
     image_size: Sequence[float] | None = None,
+    size_of_camera: bool = False,
 ) -> Keypoints:
     """Read keypoints.
 
@@ -140,6 +141,7 @@ def read(
         zeros_are_coordinates: whether a joint at exactly 0, 0 is there; else it is missing.
         progress: called with (done, total, what).
         image_size: width and height, px, by which coordinates were divided.
+        size_of_camera: whether it is given for the camera, too, and coordinates may be in pixels.
     Returns:
         `Keypoints`.
     Raises:
@@ -166,7 +168,9 @@ def read(
         raw = keypoint_json.read(path, counts, progress)
     if kind and {kind, raw.kind} not in ({raw.kind}, {'alphapose', 'coco-results'}):
         raise InputError(f'{path}: expected the format {kind}, found {raw.kind}')
-    return _keypoints(path, raw, skeleton, default, zeros_are_coordinates, image_size)
+    return _keypoints(
+        path, raw, skeleton, default, zeros_are_coordinates, image_size, size_of_camera
+    )
 
 
 def _keypoints(
@@ -176,6 +180,7 @@ def _keypoints(
     default: Skeleton | None,
     zeros: bool,
     image_size: Sequence[float] | None,
+    size_of_camera: bool,
 ) -> Keypoints:
     """Choose the joints, find those missing, and put people in order."""
     if not len(raw.joints):
@@ -201,12 +206,12 @@ def _keypoints(
             f'{path}: expected finite numbers, found {found} at joint {joint} of person {pose}'
         )
     normalized = looks_normalized(pose2d, confidence > 0)
-    if image_size and not normalized:
+    if image_size and not (normalized or size_of_camera):
         raise InputError(
             f"{path}: expected coordinates divided by the image's size, found them in pixels",
             image_size=' '.join(f'{length:g}' for length in image_size),
         )
-    if image_size:
+    if image_size and normalized:
         pose2d = pose2d * np.array(image_size, np.float32)
     skeleton, columns, chosen = joints.choose(path, raw, pose2d, confidence > 0, skeleton, default)
     notes += chosen

@@ -127,6 +127,8 @@ class TrainingOptions:
     ema: float = _beyond(0.0, """decay of a moving average of the generator, to evaluate and save
         (default: %(default)s, none)""", low=0, high=0.999999, metavar='DECAY', needs=KUDO)
     zero_root: bool = _beyond(False, "fix the root's depth at 0 (default: no)", needs=KUDO)
+    augment: bool = _beyond(False, """learn from poses as imperfect as detected ones: joints moved,
+        some imputed (default: no)""", needs=ADVERSARIAL)
     rescale_fakes: bool = _beyond(False, """normalize turned poses, too (3.3), for bodies that are
         longer than high (default: no)""", needs=ADVERSARIAL)
 

@@ -16,6 +16,7 @@ from chainer.training.extensions import snapshot_writers
 
 from chainer_pose import datasets, links
 from chainer_pose.datasets import PoseData, imputation
+from chainer_pose.datasets.augmentation import augment
 from chainer_pose.datasets.readers.centered import turn_cameras
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.links import martinez
@@ -40,6 +41,7 @@ from chainer_pose.utils.comm import Communicator
 # One for each purpose: add at the end only, or old seeds mean other runs.
 STREAMS = (
     'gen', 'dis', 'shuffle', 'angles', 'holdout', 'labelled', 'shuffle_labelled', 'dropout',
+    'augment',
 )  # fmt: skip
 # A learned pitch. The mirror image in depth with the opposite pitch looks the same to the
 # discriminator, so it starts where most cameras are: they look down.
@@ -95,6 +97,10 @@ class _Maker:
             focal, *center = self.options.line_of_sight
             self.data = turn_cameras(self.data, (focal, focal), center)
         self.poses = training_poses(self.data)
+        self.prior = imputation.Moments().add(self.poses).prior()
+        if self.options.augment:
+            skeleton, rng = self.data.skeleton, self.rng['augment']
+            self.poses = augment(self.poses, skeleton, self.prior, rng)
 
     def adam(self, link: chainer.Link) -> Adam:
         link.to_device(self.device)
@@ -256,8 +262,6 @@ class _Maker:
         for name, plot in plots.items():
             trainer.extend(plot, trigger=to_draw, name=f'plot_{name}')
 
-        prior = imputation.Moments().add(self.poses).prior()
-
         def written(filename: str) -> Callable[[chainer.training.Trainer], None]:
             def write(trainer: chainer.training.Trainer) -> None:
                 path = os.path.join(trainer.out, filename.format(trainer))
@@ -268,7 +272,7 @@ class _Maker:
                     path,
                     arrays.target,
                     self.data.skeleton,
-                    prior,
+                    self.prior,
                     iteration,
                     bool(options.line_of_sight),
                 )

@@ -18,7 +18,7 @@ PAPER = {
     'n_unit': 1024, 'init_std': 0.02, 'beta1': 0.5, 'weight_decay': 1e-5,
     'mode': 'unsupervised', 'model': 'kudo', 'labelled': 1.0, 'depth_weight': 10.0,
     'camera_pitch': 0.0, 'line_of_sight': [], 'consistency': [0.0, 0.0], 'bone_weight': 0.0,
-    'ema': 0.0, 'zero_root': False, 'rescale_fakes': False,
+    'ema': 0.0, 'zero_root': False, 'augment': False, 'rescale_fakes': False,
 }  # fmt: skip
 
 

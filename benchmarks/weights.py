@@ -3,7 +3,7 @@
 
     python benchmarks/weights.py --pitched cmu_rig.h5 cmu_pitched.h5
     python benchmarks/weights.py --pack cmu results/weights-cmu cmu17
-    python benchmarks/weights.py --measure ../shared/data
+    python benchmarks/weights.py --measure cmu_rig.h5 cmu_pitched.h5 mpii.h5
 
 A file holds the mean of the generators saved in the second half of the run (Izmailov et al.
 2018), since a GAN swings from one to the next, as float16, with the skeleton and the mean and
@@ -22,7 +22,7 @@ import numpy as np
 from chainer.serializers import npz
 
 from chainer_pose import datasets, geometry, links, skeletons
-from chainer_pose.datasets import imputation, pose_file
+from chainer_pose.datasets import augmentation, imputation, pose_file
 from chainer_pose.datasets.readers import rig
 from chainer_pose.evaluations import metrics, rescale
 from chainer_pose.inference import lifter
@@ -31,7 +31,7 @@ from chainer_pose.inference.pretrained import PRETRAINED, pretrained_path
 from chainer_pose.training import run_directory
 from chainer_pose.training.arrays import training_poses
 
-DATA = {'cmu_rig': 'cmu17', 'mpii': 'mpii17'}
+CAMERA = 1147, 514, 507  # focal length and image center, px, of `rig`'s cameras on average
 PITCHES, ROLL = range(-5, 36, 5), 5  # down, degrees; a standard deviation
 LIMBS = skeletons.get(ROOT / 'examples' / 'skeletons' / 'limbs12.json')
 _BONES = (('Hip', 'Knee'), ('Knee', 'Foot'), ('Shoulder', 'Elbow'), ('Elbow', 'Wrist'))
@@ -126,19 +126,43 @@ def side_spread(pose3d, skeleton):
     return float(np.mean(spreads))
 
 
-def measure(folder):
+def as_detected(data):
+    """The same poses with the noise, and the joints imputed, of `augmentation`."""
+    prior = imputation.Moments().add(training_poses(data)).prior()
+    poses, origin, size = geometry.normalize(data.pose2d, data.skeleton.root)
+    noisy = augmentation.augment(poses, data.skeleton, prior, np.random.default_rng(0))
+    return dataclasses.replace(data, pose2d=noisy * size + origin)
+
+
+def parts(path):
+    """(name, poses) of a test split to measure on: itself, with noise, by pitch."""
+    data = pose_file.read(path, 'test')
+    yield path.stem, data
+    if data.preparation:
+        for index, name in enumerate(data.names['camera']):
+            yield f'{path.stem}, {name}', data.select(data.columns['camera'] == index)
+    elif data.pose3d is not None:
+        yield f'{path.stem}, as detected', as_detected(data)
+
+
+def measure(paths, runs):
     """Print a table of each lifter on each test split."""
     print(where())
     print('| weights | test poses of | 12 limb joints: MPJPE, mm | P-MPJPE, mm | sin b >= 0, % '
           '| left against right |\n| --- | --- | ---: | ---: | ---: | ---: |')  # fmt: skip
-    for name, arrangement in DATA.items():
-        data, source = pose_file.read(folder / f'{name}.h5', 'test'), skeletons.get(arrangement)
+    lifters = {f'`{name}`': lifter.load_lifter(name) for name in PRETRAINED}
+    lifters |= {run: lifter.load_lifter(run, last=True, mirror=True) for run in runs}
+    for name, data in [part for path in paths for part in parts(path)]:
+        source = skeletons.get('cmu17' if data.name == 'cmu_rig' else 'mpii17')
         flat = links.ZeroDepth().lift(data.pose2d, source.root)
         lifted = {'zero depth': (flat, source, '')}
-        for weights in PRETRAINED:
-            known = lifter.load_lifter(weights)
-            _, pose, _, sine = known.lift(data.pose2d, None, source)
-            lifted[weights] = pose, known.skeleton, f'{100 * (sine >= 0).mean():.1f}'
+        for weights, known in lifters.items():
+            for camera in (
+                ((), CAMERA) if known.line_of_sight and data.pose3d is not None else ((),)
+            ):
+                _, pose, _, sine = known.lift(data.pose2d, None, source, camera=camera)
+                sees = f'{100 * (sine >= 0).mean():.1f}'
+                lifted[weights + ', camera known' * bool(camera)] = pose, known.skeleton, sees
         for weights, (pose, skeleton, facing) in lifted.items():
             cells = ['', '']
             if data.pose3d is not None:
@@ -153,7 +177,10 @@ def main():
     parser.add_argument(
         '--pack', nargs=3, metavar=('NAME', 'RUN', 'SKELETON'), help='weights to write, of a run'
     )
-    parser.add_argument('--measure', type=Path, metavar='DIR', help='on pose files of a folder')
+    parser.add_argument(
+        '--measure', type=Path, nargs='+', metavar='FILE.h5', help='on pose files, with 3D or not'
+    )
+    parser.add_argument('--runs', nargs='+', default=[], metavar='RUN', help='measure these, too')
     parser.add_argument(
         '--pitched', nargs=2, metavar=('FILE.h5', 'OUT.h5'), help='write the poses to train on'
     )
@@ -163,7 +190,7 @@ def main():
     if options.pack:
         pack(*options.pack)
     if options.measure:
-        measure(options.measure)
+        measure(options.measure, options.runs)
 
 
 if __name__ == '__main__':

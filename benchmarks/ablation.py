@@ -2,7 +2,8 @@
 """How good is the method over several seeds, what does each addition bring, and what would labels?
 
 Runs train.py for every row and seed; existing runs are kept, interrupted ones resumed. The last
-generators, which no error on the test split has chosen, are measured there and tabulated. Since
+generators, which no error on the test split has chosen, are measured there and tabulated, with
+--mirror as evaluate.py --mirror does. Since
 the error swings, its mean over the evaluations of a run's second half stands beside it, and the
 best, which was chosen on this very split. --each prints each seed, too; --figures draws learning
 curves, the error by share of labels, and the same poses lifted by some of the rows. --cost times a
@@ -19,13 +20,15 @@ from pathlib import Path
 import runs  # puts the project on the path
 
 ALONE = {
+    'cap': ['--accuracy-cap', '0.8'],
     'pitch': ['--camera-pitch', 'learn'],
-    'consistency': ['--consistency', '10', '1'],
+    'consistency': ['--consistency', '30', '3'],
     'bones': ['--bone-weight', '100'],
     'ema': ['--ema', '0.999'],
     'zero-root': ['--zero-root'],
 }
 WITHOUT = {
+    'cap': ['--accuracy-cap', '0.9'],
     'pitch': ['--camera-pitch', '0'],
     'consistency': ['--consistency', '0', '0'],
     'bones': ['--bone-weight', '0'],
@@ -42,7 +45,8 @@ ROWS = {
     'supervised': ['--mode', 'supervised'],
     'martinez': ['--mode', 'supervised', '--model', 'martinez'],
     'centred-plus': ['--preset', 'plus'],
-    'centred-plus-cap-0.8': ['--preset', 'plus', '--accuracy-cap', '0.8'],
+    'plus-line-of-sight': ['--preset', 'plus', '--line-of-sight', '1147', '514', '507'],
+    'plus-augment': ['--preset', 'plus', '--augment'],
     **{
         f'labelled-{share:g}': ['--mode', 'semi-supervised', '--labelled', f'{share:g}']
         for share in LABELLED
@@ -110,12 +114,12 @@ def draw(options, folders, reports, rows):
     visualizations.pose_sheet(generators, chosen).savefig(folder / 'poses.png')
 
 
-def measure(dataset, snapshot):
+def measure(dataset, snapshot, *more):
     """The JSON form of evaluate.py for a generator, read again if it has been measured."""
-    output = Path(f'{snapshot}.json')
+    output = Path(f'{snapshot}{"".join(more)}.json')
     if not output.exists():
         given = '--snapshot', snapshot, '--dataset', dataset, '--output', output
-        runs.call('evaluate.py', *given, '--protocol', 'all', '--format', 'json', threads=2)
+        runs.call('evaluate.py', *given, '--protocol', 'all', '--format', 'json', *more, threads=2)
     return json.loads(output.read_text())
 
 
@@ -188,6 +192,7 @@ def main():
     add('--jobs', type=int, default=2, help='runs at a time, one thread each')
     add('--out', type=Path, default=Path('results/ablation'), help='folder of the runs')
     add('--no-train', action='store_true', help='tabulate existing runs only')
+    add('--mirror', action='store_true', help='measure with the mirror image of each pose')
     add('--each', action='store_true', help='print each seed, too')
     add('--figures', metavar='DIR', help='draw there, too')
     add('--cost', type=int, metavar='N', help='time N turns of steps of each row instead')
@@ -216,7 +221,7 @@ def main():
         for future in futures:
             future.result()
     reports = {
-        (row, seed): measure(dataset[row], last)
+        (row, seed): measure(dataset[row], last, *['--mirror'] * options.mirror)
         for row, seed in itertools.product(options.rows, options.seeds)
         if (last := folders[row, seed] / f'gen_{options.iterations}.npz').exists()
     }

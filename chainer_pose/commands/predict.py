@@ -91,7 +91,7 @@ class PredictionOptions:
         npz)""",
         nargs='+', choices=tuple(predictions.WRITERS), metavar='|'.join(predictions.WRITERS))
     height: float | None = _output(None, """height of the people: writes pose3d_mm too, by legs and
-        trunk as lifted""", above=0, metavar='MM')
+        trunk as lifted""", low=300, metavar='MM')
     bone_length: tuple[str, str, float] | None = _output(None, """the same by the distance of two
         joints, for example LHip:LKnee=430""", type=_bone_length, metavar='JOINT:JOINT=MM')
     smooth: float | None = _output(None, """smooth each person's 3D over this time, by Savitzky and
@@ -100,7 +100,8 @@ class PredictionOptions:
         all outputs; directions stay""", action='store_true')
     html: str | None = _output(None, """a page to look at the poses, in one file: poses.html, or
         FILE""", nargs='?', const='', metavar='FILE')
-    figure: int | None = _output(None, 'draw N people (without N, 8), evenly spread: figure.png',
+    figure: int | None = _output(None, """draw N people (without N, 8), evenly spread, imputed
+        joints hollow: figure.png""",
         low=1, nargs='?', const=8)
     gif: str | None = _output(None, """draw one person: a pose that turns (its first), or the
         sequence that plays (without a value: play, where there are several frames):
@@ -377,10 +378,14 @@ def write(options: PredictionOptions, found: Predictions, folder: Path) -> None:
             shown = lifted[visualizations.spread_indices(len(lifted), options.figure)]
             labels = [f'{source.frame[i]}: {source.person[i]}' for i in shown]
             columns, names = {'action': np.arange(len(shown))}, {'action': labels}
-            pose2d = found.poses.pose2d[shown]
-            data = PoseData('predictions', found.skeleton, pose2d, columns=columns, names=names)
+            pose2d, imputed = found.poses.pose2d[shown], found.poses.imputed[shown]
+            data = PoseData(
+                'predictions', found.skeleton, pose2d, valid=~imputed, imputed=imputed,
+                columns=columns, names=names,
+            )  # fmt: skip
             lifted3d = found.poses.pose3d[shown]
-            sheet = visualizations.pose_sheet(lifted3d, data, 'left is blue, right is red')
+            title = 'left is blue, right is red, imputed joints hollow'
+            sheet = visualizations.pose_sheet(lifted3d, data, title)
             sheet.savefig(new('figure.png'))
         if options.bvh:
             moved = bvh.write(new('motion.bvh'), played, found.skeleton, fps)

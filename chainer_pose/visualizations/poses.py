@@ -59,11 +59,12 @@ def draw_pose_2d(
     skeleton: Skeleton,
     depth: np.ndarray | None = None,
     frame: Frame | None = None,
+    imputed: np.ndarray | None = None,
 ) -> None:
     """Draw one 2D pose, (J, 2) with y pointing down, as its image shows it.
 
     With depths, (J,), nearer bones are drawn over those farther away. The frame is that of
-    `frame_of`; None for one that fits.
+    `frame_of`; None for one that fits. Joints that were `imputed`, (J,) bool, are hollow.
     """
     bones = list(skeleton.bones)
     if depth is not None:
@@ -71,7 +72,8 @@ def draw_pose_2d(
     for child, parent in bones:
         axes.plot(*pose[[parent, child]].T, color=COLORS[skeleton.sides[child]], linewidth=2)
     if depth is None:
-        axes.scatter(pose[:, 0], pose[:, 1], s=6, color='#222222', zorder=3)
+        fill = ['#222222'] * len(pose) if imputed is None else np.where(imputed, 'w', '#222222')
+        axes.scatter(*pose.T, s=6, c=fill, edgecolors='#222222', linewidths=0.8, zorder=3)
     middle, half = frame or frame_of(pose)
     axes.set(
         xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] + half, middle[1] - half),
@@ -162,8 +164,8 @@ def pose_sheet(
 ) -> Figure:
     """Draw a row for each pose: 2D input, ground truth, prediction, and both turned by 90 degrees.
 
-    Without the turned ones these are the columns (a), (b) and (c) of Fig. 5 of the
-    paper and, for data without ground truth, those of Fig. 6.
+    Imputed joints are hollow. Without the turned ones these are the columns (a), (b) and (c) of
+    Fig. 5 of the paper and, for data without ground truth, those of Fig. 6.
 
     Args:
         generator: a network, a dict of several from the titles of their columns, or (N, J, 3)
@@ -182,7 +184,8 @@ def pose_sheet(
     figure = new_figure(1.9 * width, 1.9 * rows + 0.65)
     for row in range(len(data)):
         first = figure.add_subplot(rows, width, row * width + 1)
-        draw_pose_2d(first, xy[row], data.skeleton)
+        imputed = None if data.imputed is None else data.imputed[row]
+        draw_pose_2d(first, xy[row], data.skeleton, imputed=imputed)
         first.set_ylabel(_action(data, row), fontsize=9)
         first.set_title('' if row else '2D input', fontsize=9)
         frame = frame_of(np.stack([poses[row] for poses in columns.values()]))

@@ -266,7 +266,7 @@ def test_warnings_go_to_standard_error(tmp_path, capsys):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['--input', 'x', '--height', '1', '--bone-length', 'a:b=1'], 'found none with --height'),
+        (['--input', 'x', '--height', '900', '--bone-length', 'a:b=1'], 'found none with --height'),
         (['--input', 'x', '--fps', '3'], '--fps: expected to have an effect, found none without'),
         (['--input', 'x', '--generator', 'best'], '--generator: expected to have an effect'),
         (['--input', 'x', '--weights', 'cmu', '--generator', 'last'], 'none without --snapshot'),
@@ -281,7 +281,7 @@ def test_warnings_go_to_standard_error(tmp_path, capsys):
         (['--input', EXAMPLE, '--roll', 'x'], '--roll: expected a number'),
         (['--input', EXAMPLE, '--bvh', '--fps', '9'], '--person: expected one of several people'),
         (
-            ['--input', EXAMPLE, '--trc', '--height', '1', '--fps', '9'],
+            ['--input', EXAMPLE, '--trc', '--height', '1700', '--fps', '9'],
             '--person: expected one of several people',
         ),
         (

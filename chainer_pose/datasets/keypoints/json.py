@@ -56,6 +56,11 @@ def read(path: Path, counts: Collection[int], progress: Progress = silent) -> Ta
     if path.is_dir():
         paths = list(path.glob('*_keypoints.json')) or list(path.glob('*.json'))
         paths.sort(key=lambda file: natural(file.name))
+        if not paths:
+            raise InputError(
+                f'{path}: expected JSON files, or a file of another format by its own name, found '
+                f'none in the folder'
+            )
     people: list[tuple] = []
     notes: list[str] = []
     of: dict[int | str, Path] = {}

@@ -73,7 +73,9 @@ def draw_pose_2d(
         axes.plot(*pose[[parent, child]].T, color=COLORS[skeleton.sides[child]], linewidth=2)
     if depth is None:
         fill = ['#222222'] * len(pose) if imputed is None else np.where(imputed, 'w', '#222222')
-        axes.scatter(*pose.T, s=6, c=fill, edgecolors='#222222', linewidths=0.8, zorder=3)
+        axes.scatter(
+            pose[:, 0], pose[:, 1], s=6, c=fill, edgecolors='#222222', linewidths=0.8, zorder=3
+        )
     middle, half = frame or frame_of(pose)
     axes.set(
         xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] + half, middle[1] - half),

@@ -55,7 +55,7 @@ class _Rotate(ArrayNode):
     def compute(self, xy: NdArray, z: NdArray, *pitch: NdArray) -> tuple[NdArray, ...]:
         if is_on_device(z):
             turned = _empty_like(xy), _empty_like(z)
-            _rotate(xy, z, self.angle, *(pitch or [0.0]), z.shape[1], *turned)
+            _rotate(xy, z, self.angle, _by_joint(*pitch), z.shape[1], *turned)
             return turned
         x, y, c, s, cp, sp, q, h = self._parts(xy, z, *pitch)
         return np.stack([c * x + s * q, y + sp * h], axis=2), z - cp * h
@@ -68,7 +68,7 @@ class _Rotate(ArrayNode):
         g_z = 0.0 if gys[1] is None else gys[1]
         if is_on_device(z):
             gxy, gz, by_joint = _empty_like(xy), _empty_like(z), _empty_like(z)
-            sizes = self.angle, *(pitch or [0.0]), z.shape[1]
+            sizes = self.angle, _by_joint(*pitch), z.shape[1]
             _rotate_grad(xy, z, *sizes, g_xy, g_z, gxy, gz, by_joint)
         else:
             _, y, c, s, cp, sp, _, h = self._parts(xy, z, *pitch)
@@ -77,15 +77,29 @@ class _Rotate(ArrayNode):
             gq = s * gx + (1 - c) * gh
             gxy, gz = np.stack([c * gx + s * gh, gy - sp * gq], axis=2), g_z + cp * gq
             by_joint = h * (cp * gy + sp * g_z) - gq * (cp * y + sp * z) if pitch else None
-        return gxy, gz, *(by_joint.sum(keepdims=True).reshape(()) for _ in pitch)
+        return (
+            gxy,
+            gz,
+            *(
+                by_joint.sum(axis=1) if p.ndim else by_joint.sum(keepdims=True).reshape(())
+                for p in pitch
+            ),
+        )
 
     def _parts(self, xy: NdArray, z: NdArray, pitch: NdArray | None = None) -> tuple[Any, ...]:
         angle = self.angle[:, None]
         c, s = np.cos(angle), np.sin(angle)
-        cp, sp = (1, 0) if pitch is None else (np.cos(pitch), np.sin(pitch))
+        cp, sp = (1, 0) if pitch is None else (np.cos(_by_joint(pitch)), np.sin(_by_joint(pitch)))
         x, y = xy[:, :, 0], xy[:, :, 1]
         q = cp * z - sp * y
         return x, y, c, s, cp, sp, q, s * x + (1 - c) * q
+
+
+def _by_joint(pitch: NdArray | None = None) -> Any:
+    """A pitch of shape (), or (B,) as (B, 1), which goes with depths of shape (B, J)."""
+    if pitch is None:
+        return 0.0
+    return pitch[:, None] if pitch.ndim else pitch
 
 
 def _empty_like(array: NdArray) -> NdArray:
@@ -108,7 +122,7 @@ def rotate(
         xy: (B, J, 2), root at the origin.
         depth: (B, J), z in the unit of xy.
         angle: (B,) array t, radians.
-        pitch: Variable of shape () p, radians, positive where the camera looks down.
+        pitch: Variable of shape () or (B,) p, radians, positive where the camera looks down.
     Returns:
         (xy, depth) of the turned poses: Variables of shape (B, J, 2) and (B, J).
     """

@@ -44,8 +44,11 @@ LABELS = {'mode': ('semi-supervised', 'supervised')}
 KUDO = {'model': ('kudo',)}
 
 
+LEARNED = 'learn', 'each'  # one pitch, or one for each pose
+
+
 def _pitch(text: str) -> float | str:
-    return text if text == 'learn' else cli.number(float, low=-89, high=89)(text)
+    return text if text in LEARNED else cli.number(float, low=-89, high=89)(text)
 
 
 # Of a field's metadata: `method`, whether it is part of the method; `stored`, whether options.json
@@ -113,9 +116,9 @@ class TrainingOptions:
         %(default)s)""", above=0, high=1, needs=LABELS)
     depth_weight: float = _beyond(10.0, """factor of the depth error in --mode semi-supervised
         (default: %(default)s)""", above=0, needs={'mode': ('semi-supervised',)})
-    camera_pitch: float | str = _beyond(0.0, """degrees by which the cameras look down, or learn:
-        poses turn about the true vertical (default: %(default)s)""",
-        type=_pitch, metavar='X|learn', needs=ADVERSARIAL)
+    camera_pitch: float | str = _beyond(0.0, """degrees by which the cameras look down: poses turn
+        about the true vertical; learn one pitch of all cameras, or one for each pose (default:
+        %(default)s)""", type=_pitch, metavar='X|learn|each', needs=ADVERSARIAL)
     line_of_sight: Sequence[float] = _beyond([], """focal length and image center of the cameras,
         px: lift each pose as a camera sees it that is turned onto its root joint (default: no)""",
         nargs=3, metavar=('FOCAL', 'X', 'Y'), needs=KUDO)

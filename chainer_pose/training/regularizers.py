@@ -23,7 +23,7 @@ class LiftedBatch(NamedTuple):
     real: NdArray  # (B, J, 2), 2D poses
     depth: Variable  # (B, J)
     angle: NdArray  # (B,), by which they were turned, radians
-    pitch: Variable | None = None  # of shape (), radians; None for horizontal cameras
+    pitch: Variable | None = None  # of shape () or (B,), radians; None for horizontal cameras
     labelled: tuple[NdArray, ...] = ()  # another batch's poses (B, J, 2) and depths (B, J)
 
 

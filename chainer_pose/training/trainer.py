@@ -32,7 +32,7 @@ from chainer_pose.training.extensions import (
     StopOnSignal,
 )
 from chainer_pose.training.moving_average import MovingAverage
-from chainer_pose.training.options import TrainingOptions, n_iterations
+from chainer_pose.training.options import LEARNED, TrainingOptions, n_iterations
 from chainer_pose.training.triggers import EveryAndLast, OrAfterMinutes
 from chainer_pose.training.updaters import PoseGANUpdater, SupervisedUpdater, labelled_loss
 from chainer_pose.utils import random_state
@@ -41,7 +41,7 @@ from chainer_pose.utils.comm import Communicator
 # One for each purpose: add at the end only, or old seeds mean other runs.
 STREAMS = (
     'gen', 'dis', 'shuffle', 'angles', 'holdout', 'labelled', 'shuffle_labelled', 'dropout',
-    'augment',
+    'augment', 'pitch',
 )  # fmt: skip
 # A learned pitch. The mirror image in depth with the opposite pitch looks the same to the
 # discriminator, so it starts where most cameras are: they look down. Faster, it wandered by 10
@@ -144,14 +144,16 @@ class _Maker:
         gen = self.generator()
         dis = links.Discriminator(len(skeleton), options.n_unit, options.init_std, rng['dis'])
         optimizers = {'gen': gen, 'dis': self.adam(dis)}
-        pitch = None
-        if options.camera_pitch != 0:
+        pitch: links.CameraPitch | links.PosePitch | None = None
+        if options.camera_pitch == 'each':
+            pitch = links.PosePitch(len(skeleton), PITCH_START, rng['pitch'])
+        elif options.camera_pitch != 0:
             learned = options.camera_pitch == 'learn'
-            pitch = links.CameraPitch(
-                PITCH_START if learned else float(options.camera_pitch), learned
-            )
+            degrees = PITCH_START if learned else float(options.camera_pitch)
+            pitch = links.CameraPitch(degrees, learned)
+        if pitch is not None:
             pitch.to_device(self.device)
-            if learned:
+            if options.camera_pitch in LEARNED:
                 adam = Adam(PITCH_STEP_SIZE, options.beta1, comm=self.comm)
                 optimizers['pitch'] = adam.setup(pitch)
         main = self.iterator((self.poses,), 'shuffle')

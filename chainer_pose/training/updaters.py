@@ -14,7 +14,7 @@ from chainer.types import NdArray
 
 from chainer_pose import functions
 from chainer_pose.errors import NonFiniteError
-from chainer_pose.links import CameraPitch, Generator
+from chainer_pose.links import CameraPitch, Generator, PosePitch
 from chainer_pose.skeletons import FaceJoints
 from chainer_pose.training.moving_average import MovingAverage
 from chainer_pose.training.regularizers import LiftedBatch, Regularizer
@@ -107,7 +107,7 @@ class PoseGANUpdater(RecordedUpdater):
         iterators: dict of 'main', which yields tuples of normalized (B, J, 2) poses on the links'
             device; 'angles' (`AngleIterator`); and, if a regularizer needs it, 'labelled', which
             yields tuples of poses and depths.
-        optimizers: of `optimizers.Adam`: 'gen', 'dis', and 'pitch' for a learned pitch.
+        optimizers: of `optimizers.Adam`: 'gen', 'dis', and 'pitch' for what is learned of a pitch.
         joints: of eq. (3); None for no angle loss.
         angle_weight: factor of the angle loss in eq. (4), 1 in the paper.
         accuracy_cap: accuracy above which the discriminator rests; the generator does below
@@ -122,7 +122,7 @@ class PoseGANUpdater(RecordedUpdater):
           before its factor.
         * ``dis/loss``, eq. (2); ``dis/accuracy``, ``dis/accuracy/real``, ``dis/accuracy/fake``.
         * ``gen/updated``, ``dis/updated``: 1 if the gate let the network learn, else 0.
-        * ``camera/pitch``: degrees, if there is one.
+        * ``camera/pitch``: degrees, if there is one, the mean over the poses.
 
     If a loss is not finite, nothing is stepped and `update` (on a GPU `report`) raises
     NonFiniteError.
@@ -137,7 +137,7 @@ class PoseGANUpdater(RecordedUpdater):
         joints: FaceJoints | None,
         angle_weight: float = 1.0,
         accuracy_cap: float = 0.9,
-        pitch: CameraPitch | None = None,
+        pitch: CameraPitch | PosePitch | None = None,
         regularizers: Sequence[Regularizer] = (),
         rescale_fakes: bool = False,
         **kwargs: Any,
@@ -170,7 +170,7 @@ class PoseGANUpdater(RecordedUpdater):
             labelled: another batch with labels; see `LiftedBatch`.
         """
         gen, dis = self.gen.target, self.dis.target
-        pitch, degrees = self._camera()
+        pitch, degrees = self._camera(real)
         depth = gen(real)
         fake = functions.rotate_and_project(real, depth, angle, pitch)  # eq. (1)
         if self.rescale_fakes:
@@ -205,12 +205,13 @@ class PoseGANUpdater(RecordedUpdater):
             **degrees,
         }  # fmt: skip
 
-    def _camera(self) -> tuple[Variable | None, dict[str, NdArray]]:
-        """The pitch and its report."""
+    def _camera(self, real: NdArray) -> tuple[Variable | None, dict[str, NdArray]]:
+        """The pitch, of each pose or of all, and the report of their mean."""
         if self.pitch is None:
             return None, {}
         self.pitch.cleargrads()
-        return self.pitch(), {'camera/pitch': self.pitch.degrees}
+        pitch = self.pitch(real)
+        return pitch, {'camera/pitch': pitch.array.mean() * (180 / np.pi)}
 
     def _accuracy(
         self, y_real: Variable, y_fake: Variable, *losses: Variable

@@ -178,7 +178,17 @@ def test_a_finished_run_can_be_lengthened(run, train, refusal, tmp_path):
     ('options', 'losses'),
     [
         (
-            ('--preset', 'plus', '--augment', '--line-of-sight', 1147, 513, 508),
+            (
+                '--preset',
+                'plus',
+                '--camera-pitch',
+                'each',
+                '--augment',
+                '--line-of-sight',
+                1147,
+                513,
+                508,
+            ),
             {'gen/angle', 'gen/bones', 'gen/consistency_2d', 'gen/consistency_depth', 'gen/loss'},
         ),
         (('--mode', 'semi-supervised', '--labelled', 0.1), {'gen/angle', 'gen/depth', 'gen/loss'}),

@@ -18,6 +18,11 @@ XY, Z, T = (N, 17, 2), (N, 17), (N,)
 FUNCTIONS = {
     'rotate': (functions.rotate, [XY, Z], [T]),
     'rotate, pitched': (lambda xy, z, p, t: functions.rotate(xy, z, t, p), [XY, Z, ()], [T]),
+    'rotate, pitched each': (
+        lambda xy, z, p, t: functions.rotate(xy, z, t, p),
+        [XY, Z, Z[:1]],
+        [T],
+    ),
     'rotate, xy': (lambda xy, z, t: functions.rotate(xy, z, t)[0], [XY, Z], [T]),
     'rotate, depth': (lambda xy, z, t: functions.rotate(xy, z, t)[1], [XY, Z], [T]),
     'generator_loss': (functions.generator_loss, [(N, 1)], []),

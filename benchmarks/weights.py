@@ -21,14 +21,13 @@ from runs import ROOT, where  # puts the project on the path
 import numpy as np
 from chainer.serializers import npz
 
-from chainer_pose import datasets, geometry, links, skeletons
+from chainer_pose import geometry, links, skeletons
 from chainer_pose.datasets import augmentation, imputation, pose_file
 from chainer_pose.datasets.readers import rig
 from chainer_pose.evaluations import metrics, rescale
 from chainer_pose.inference import lifter
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.inference.pretrained import PRETRAINED, pretrained_path
-from chainer_pose.training import run_directory
 from chainer_pose.training.arrays import training_poses
 
 CAMERA = 1147, 514, 507  # focal length and image center, px, of `rig`'s cameras on average
@@ -42,17 +41,15 @@ def pack(name, run, skeleton):
     run = Path(run)
     last = json.loads((run / 'log').read_text())[-1]['iteration']
     saved = [path for path in weights_file.numbered(run, 'gen') if int(path.stem[4:]) >= last / 2]
-    networks = [npz.serialize(weights_file.load_generator(path).generator) for path in saved]
-    options = run_directory.read_options(run)
-    train = pose_file.read(datasets.find(options['dataset']), 'train', options['keypoints'])
-    prior = imputation.Moments().add(training_poses(train)).prior()
+    trained = [weights_file.load_generator(path) for path in saved]
+    networks = [npz.serialize(each.generator) for each in trained]
     arrays = {
         key: np.mean([arrays[key] for arrays in networks], axis=0, dtype=np.float64).astype('e')
         for key in networks[0]
     }
-    half = imputation.Prior(*(part.astype(np.float32) for part in prior))
-    out = pretrained_path(name)
-    weights_file.write_generator(out, arrays, skeletons.get(skeleton), half)
+    half = imputation.Prior(*(part.astype(np.float32) for part in trained[-1].prior))
+    out, sees = pretrained_path(name), trained[-1].line_of_sight
+    weights_file.write_generator(out, arrays, skeletons.get(skeleton), half, None, sees)
     print(f'{out}, {out.stat().st_size / 2**20:.2f} MiB: mean of', *(path.name for path in saved))
 
 

@@ -45,9 +45,9 @@ STREAMS = (
 )  # fmt: skip
 # A learned pitch. The mirror image in depth with the opposite pitch looks the same to the
 # discriminator, so it starts where most cameras are: they look down. With larger steps the pitch
-# wandered by 10 degrees while the discriminator rested, and that of each pose changed its sign.
+# wandered by 10 degrees while the discriminator rested.
 PITCH_START = 10.0  # degrees
-PITCH_STEP_SIZE: dict[float | str, float] = {'learn': 3e-4, 'each': 2e-5}  # radians; of the network's weights
+PITCH_STEP_SIZE: dict[float | str, float] = {'learn': 3e-4, 'each': 1e-4}  # rad; of weights
 
 # On two CPU cores some 250 poses are evaluated in the time of a step of 16 poses, and poses and
 # plots drawn in that of 130. So done once in so many iterations, both take less than a tenth of a

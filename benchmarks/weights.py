@@ -31,6 +31,7 @@ from chainer_pose.inference.pretrained import PRETRAINED, pretrained_path
 from chainer_pose.training.arrays import training_poses
 
 CAMERA = 1147, 514, 507  # focal length and image center, px, of `rig`'s cameras on average
+PITCHED = 'cameras of many pitches'
 PITCHES, ROLL = range(-5, 36, 5), 5  # down, degrees; a standard deviation
 LIMBS = skeletons.get(ROOT / 'examples' / 'skeletons' / 'limbs12.json')
 _BONES = (('Hip', 'Knee'), ('Knee', 'Foot'), ('Shoulder', 'Elbow'), ('Elbow', 'Wrist'))
@@ -58,7 +59,8 @@ def pitched(source, out):
 
     The four cameras of `rig` saw them. Each clip is seen from where each of them stood, and with
     its intrinsics; the root joint stays at its place in the camera frame, and the camera is
-    tilted about it. The pitch, drawn anew for each clip and camera, names the camera.
+    tilted about it. The pitch, drawn anew for each clip and camera, names the camera, so that two
+    cameras of a clip may have the same name.
     """
     rng = np.random.default_rng(0)
     splits = {}
@@ -82,7 +84,7 @@ def pitched(source, out):
             columns={**data.columns, 'camera': pitch},
             names={**data.names, 'camera': [f'{degrees} degrees' for degrees in PITCHES]},
             source=f'{data.source}; cameras of many pitches',
-            preparation='cameras of many pitches',
+            preparation=PITCHED,
         )
     pose_file.write(out, splits)
 
@@ -135,7 +137,7 @@ def parts(path):
     """(name, poses) of a test split to measure on: itself, with noise, by pitch."""
     data = pose_file.read(path, 'test')
     yield path.stem, data
-    if data.preparation:
+    if data.preparation == PITCHED:
         for index, name in enumerate(data.names['camera']):
             yield f'{path.stem}, {name}', data.select(data.columns['camera'] == index)
     elif data.pose3d is not None:
@@ -150,7 +152,7 @@ def measure(paths, runs):
     lifters = {f'`{name}`': lifter.load_lifter(name) for name in PRETRAINED}
     lifters |= {run: lifter.load_lifter(run, last=True, mirror=True) for run in runs}
     for name, data in [part for path in paths for part in parts(path)]:
-        source = skeletons.get('cmu17' if data.name == 'cmu_rig' else 'mpii17')
+        source = skeletons.get({'cmu_rig': 'cmu17', 'mpii': 'mpii17'}[data.name])
         flat = links.ZeroDepth().lift(data.pose2d, source.root)
         lifted = {'zero depth': (flat, source, '')}
         for weights, known in lifters.items():
@@ -175,7 +177,11 @@ def main():
         '--pack', nargs=3, metavar=('NAME', 'RUN', 'SKELETON'), help='weights to write, of a run'
     )
     parser.add_argument(
-        '--measure', type=Path, nargs='+', metavar='FILE.h5', help='on pose files, with 3D or not'
+        '--measure',
+        type=Path,
+        nargs='+',
+        metavar='FILE.h5',
+        help='on cmu_rig.h5, mpii.h5, and what --pitched made',
     )
     parser.add_argument('--runs', nargs='+', default=[], metavar='RUN', help='measure these, too')
     parser.add_argument(

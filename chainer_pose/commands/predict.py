@@ -68,9 +68,9 @@ class PredictionOptions:
         from the others and marked (default: %(default)s)""", low=0)
     zeros_are_coordinates: bool = _input(False, """a joint at exactly 0, 0 is there (default: it is
         missing)""", action='store_true')
-    image_size: Sequence[float] | None = _input(None, """width and height of the image: where x and
-        y were divided by them; and for the lines of sight of people who are not in its middle,
-        with weights trained with --line-of-sight""",
+    image_size: Sequence[float] | None = _input(None, """width and height of the image: needed where
+        x and y were divided by them; with weights trained with --line-of-sight, cmu for one, people
+        who are not in its middle are lifted along their line of sight""",
         nargs=2, type=cli.number(float, above=0), metavar=('W', 'H'))
     focal: float | None = _input(None, """focal length of the camera, for the lines of sight
         (default: 1.1 image widths)""", above=0, metavar='PX')
@@ -217,6 +217,7 @@ def predict(
     elif options.bone_length:
         to_mm = scaling.by_bone(lifter.skeleton, *options.bone_length)
         scale = '{}:{} {:g} mm'.format(*options.bone_length)
+    camera, sight = find_camera(options, lifter)
     with cli.Progress() as progress:
         source = keypoints.read(
             path, options.format, skeleton, lifter.skeleton, options.split, options.keypoints,
@@ -228,7 +229,7 @@ def predict(
             raise InputError(f'expected the frames a second of {path}, found none in it', fps=None)
         pose2d, visible = source.poses(options.min_confidence)
         roll, processing = find_roll(options.roll, source, pose2d, visible)
-        camera = find_camera(options, lifter, source, processing)
+        processing += sight if camera else []
         processing += ['mean of the depths of each pose and its mirror image'] * lifter.mirror
         parts = []
         for start in range(0, len(source), options.batchsize):
@@ -243,6 +244,7 @@ def predict(
     print(f'{path}: {source.format}, joints of {source.skeleton.name}')
     print(''.join(f'{path}: {note}\n' for note in source.notes), end='')
     print(f'weights: {lifter.weights}, joints of {lifter.skeleton.name}')
+    print(''.join(f'{path}: {note}\n' for note in sight), end='')
     upright = geometry.rotate_in_image(pose2d, -roll)
     cli.warn(keypoints.find_faults(source.skeleton, upright, visible))
     if not poses.lifted.any():
@@ -280,17 +282,26 @@ def find_roll(
     return found, notes
 
 
-def find_camera(
-    options: PredictionOptions, lifter: Lifter, source: keypoints.Keypoints, notes: list[str]
-) -> Sequence[float]:
-    """Return (focal, x, y) of the camera, px, or () where none is given; note lines of sight."""
-    for_camera = lifter.line_of_sight or options.focal or source.format == 'pose-file'
-    if not (options.image_size and for_camera):
-        return ()
-    camera = camera_of(options.image_size, options.focal)
+def find_camera(options: PredictionOptions, lifter: Lifter) -> tuple[Sequence[float], list[str]]:
+    """Return (focal, x, y) of the camera, px, or () where none is known, and what is assumed."""
+    if options.focal and not lifter.line_of_sight:
+        raise InputError(
+            f'expected weights trained with --line-of-sight, found {lifter.weights}',
+            focal=f'{options.focal:g}',
+        )
+    if not lifter.line_of_sight:
+        return (), []
+    if not options.image_size:
+        return (), ['no --image-size: lifted as if in the middle of the image']
+    camera, width = camera_of(options.image_size, options.focal), options.image_size[0]
+    if not width / 5 <= camera[0] <= 20 * width:
+        raise InputError(
+            f'expected pixels, a fifth of the image width or more and at most 20 widths of '
+            f'{width:g}, found {camera[0]:g}',
+            focal=None,
+        )
     known = '' if options.focal else f', assumed to be {FOCAL} image widths'
-    notes.append(f'along lines of sight, focal length {camera[0]:g} px{known}')
-    return camera
+    return camera, [f'along lines of sight, focal length {camera[0]:g} px{known}']
 
 
 def process(options: PredictionOptions, found: Predictions, notes: list[str]) -> Predictions:

@@ -11,13 +11,14 @@ from chainer_pose.skeletons import Skeleton
 # In mean distances of the joints from the root, some 55 px of a person of 200 px.
 NOISE, NOISE_OF_ENDS = 0.04, 0.08  # deviations; the ends are feet, wrists and head
 MISSING = 0.05  # of the joints
-STRETCH = 0.1  # deviation of the length of a bone to an end, over it: definitions differ
+# Relative deviation of the length of the bones to the ends: data sets place these differently.
+STRETCH = 0.1
 
 
 def augment(
     poses: np.ndarray, skeleton: Skeleton, prior: imputation.Prior, rng: np.random.Generator
 ) -> np.ndarray:
-    """Move joints, and leave some out and impute them as in prediction.
+    """Move joints, and leave some out, each by itself, and impute them.
 
     Args:
         poses: (N, J, 2) float32, normalized as in section 3.3.

@@ -105,7 +105,8 @@ class Lifter:
         Returns:
             (N, J, 3) or (J, 3) float32 array, `Lifted.pose3d`.
         Raises:
-            ValueError: if a shape does not fit, or a coordinate is infinite.
+            ValueError: if a shape does not fit, the camera has not three numbers, or a coordinate
+                is infinite.
             InputError: if the weights' joints cannot be found from the skeleton's, or a camera
                 is given to weights trained without lines of sight.
         """
@@ -126,6 +127,9 @@ class Lifter:
     ) -> Lifted:
         """Lift (N, J, 2) poses, `batchsize` at a time, to `Lifted`; else as `__call__`."""
         source = _known(skeleton) or self.skeleton
+        camera = tuple(camera)
+        if len(camera) not in (0, 3):
+            raise ValueError(f'expected a camera (focal, x, y), got {camera}')
         if camera and not self.line_of_sight:
             raise InputError(f'expected weights trained with --line-of-sight, found {self.weights}')
         network = links.Mirrored(self.generator, self.skeleton) if self.mirror else self.generator

@@ -3,7 +3,8 @@
 Input ``rows``: float32 (batch, 2J), 2D poses normalized as in section 3.3 (the root joint at the
 origin, the mean distance of the other joints from it 1), interleaved x1 y1 x2 y2. Output
 ``depth``: float32 (batch, J), z of each joint in the same unit, away from the camera; minus the
-root's, times the size divided by, it is in pixels. The metadata name joints and root.
+root's, times the size divided by, it is in pixels. The metadata name joints and root, and say
+whether the poses were turned by their lines of sight in training (`links.LineOfSight`).
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ def export(path: StrPath, lifter: Lifter) -> None:
         'joints': json.dumps(skeleton.names),
         'root': skeleton.names[skeleton.root],
         'normalization': weights_file.NORMALIZATION,
+        'line_of_sight': str(lifter.line_of_sight).lower(),
         'axes': 'x right, y down, z away from the camera',
     }
     onnx.helper.set_model_props(model, metadata)

@@ -39,7 +39,7 @@ class Trained(NamedTuple):
     skeleton: Skeleton | None
     prior: Prior | None
     iteration: int | None
-    line_of_sight: bool = False  # whether `links.LineOfSight` must turn the poses
+    line_of_sight: bool = False  # whether it was trained on poses that `links.LineOfSight` turns
 
 
 def write_arrays(path: StrPath, arrays: Mapping[str, np.ndarray]) -> None:

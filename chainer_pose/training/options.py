@@ -48,7 +48,12 @@ LEARNED = 'learn', 'each'  # one pitch, or one for each pose
 
 
 def _pitch(text: str) -> float | str:
-    return text if text in LEARNED else cli.number(float, low=-89, high=89)(text)
+    try:
+        return text if text in LEARNED else cli.number(float, low=-89, high=89)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(
+            f'expected {", ".join(LEARNED)} or a number from -89 to 89, found {text!r}'
+        ) from error
 
 
 # Of a field's metadata: `method`, whether it is part of the method; `stored`, whether options.json
@@ -117,8 +122,8 @@ class TrainingOptions:
     depth_weight: float = _beyond(10.0, """factor of the depth error in --mode semi-supervised
         (default: %(default)s)""", above=0, needs={'mode': ('semi-supervised',)})
     camera_pitch: float | str = _beyond(0.0, """degrees by which the cameras look down: poses turn
-        about the true vertical; learn one pitch of all cameras, or one for each pose (default:
-        %(default)s)""", type=_pitch, metavar='X|learn|each', needs=ADVERSARIAL)
+        about the true vertical; learn: one angle of all cameras, learned; each: one of each pose,
+        learned (default: %(default)s)""", type=_pitch, metavar='X|learn|each', needs=ADVERSARIAL)
     line_of_sight: Sequence[float] = _beyond([], """focal length and image center of the cameras,
         px: lift each pose as a camera sees it that is turned onto its root joint (default: no)""",
         nargs=3, metavar=('FOCAL', 'X', 'Y'), needs=KUDO)
@@ -130,8 +135,9 @@ class TrainingOptions:
     ema: float = _beyond(0.0, """decay of a moving average of the generator, to evaluate and save
         (default: %(default)s, none)""", low=0, high=0.999999, metavar='DECAY', needs=KUDO)
     zero_root: bool = _beyond(False, "fix the root's depth at 0 (default: no)", needs=KUDO)
-    augment: bool = _beyond(False, """learn from poses as imperfect as detected ones: joints moved,
-        some imputed (default: no)""", needs=ADVERSARIAL)
+    augment: bool = _beyond(False, """learn from poses as imperfect as detected ones: once, before
+        the training, joints are moved and some imputed; labelled poses stay (default: no)""",
+        needs=ADVERSARIAL)
     rescale_fakes: bool = _beyond(False, """normalize turned poses, too (3.3), for bodies that are
         longer than high (default: no)""", needs=ADVERSARIAL)
 

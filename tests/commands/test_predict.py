@@ -167,10 +167,15 @@ def test_lines_of_sight(lift, tmp_path, rng):
         (['--image-size', 1280, 720], (1408, 640, 360)),
         (['--image-size', 1280, 720, '--focal', 900], (900, 640, 360)),
     ):
-        found, _ = lift(*common, *more)
+        found, text = lift(*common, *more)
         np.testing.assert_allclose(found['pose3d'], lifter(pose2d, camera=camera), atol=1e-3)
+        assert (f'focal length {camera[0]} px' if camera else 'no --image-size: lifted') in text
+    with pytest.raises(InputError, match='expected pixels, a fifth of the image width or more'):
+        lift(*common, '--image-size', 1280, 720, '--focal', 26)  # mm
     weights.write_generator(path, arrays, skeletons.get('cmu17'))
-    with pytest.raises(InputError, match=r'image_size 1280 720: .*found them in pixels'):
+    with pytest.raises(InputError, match='focal 900: expected weights trained with --line-of-sigh'):
+        lift(*common, '--image-size', 1280, 720, '--focal', 900)
+    with pytest.raises(InputError, match=r'image_size 1280 720: .*found pixels'):
         lift(*common, '--image-size', 1280, 720)
     with pytest.raises(InputError, match='expected weights trained with --line-of-sight'):
         load_lifter(path)(pose2d, camera=(900, 640, 360))

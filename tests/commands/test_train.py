@@ -291,7 +291,7 @@ def test_errors(refusal, run, small_file, tmp_path):
         (('--dataset', small_file, '--out', run), 'found one in use'),
         (('--dataset', 'nowhere', *out), '--dataset nowhere'),
         (('--batchsize', 0), "--batchsize: expected a whole number and 1 or more, found '0'"),
-        (('--camera-pitch', 'down'), '--camera-pitch: expected a number and -89 or more'),
+        (('--camera-pitch', 'down'), '--camera-pitch: expected learn, each or a number from -89'),
         (('--labelled', 0.1), '--labelled 0.1: expected to have an effect, found none with'),
         (('--mode', 'supervised', '--preset', 'plus'), '--preset plus: expected to have an effect'),
         (('--resume', tmp_path), 'expected the options of a run, found no such file'),

@@ -58,8 +58,8 @@ def read(path: Path, counts: Collection[int], progress: Progress = silent) -> Ta
         paths.sort(key=lambda file: natural(file.name))
         if not paths:
             raise InputError(
-                f'{path}: expected JSON files, or a file of another format by its own name, found '
-                f'none in the folder'
+                f'{path}: expected a folder of .json files, or of .txt files of YOLO, found '
+                f'neither; a file of another format is given by its own path'
             )
     people: list[tuple] = []
     notes: list[str] = []

@@ -208,7 +208,8 @@ def _keypoints(
     normalized = looks_normalized(pose2d, confidence > 0)
     if image_size and not (normalized or size_of_camera):
         raise InputError(
-            f"{path}: expected coordinates divided by the image's size, found them in pixels",
+            f"{path}: expected coordinates divided by the image's size, or weights trained with "
+            f'--line-of-sight, found pixels',
             image_size=' '.join(f'{length:g}' for length in image_size),
         )
     if image_size and normalized:

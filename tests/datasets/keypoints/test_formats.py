@@ -335,5 +335,5 @@ def test_two_files_of_one_frame_are_an_error(tmp_path):
 
 def test_the_image_size_is_for_normalized_coordinates(tmp_path):
     alphapose(tmp_path / 'a.json', joints('coco17'))
-    with pytest.raises(InputError, match=r'image_size 1280 640: .*a.json: .*found them in pixels'):
+    with pytest.raises(InputError, match=r'image_size 1280 640: .*a.json: .*found pixels'):
         keypoints.read(tmp_path / 'a.json', image_size=SIZE)

@@ -268,7 +268,11 @@ def test_what_is_no_keypoints(write, name, content, message):
 def test_missing_places_and_other_formats(tmp_path):
     for place, kind, message in (
         (tmp_path / 'absent', None, 'absent: expected keypoints, found no such'),
-        (tmp_path, None, 'expected JSON files, or a file of another format by its own'),
+        (
+            tmp_path,
+            None,
+            'expected a folder of .json files, or of .txt files of YOLO, found neither',
+        ),
         (tmp_path, 'csv', 'expected a file of the format csv, found a folder'),
         (DATA / 'coco.json', 'openpose', 'expected the format openpose, found coco'),
     ):

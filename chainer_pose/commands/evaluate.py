@@ -165,8 +165,9 @@ def wrap(
     camera = options.line_of_sight or run.options.line_of_sight
     if bool(camera) != run.line_of_sight:
         raise InputError(
-            f'expected a focal length and an image center for weights trained with them, and only '
-            f'for those, found {camera or "none"} with {run.weights}',
+            f'expected a focal length and an image center (unknown: 1.1 image widths and the '
+            f'middle) for weights trained with them, and none for others, found {camera or "none"} '
+            f'with {run.weights}',
             line_of_sight=None,
         )
     if options.mirror and run.in_mm:

@@ -228,8 +228,15 @@ def predict(
         if not fps and (options.smooth or (moves and len(set(source.frame)) > 1)):
             raise InputError(f'expected the frames a second of {path}, found none in it', fps=None)
         pose2d, visible = source.poses(options.min_confidence)
+        reach = np.max(pose2d[visible], axis=0, initial=0)
+        if camera and (reach > 2.5 * np.array(camera[1:])).any():
+            raise InputError(
+                f'expected the size of the image that the joints are in, found joints at '
+                f'{reach[0]:.0f}, {reach[1]:.0f}',
+                image_size=' '.join(f'{length:g}' for length in options.image_size or ()),
+            )
         roll, processing = find_roll(options.roll, source, pose2d, visible)
-        processing += sight if camera else []
+        processing += sight
         processing += ['mean of the depths of each pose and its mirror image'] * lifter.mirror
         parts = []
         for start in range(0, len(source), options.batchsize):
@@ -286,7 +293,7 @@ def find_camera(options: PredictionOptions, lifter: Lifter) -> tuple[Sequence[fl
     """Return (focal, x, y) of the camera, px, or () where none is known, and what is assumed."""
     if options.focal and not lifter.line_of_sight:
         raise InputError(
-            f'expected weights trained with --line-of-sight, found {lifter.weights}',
+            f'expected weights trained with --line-of-sight, found {lifter.weights}; leave it out',
             focal=f'{options.focal:g}',
         )
     if not lifter.line_of_sight:
@@ -301,7 +308,9 @@ def find_camera(options: PredictionOptions, lifter: Lifter) -> tuple[Sequence[fl
             focal=None,
         )
     known = '' if options.focal else f', assumed to be {FOCAL} image widths'
-    return camera, [f'along lines of sight, focal length {camera[0]:g} px{known}']
+    focal, *center = camera
+    middle = ', '.join(f'{x:g}' for x in center)
+    return camera, [f'lines of sight: focal length {focal:g} px{known}, image center {middle}']
 
 
 def process(options: PredictionOptions, found: Predictions, notes: list[str]) -> Predictions:
@@ -387,7 +396,7 @@ def write(options: PredictionOptions, found: Predictions, folder: Path) -> None:
         if options.figure:
             lifted = np.concatenate([*found.persons().values()])  # each person's in order
             shown = lifted[visualizations.spread_indices(len(lifted), options.figure)]
-            labels = [f'{source.frame[i]}: {source.person[i]}' for i in shown]
+            labels = [f'frame {source.frame[i]}\nperson {source.person[i]}' for i in shown]
             columns, names = {'action': np.arange(len(shown))}, {'action': labels}
             pose2d, imputed = found.poses.pose2d[shown], found.poses.imputed[shown]
             data = PoseData(

@@ -126,7 +126,7 @@ class TrainingOptions:
         learned (default: %(default)s)""", type=_pitch, metavar='X|learn|each', needs=ADVERSARIAL)
     line_of_sight: Sequence[float] = _beyond([], """focal length and image center of the cameras,
         px: lift each pose as a camera sees it that is turned onto its root joint (default: no)""",
-        nargs=3, metavar=('FOCAL', 'X', 'Y'), needs=KUDO)
+        nargs=3, low=10, metavar=('FOCAL', 'X', 'Y'), needs=KUDO)
     consistency: Sequence[float] = _beyond([0.0, 0.0], """lift the turned pose and turn it back:
         factors of 2D and depth errors (Chen et al. 2019; default: 0 0)""",
         low=0, nargs=2, metavar=('X', 'Z'), needs=ADVERSARIAL)

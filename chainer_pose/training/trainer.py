@@ -32,7 +32,7 @@ from chainer_pose.training.extensions import (
     StopOnSignal,
 )
 from chainer_pose.training.moving_average import MovingAverage
-from chainer_pose.training.options import TrainingOptions, n_iterations
+from chainer_pose.training.options import LEARNED, TrainingOptions, n_iterations
 from chainer_pose.training.triggers import EveryAndLast, OrAfterMinutes
 from chainer_pose.training.updaters import PoseGANUpdater, SupervisedUpdater, labelled_loss
 from chainer_pose.utils import random_state
@@ -45,9 +45,8 @@ STREAMS = (
 )  # fmt: skip
 # A learned pitch. The mirror image in depth with the opposite pitch looks the same to the
 # discriminator, so it starts where most cameras are: they look down. With larger steps the pitch
-# wandered by 10 degrees while the discriminator rested.
-PITCH_START = 10.0  # degrees
-PITCH_STEP_SIZE: dict[float | str, float] = {'learn': 3e-4, 'each': 1e-4}  # rad; of weights
+# wandered by 10 degrees and more while the discriminator rested (benchmarks/results/plus.md).
+PITCH_START, PITCH_STEP_SIZE = 10.0, 1e-4  # degrees; radians, of the network's weights for each
 
 # On two CPU cores some 250 poses are evaluated in the time of a step of 16 poses, and poses and
 # plots drawn in that of 130. So done once in so many iterations, both take less than a tenth of a
@@ -154,8 +153,8 @@ class _Maker:
             pitch = links.CameraPitch(degrees, learned)
         if pitch is not None:
             pitch.to_device(self.device)
-            if (step_size := PITCH_STEP_SIZE.get(options.camera_pitch)) is not None:
-                adam = Adam(step_size, options.beta1, comm=self.comm)
+            if options.camera_pitch in LEARNED:
+                adam = Adam(PITCH_STEP_SIZE, options.beta1, comm=self.comm)
                 optimizers['pitch'] = adam.setup(pitch)
         main = self.iterator((self.poses,), 'shuffle')
         angles = AngleIterator(main.batch_size, rng['angles'], self.device, self.comm)

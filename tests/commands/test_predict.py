@@ -170,6 +170,8 @@ def test_lines_of_sight(lift, tmp_path, rng):
         found, text = lift(*common, *more)
         np.testing.assert_allclose(found['pose3d'], lifter(pose2d, camera=camera), atol=1e-3)
         assert (f'focal length {camera[0]} px' if camera else 'no --image-size: lifted') in text
+    with pytest.raises(InputError, match='expected the size of the image that the joints are in'):
+        lift(*common, '--image-size', 128, 72)
     with pytest.raises(InputError, match='expected pixels, a fifth of the image width or more'):
         lift(*common, '--image-size', 1280, 720, '--focal', 26)  # mm
     weights.write_generator(path, arrays, skeletons.get('cmu17'))
@@ -186,6 +188,7 @@ def test_poses_are_smoothed_and_get_constant_bones(lift):
     found, _ = lift(EXAMPLE, '--fps', 10, '--smooth', 0.5, '--constant-bones')
     notes = json.loads(str(found['metadata']))['processing']
     assert notes == [
+        'no --image-size: lifted as if in the middle of the image',
         'mean of the depths of each pose and its mirror image',
         "smoothed over 0.5 s by Savitzky and Golay's filter",
         'bones of constant length',

@@ -209,7 +209,7 @@ def _keypoints(
     if image_size and not (normalized or size_of_camera):
         raise InputError(
             f"{path}: expected coordinates divided by the image's size, or weights trained with "
-            f'--line-of-sight, found pixels',
+            f'--line-of-sight, found pixels; leave it out',
             image_size=' '.join(f'{length:g}' for length in image_size),
         )
     if image_size and normalized:

@@ -396,7 +396,7 @@ def write(options: PredictionOptions, found: Predictions, folder: Path) -> None:
         if options.figure:
             lifted = np.concatenate([*found.persons().values()])  # each person's in order
             shown = lifted[visualizations.spread_indices(len(lifted), options.figure)]
-            labels = [f'frame {source.frame[i]}\nperson {source.person[i]}' for i in shown]
+            labels = [f'frame {source.frame[i]}, person {source.person[i]}' for i in shown]
             columns, names = {'action': np.arange(len(shown))}, {'action': labels}
             pose2d, imputed = found.poses.pose2d[shown], found.poses.imputed[shown]
             data = PoseData(

@@ -3,11 +3,10 @@
 
 Runs train.py for every row and seed; existing runs are kept, interrupted ones resumed. The last
 generators, which no error on the test split has chosen, are measured there and tabulated, with
---mirror as evaluate.py --mirror does. Since
-the error swings, its mean over the evaluations of a run's second half stands beside it, and the
-best, which was chosen on this very split. --each prints each seed, too; --figures draws learning
-curves, the error by share of labels, and the same poses lifted by some of the rows. --cost times a
-training step of each row instead.
+--mirror as evaluate.py --mirror does. Since the error swings, its mean over the evaluations of a
+run's second half stands beside it, and the best, which was chosen on this very split. --each prints
+each seed, too; --figures draws learning curves, the error by share of labels, and the same poses
+lifted by some of the rows. --cost times a training step of each row instead.
 """
 
 import argparse

@@ -291,13 +291,13 @@ def find_roll(
 
 def find_camera(options: PredictionOptions, lifter: Lifter) -> tuple[Sequence[float], list[str]]:
     """Return (focal, x, y) of the camera, px, or () where none is known, and what is assumed."""
-    if options.focal and not lifter.line_of_sight:
+    if not lifter.line_of_sight:
+        if not options.focal:
+            return (), []
         raise InputError(
             f'expected weights trained with --line-of-sight, found {lifter.weights}; leave it out',
             focal=f'{options.focal:g}',
         )
-    if not lifter.line_of_sight:
-        return (), []
     if not options.image_size:
         return (), ['no --image-size: lifted as if in the middle of the image']
     camera, width = camera_of(options.image_size, options.focal), options.image_size[0]

@@ -77,19 +77,17 @@ class _Rotate(ArrayNode):
             gq = s * gx + (1 - c) * gh
             gxy, gz = np.stack([c * gx + s * gh, gy - sp * gq], axis=2), g_z + cp * gq
             by_joint = h * (cp * gy + sp * g_z) - gq * (cp * y + sp * z) if pitch else None
-        return (
-            gxy,
-            gz,
-            *(
-                by_joint.sum(axis=1) if p.ndim else by_joint.sum(keepdims=True).reshape(())
-                for p in pitch
-            ),
-        )
+        if not pitch:
+            return gxy, gz
+        if pitch[0].ndim:
+            return gxy, gz, by_joint.sum(axis=1)
+        return gxy, gz, by_joint.sum(keepdims=True).reshape(())
 
     def _parts(self, xy: NdArray, z: NdArray, pitch: NdArray | None = None) -> tuple[Any, ...]:
         angle = self.angle[:, None]
         c, s = np.cos(angle), np.sin(angle)
-        cp, sp = (1, 0) if pitch is None else (np.cos(_by_joint(pitch)), np.sin(_by_joint(pitch)))
+        p = _by_joint(pitch)
+        cp, sp = (1, 0) if pitch is None else (np.cos(p), np.sin(p))
         x, y = xy[:, :, 0], xy[:, :, 1]
         q = cp * z - sp * y
         return x, y, c, s, cp, sp, q, s * x + (1 - c) * q

@@ -12,12 +12,12 @@ class InputError(ValueError):
         message: what was expected and what was found.
         argument: name and value of the argument at fault, if the message names no file:
             InputError('expected ..., found ...', gpu=3) reads "gpu 3: expected ..., found ...",
-            and the scripts print it as "--gpu 3: ...". A value of None is left out.
+            and the scripts print it as "--gpu 3: ...". A value of None or True is left out.
     """
 
     def __init__(self, message: str, **argument: object) -> None:
         named = ''.join(
-            f'{name}: ' if value is None else f'{name} {value}: '
+            f'{name}: ' if value is None or value is True else f'{name} {value}: '
             for name, value in argument.items()
         )
         super().__init__(named + message)

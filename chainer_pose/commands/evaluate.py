@@ -43,8 +43,8 @@ class EvaluationOptions:
         pose3d_NAME; univ is the universal skeleton of MPI-INF-3DHP (default: %(default)s)""",
         metavar='gt|NAME')
     generator: str | None = cli.option(None, """of a run directory, gen_best.npz, as the authors'
-        code chooses, or the last gen_N.npz, which no test error has chosen (default: last for
-        --table, else best, if the run has one)""", choices=('best', 'last'))
+        code chooses (without one the last), or the last gen_N.npz, which no test error has chosen
+        (default: last for --table, else best)""", choices=('best', 'last'))
     protocol: str = cli.option('kudo', f"""{PROTOCOL_HELP}; all: these four; pck: share of joints
         within 150 mm and AUC, by activity and joint, as for MPI-INF-3DHP; pck-authors: the same of
         the depth alone, as the authors' code counts (default: %(default)s, the paper's)""",

@@ -77,7 +77,7 @@ def check_seeds(runs: Sequence[Run]) -> None:
     first, seeds = runs[0], [run.stored.get('seed') for run in runs]
     for run in runs:
         differs = [
-            f'{flag(name)} {found} beside {expected}'
+            f'{_typed(name, found)} beside {_typed(name, expected)}'
             for name in _SAME
             if (found := getattr(run.options, name)) != (expected := getattr(first.options, name))
         ]
@@ -159,10 +159,15 @@ def typed_options(options: TrainingOptions, but: Sequence[str] = ()) -> str:
     for name in [name for name in PAPER if name not in but]:
         value = getattr(options, name)
         if value != usual[name]:
-            values = value if isinstance(value, list) else [] if value is True else [value]
-            typed.append(flag(name))
-            typed += [f'{x:g}' if isinstance(x, float) else str(x) for x in values]
+            typed.append(_typed(name, value))
     return ' '.join(typed)
+
+
+def _typed(name: str, value: Any) -> str:
+    if value is None or value is False or value == []:
+        return f'no {flag(name)}'
+    values = value if isinstance(value, list) else [] if value is True else [value]
+    return ' '.join([flag(name), *(f'{x:g}' if isinstance(x, float) else str(x) for x in values)])
 
 
 def _coverage(run: Run, data: PoseData) -> tuple[str, list[str]]:

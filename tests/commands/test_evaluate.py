@@ -166,7 +166,7 @@ def test_the_mean_of_several_seeds(run, printed, refusal, tmp_path, rng):
     )
     change(other, ema=0.9)
     line = refusal('evaluate.py', '--snapshot', run, other)
-    assert 'differ in --seed only, found --ema 0.9 beside 0.0' in line
+    assert 'differ in --seed only, found --ema 0.9 beside --ema 0' in line
 
 
 def test_errors(refusal, printed, run, flat_data, small_file, tmp_path):

@@ -151,8 +151,12 @@ def test_runs_that_are_averaged_differ_in_their_seeds_only(tmp_path):
     found = context_of(runs)
     assert (found.label, found.trained['seeds']) == ('Ours, seeds 0 1 2', [0, 1, 2])
     for other, message in (
-        (run_of(tmp_path, {'ema': 0.9}, seed=3), 'found --ema 0.9 beside 0.0'),
-        (run_of(tmp_path, {'keypoints': 'sh'}), 'found --keypoints sh beside gt'),
+        (run_of(tmp_path, {'ema': 0.9}, seed=3), 'found --ema 0.9 beside --ema 0'),
+        (
+            run_of(tmp_path, {'line_of_sight': [1147.0, 514.0, 507.0]}, seed=3),
+            'found --line-of-sight 1147 514 507 beside no --line-of-sight',
+        ),
+        (run_of(tmp_path, {'keypoints': 'sh'}), 'found --keypoints sh beside --keypoints gt'),
         (run_of(tmp_path, data={'sha256': 'x'}, seed=3), 'found other data than of'),
         (run_of(tmp_path), 'found seeds 0 1 2 0'),
     ):

@@ -23,7 +23,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     'paper': {},
     'plus': {
         'accuracy_cap': 0.8,
-        'camera_pitch': 'learn',
+        'camera_pitch': 'each',
         'consistency': [30.0, 3.0],
         'bone_weight': 100.0,
         'ema': 0.999,
@@ -107,7 +107,7 @@ class TrainingOptions:
     weight_decay: float = _paper(1e-5, """share of each parameter added to its gradient (authors'
         code; default: %(default)s)""", low=0)
 
-    preset: str = _beyond('paper', """plus: --accuracy-cap 0.8 --camera-pitch learn --consistency
+    preset: str = _beyond('paper', """plus: --accuracy-cap 0.8 --camera-pitch each --consistency
         30 3 --bone-weight 100 --ema 0.999 --zero-root, but for what is typed (default:
         %(default)s)""",
         choices=PRESETS, method=False)

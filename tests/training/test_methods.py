@@ -168,7 +168,7 @@ def test_runs_that_are_averaged_differ_in_their_seeds_only(tmp_path):
     ('given', 'named'),
     [
         (['--preset', 'plus', '--ema', '0'],
-         '--accuracy-cap 0.8 --camera-pitch learn --consistency 30 3 --bone-weight 100 '
+         '--accuracy-cap 0.8 --camera-pitch each --consistency 30 3 --bone-weight 100 '
          '--zero-root'),
         (['--mode', 'supervised', '--model', 'martinez', '--n-unit', '64'],
          '--n-unit 64 --mode supervised --model martinez'),

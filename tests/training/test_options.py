@@ -39,7 +39,7 @@ MARTINEZ = [*SUPERVISED, '--model', 'martinez']
 @pytest.mark.parametrize(
     ('typed', 'beside', 'refusal'),
     [
-        *((typed, SUPERVISED, f'^{typed[0][2:].replace("-", "_")} .* none with --mode supervised')
+        *((typed, SUPERVISED, f'^{typed[0][2:].replace("-", "_")}[: ].* none with --mode supervised')
           for typed in (['--angle-weight', '2'], ['--accuracy-cap', '0.9'], ['--camera-pitch', '0'],
                         ['--consistency', '1', '1'], ['--bone-weight', '1'], ['--rescale-fakes'],
                         ['--depth-weight', '10'])),
@@ -47,7 +47,7 @@ MARTINEZ = [*SUPERVISED, '--model', 'martinez']
          '^preset plus: .* found none of --accuracy-cap with --mode supervised'),
         (['--labelled', '1'], [], '^labelled 1.0: .* found none with --mode unsupervised'),
         (['--depth-weight', '1'], [], '^depth_weight 1.0: .* found none with --mode unsupervised'),
-        *((typed, MARTINEZ, f'^{typed[0][2:].replace("-", "_")} .* none with --model martinez')
+        *((typed, MARTINEZ, f'^{typed[0][2:].replace("-", "_")}[: ].* none with --model martinez')
           for typed in (['--ema', '0.9'], ['--zero-root'], ['--init-std', '1'], ['--record'])),
         (['--epoch', '3'], ['--iterations', '9'],
          '^epoch 3: expected to have an effect, found none with --iterations 9'),

@@ -12,14 +12,17 @@ from chainer_pose.training import load_options, make_trainer
 BEFORE = Path(__file__).parent / 'data' / 'before'
 CPU = chainer.get_device('@numpy')
 MODES = ('paper', 'pitch', 'plus', 'rescaled', 'semi_supervised', 'supervised', 'martinez')
-RECORDED = MODES[:-1]  # on a GPU: Martinez et al.'s dropout masks are drawn on the host
+SINCE = {'each': ('plus', {'camera_pitch': 'each'})}  # a mode of then, and what it is no more
+# On a GPU: Martinez et al.'s dropout masks are drawn on the host.
+RECORDED = (*MODES[:-1], *SINCE)
 # Batch normalisation takes off the mean: what a bias before it learns is rounding alone.
 NOTHING_BUT_ROUNDING = re.compile(r'/linear/b(/m|/v)?$')
 
 
 def make_updater(mode, device=CPU, comm=None, **changes):
     """The updater of a run's options, some of them changed, on the few poses of then."""
-    options = dataclasses.replace(load_options(BEFORE / mode), **changes)
+    run, since = SINCE.get(mode, (mode, {}))
+    options = dataclasses.replace(load_options(BEFORE / run), **since, **changes)
     data = pose_file.read(BEFORE / 'poses.h5', 'train')
     return make_trainer(options, data, None, device, comm).updater
 

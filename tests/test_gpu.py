@@ -79,7 +79,7 @@ def test_recorded_equals_eager_bit_for_bit(mode, gpu):
     assert_same_state(*states)
 
 
-@pytest.mark.parametrize('mode', (*MODES, *SINCE))
+@pytest.mark.parametrize('mode', [*MODES, *SINCE])
 def test_each_step_is_the_cpus(mode, gpu):
     """From the same state every element within 0.01 of a step's length, as test_before.py's."""
     host = make_updater(mode, CPU)
@@ -98,7 +98,7 @@ def test_each_step_is_the_cpus(mode, gpu):
                 assert gap <= 0.01 * max(alpha, abs(array).max() * (not alpha)), (i, name)
 
 
-@pytest.mark.parametrize('mode', (*MODES, *SINCE))
+@pytest.mark.parametrize('mode', [*MODES, *SINCE])
 def test_a_snapshot_goes_on_bit_for_bit(mode, gpu):
     whole = make_updater(mode, gpu)
     run(whole, 15)

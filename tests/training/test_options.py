@@ -39,7 +39,8 @@ MARTINEZ = [*SUPERVISED, '--model', 'martinez']
 @pytest.mark.parametrize(
     ('typed', 'beside', 'refusal'),
     [
-        *((typed, SUPERVISED, f'^{typed[0][2:].replace("-", "_")}[: ].* none with --mode supervised')
+        *((typed, SUPERVISED,
+           f'^{typed[0][2:].replace("-", "_")}[: ].* none with --mode supervised')
           for typed in (['--angle-weight', '2'], ['--accuracy-cap', '0.9'], ['--camera-pitch', '0'],
                         ['--consistency', '1', '1'], ['--bone-weight', '1'], ['--rescale-fakes'],
                         ['--depth-weight', '10'])),

@@ -20,7 +20,7 @@ import runs  # puts the project on the path
 
 ALONE = {
     'cap': ['--accuracy-cap', '0.8'],
-    'pitch': ['--camera-pitch', 'learn'],
+    'pitch': ['--camera-pitch', 'each'],
     'consistency': ['--consistency', '30', '3'],
     'bones': ['--bone-weight', '100'],
     'ema': ['--ema', '0.999'],
@@ -45,6 +45,7 @@ ROWS = {
     'martinez': ['--mode', 'supervised', '--model', 'martinez'],
     'centred-plus': ['--preset', 'plus'],
     'plus-line-of-sight': ['--preset', 'plus', '--line-of-sight', '1147', '514', '507'],
+    'plus-one-pitch': ['--preset', 'plus', '--camera-pitch', 'learn'],
     'plus-augment': ['--preset', 'plus', '--augment'],
     **{
         f'labelled-{share:g}': ['--mode', 'semi-supervised', '--labelled', f'{share:g}']

@@ -1,7 +1,5 @@
 """Exceptions for which the scripts print one line instead of a traceback."""
 
-from __future__ import annotations
-
 import signal
 
 

@@ -4,8 +4,6 @@ x points right, y down, z away from the camera; 2D in pixels, 3D in mm,
 angles in radians.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

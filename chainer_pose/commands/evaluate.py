@@ -1,7 +1,5 @@
 """Measure a trained generator: error per action, in millimetres."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import sys

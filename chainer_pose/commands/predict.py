@@ -1,7 +1,5 @@
 """Lift anyone's 2D keypoints to 3D with trained weights."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import dataclasses

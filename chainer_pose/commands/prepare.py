@@ -4,8 +4,6 @@ A source is a frozen dataclass of its options whose `prepare(path)` writes the p
 have a `default_name`, and `rules` on the options that have an effect, for `cli.check_effect`.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import inspect

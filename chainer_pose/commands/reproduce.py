@@ -1,7 +1,5 @@
 """Reproduce a table of the paper: prepare the data, train, measure and draw."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import shutil

@@ -1,7 +1,5 @@
 """Learn to lift 2D poses to 3D, from 2D poses alone (Kudo et al. 2018)."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import dataclasses

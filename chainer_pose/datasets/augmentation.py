@@ -1,7 +1,5 @@
 """Make perfect poses as imperfect as detected ones."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from chainer_pose import geometry

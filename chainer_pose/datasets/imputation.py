@@ -5,8 +5,6 @@ its mean given the visible joints. Position and size of the person, unknown if t
 missing, get wide distributions of their own.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +28,7 @@ class Moments:
         self.count = 0
         self._sum, self._products = np.zeros(()), np.zeros(())
 
-    def add(self, pose: np.ndarray) -> Moments:
+    def add(self, pose: np.ndarray) -> 'Moments':
         """Add (N, J, 2) normalized poses with all joints; return self."""
         rows = np.asarray(pose, np.float64).reshape(len(pose), 2 * pose.shape[1])
         self.count += len(rows)

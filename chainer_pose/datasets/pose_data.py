@@ -1,7 +1,5 @@
 """Poses in memory."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 
@@ -83,7 +81,7 @@ class PoseData(Header):
             raise InputError(f'{self.name}: expected pose3d, found 2D only')
         return self.pose3d
 
-    def select(self, index: np.ndarray | slice) -> PoseData:
+    def select(self, index: np.ndarray | slice) -> 'PoseData':
         """Return the poses that `index` (bool, int or slice) picks."""
         picked: dict[str, Any] = {
             name: None if (array := getattr(self, name)) is None else array[index]

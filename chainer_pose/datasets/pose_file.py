@@ -1,7 +1,5 @@
 """The HDF5 pose file, version 1: read, write, check; data/README.md describes the layout."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json
@@ -34,7 +32,7 @@ def array_name(name: str, which: str) -> str:
 
 
 @contextlib.contextmanager
-def writing(path: StrPath, header: Header | None = None) -> Iterator[Writer]:
+def writing(path: StrPath, header: Header | None = None) -> Iterator['Writer']:
     """Write a pose file part by part, or without a header add arrays to its splits.
 
     It is written whole or not at all, in bounded memory.

@@ -1,7 +1,5 @@
 """Shuffled batches of poses."""
 
-from __future__ import annotations
-
 import chainer
 import numpy as np
 from chainer.types import NdArray

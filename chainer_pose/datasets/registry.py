@@ -1,7 +1,5 @@
 """Data sets by name."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Choose poses: those that can be used, a validation split, labelled ones."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from chainer_pose import geometry

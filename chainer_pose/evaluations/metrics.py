@@ -4,8 +4,6 @@ They compare poses as they are: centering on the root joint is up to the protoco
 that differ raise a ValueError.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 

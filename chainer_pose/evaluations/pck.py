@@ -1,7 +1,5 @@
 """PCK and AUC, as for MPI-INF-3DHP."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Errors of a network on data with ground truth, by protocol and by action."""
 
-from __future__ import annotations
-
 import dataclasses
 import statistics
 from collections.abc import Callable, Iterator, Sequence

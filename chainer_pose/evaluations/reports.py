@@ -5,8 +5,6 @@ as a dict for JSON; `FORMATS` writes it. The functions take a `Context` and the 
 of a network and of the zero-depth baseline.
 """
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import json

@@ -1,7 +1,5 @@
 """Tables of numbers as text, Markdown, LaTeX and CSV."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import io

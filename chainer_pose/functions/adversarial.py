@@ -1,7 +1,5 @@
 """Eq. (2), non-saturating, and the discriminator's accuracy of section 4.2."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import chainer

@@ -1,7 +1,5 @@
 """Eq. (3): the heuristic angle loss."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import chainer

@@ -1,7 +1,5 @@
 """Proportions of a lifted pose."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Bias and leaky ReLU of a linear layer, on arrays."""
 
-from __future__ import annotations
-
 import numpy as np
 from chainer.types import NdArray
 

@@ -1,7 +1,5 @@
 """The squared error."""
 
-from __future__ import annotations
-
 import chainer.functions as F
 from chainer import Variable
 from chainer.types import NdArray

@@ -1,7 +1,5 @@
 """The base of the nodes that compute the paper's equations."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import chainer

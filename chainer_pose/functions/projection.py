@@ -1,7 +1,5 @@
 """Eq. (1): turn the lifted pose about the vertical axis and project it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import chainer

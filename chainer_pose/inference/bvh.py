@@ -7,21 +7,15 @@ possible; the root stays where it is, since its way through the room is not know
 pose is that of the first frame. y points up and z towards the camera, as in BVH.
 """
 
-from __future__ import annotations
-
 import re
 import warnings
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from chainer_pose import geometry
-
-if TYPE_CHECKING:
-    from chainer_pose.skeletons import Skeleton
-    from chainer_pose.utils.files import StrPath
-
+from chainer_pose.skeletons import Skeleton
+from chainer_pose.utils.files import StrPath
 
 _UP = np.array([1.0, -1.0, -1.0])  # from y down, z away: half a turn about x
 

@@ -7,28 +7,23 @@
     pose3d = lifter(pose2d)                  # (N, J, 2) px to (N, J, 3) px
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainer_pose import functions, geometry, links, skeletons
 from chainer_pose.datasets import imputation
+from chainer_pose.datasets.imputation import Prior
 from chainer_pose.errors import InputError
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.inference.pretrained import DEFAULT, PRETRAINED, pretrained_path
-from chainer_pose.skeletons import H36M17, conversions
+from chainer_pose.links import LiftingLink
+from chainer_pose.skeletons import H36M17, Skeleton, conversions
 from chainer_pose.utils import devices
-
-if TYPE_CHECKING:
-    from chainer_pose.datasets.imputation import Prior
-    from chainer_pose.links import LiftingLink
-    from chainer_pose.skeletons import Skeleton
-    from chainer_pose.utils.files import StrPath
+from chainer_pose.utils.files import StrPath
 
 _ENDS = ('Shoulder', 'Hip')  # of the trunk
 

@@ -1,7 +1,5 @@
 """A person's poses through time: gaps and smoothing."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -7,26 +7,19 @@ root's, times the size divided by, it is in pixels. The metadata name joints and
 whether the poses were turned by their lines of sight in training (`links.LineOfSight`).
 """
 
-from __future__ import annotations
-
 import json
 import warnings
-from typing import TYPE_CHECKING
 
 import chainer.functions as F
 import numpy as np
+from chainer import Variable
 
 from chainer_pose import _compat
 from chainer_pose.errors import InputError
 from chainer_pose.inference import weights as weights_file
+from chainer_pose.inference.lifter import Lifter
 from chainer_pose.links import Generator
-from chainer_pose.utils.files import atomic_path
-
-if TYPE_CHECKING:
-    from chainer import Variable
-
-    from chainer_pose.inference.lifter import Lifter
-    from chainer_pose.utils.files import StrPath
+from chainer_pose.utils.files import StrPath, atomic_path
 
 
 class _Plain(Generator):

@@ -1,7 +1,5 @@
 """What predict.py writes: lifted people as JSON, CSV, npz, a pose file and a page to look at."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import functools
@@ -12,24 +10,19 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from chainer_pose import __version__
 from chainer_pose.datasets import PoseData, pose_file
-from chainer_pose.datasets.keypoints import frame_numbers, ranks
+from chainer_pose.datasets.keypoints import Keypoints, frame_numbers, ranks
 from chainer_pose.datasets.readers.shared import Progress, silent
 from chainer_pose.inference import motion
-from chainer_pose.skeletons import conversions
+from chainer_pose.inference.lifter import Lifted
+from chainer_pose.skeletons import Skeleton, conversions
 from chainer_pose.utils import files
-
-if TYPE_CHECKING:
-    from chainer_pose.datasets.keypoints import Keypoints
-    from chainer_pose.inference.lifter import Lifted
-    from chainer_pose.skeletons import Skeleton
-    from chainer_pose.utils.files import StrPath
-
+from chainer_pose.utils.files import StrPath
 
 AXES = 'x right, y down, z away from the camera; 3D is relative to the root joint'
 _AXES = {'pose3d': 'x_px y_px z_px', 'pose2d': 'u_px v_px', 'pose3d_mm': 'x_mm y_mm z_mm'}

@@ -1,13 +1,8 @@
 """How far a camera is rolled, by the people it sees."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from chainer_pose.skeletons import Skeleton
+from chainer_pose.skeletons import Skeleton
 
 _ENOUGH = 24  # poses; fewer may all lean
 _CERTAIN = 2  # standard deviations of the poses; people themselves lean by less

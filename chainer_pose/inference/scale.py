@@ -1,19 +1,13 @@
 """Millimetres for lifted poses, by one length that is known."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainer_pose.errors import InputError
+from chainer_pose.skeletons import Skeleton
 from chainer_pose.skeletons.proportions import HEIGHT
-
-if TYPE_CHECKING:
-    from chainer_pose.skeletons import Skeleton
-
 
 _LEG_AND_TRUNK = HEIGHT['shoulder'] - HEIGHT['ankle']
 _LEG = (['Hip'], ['Knee'], ['Ankle', 'Foot'])

@@ -1,14 +1,9 @@
 """Motion of one person as TRC, the markers' file of OpenSim and Pose2Sim."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from chainer_pose.skeletons import Skeleton
-    from chainer_pose.utils.files import StrPath
+from chainer_pose.skeletons import Skeleton
+from chainer_pose.utils.files import StrPath
 
 _UP = np.array([1.0, -1.0, -1.0])  # x right, y up, z towards the camera
 

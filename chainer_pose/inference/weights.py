@@ -1,12 +1,10 @@
 """A network's file: write, load, find."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from chainer.serializers import NpzDeserializer, npz
@@ -15,11 +13,7 @@ from chainer_pose.datasets.imputation import Prior
 from chainer_pose.errors import InputError, NonFiniteError
 from chainer_pose.links import Generator, Martinez
 from chainer_pose.skeletons import Skeleton
-from chainer_pose.utils.files import atomic_path, read_npz, reading
-
-if TYPE_CHECKING:
-    from chainer_pose.utils.files import StrPath
-
+from chainer_pose.utils.files import StrPath, atomic_path, read_npz, reading
 
 NORMALIZATION = 'root at the origin, mean distance of the other joints from it 1'
 _METADATA, _PRIOR = 'metadata', 'prior/'

@@ -1,7 +1,5 @@
 """How far cameras look down."""
 
-from __future__ import annotations
-
 import chainer
 import chainer.functions as F
 import numpy as np

@@ -1,7 +1,5 @@
 """The interface of every network that lifts poses."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Lift each pose as a camera sees it that is turned onto its root joint."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

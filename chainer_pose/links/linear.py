@@ -5,8 +5,6 @@ weight's gradient is the product of two thin matrices: only those are kept until
 reads a block of the product, and a gradient that nobody reads is never computed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -79,7 +77,7 @@ class Weight(chainer.Parameter):
         self.factors = []
         super().cleargrad()
 
-    def __copy__(self) -> Weight:
+    def __copy__(self) -> 'Weight':
         self._add_product()
         copied = self._copy_to(Weight())
         copied.factors = []  # its own list
@@ -90,7 +88,7 @@ class Weight(chainer.Parameter):
         return _recover, super().__reduce__()
 
 
-def _recover(recover: Callable[..., Any], args: tuple[Any, ...]) -> Weight:
+def _recover(recover: Callable[..., Any], args: tuple[Any, ...]) -> 'Weight':
     param = recover(*args)
     param.__class__, param.factors = Weight, []
     return param

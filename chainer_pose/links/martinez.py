@@ -5,8 +5,6 @@ two linear layers, each with batch normalization, ReLU and dropout, from standar
 to standardized 3D in millimetres.
 """
 
-from __future__ import annotations
-
 import chainer
 import chainer.functions as F
 import chainer.links as L

@@ -1,7 +1,5 @@
 """Lift each pose and its mirror image."""
 
-from __future__ import annotations
-
 import chainer
 from chainer import Variable
 from chainer.types import NdArray

@@ -1,7 +1,5 @@
 """One backward pass through a network for all losses of its outputs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

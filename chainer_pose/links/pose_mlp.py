@@ -1,7 +1,5 @@
 """The generator and the discriminator of section 3.2, Fig. 2."""
 
-from __future__ import annotations
-
 import chainer
 import chainer.functions as F
 import numpy as np

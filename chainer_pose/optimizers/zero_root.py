@@ -1,7 +1,5 @@
 """A generator whose root joint has depth 0."""
 
-from __future__ import annotations
-
 import chainer
 
 from chainer_pose.links import Generator

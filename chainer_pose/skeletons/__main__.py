@@ -1,7 +1,5 @@
 """List the skeletons that come with the package, or show and draw one."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from chainer_pose import skeletons, visualizations

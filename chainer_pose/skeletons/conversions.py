@@ -5,8 +5,6 @@ are matched by name, trunk and head by the rules below. Data sets place the same
 differently, so h36m17, mpii17 and cmu17 have rules of their own.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Sequence
 

@@ -3,8 +3,6 @@
 All other modules refer to joints by name. The named skeletons are JSON files beside this one.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -183,7 +181,7 @@ class Skeleton:
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Skeleton:
+    def from_dict(cls, values: Mapping[str, Any]) -> 'Skeleton':
         """Make a skeleton from what `to_dict` returns or `load` reads.
 
         Raises:

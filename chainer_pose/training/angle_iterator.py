@@ -1,7 +1,5 @@
 """The angles of eq. (1)."""
 
-from __future__ import annotations
-
 import copy
 
 import chainer

@@ -1,7 +1,5 @@
 """From a data set to the arrays that a network is trained on."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from chainer_pose import geometry

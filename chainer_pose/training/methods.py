@@ -1,7 +1,5 @@
 """How a run compares with the paper: its length, its options, its data, as tables name them."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

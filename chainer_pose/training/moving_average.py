@@ -1,7 +1,5 @@
 """Exponential moving average of the parameters of a link."""
 
-from __future__ import annotations
-
 import chainer
 import numpy as np
 

@@ -4,8 +4,6 @@ From the fields of `TrainingOptions` come the command line of training, options.
 comparison on --resume and `methods.PAPER`.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import functools

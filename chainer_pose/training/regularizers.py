@@ -1,7 +1,5 @@
 """Losses beyond the paper, added to eq. (4)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

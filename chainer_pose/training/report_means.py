@@ -1,7 +1,5 @@
 """Means of what steps report, summed on the device."""
 
-from __future__ import annotations
-
 import string
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -5,8 +5,6 @@ A run directory holds ``options.json`` (what rebuilds the run), Chainer's ``log`
 iterations), ``gen_best.npz`` and pictures.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import re

@@ -1,7 +1,5 @@
 """From the options of a run to its trainer: links, optimizers, regularizers, extensions."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import os

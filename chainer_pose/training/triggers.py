@@ -1,7 +1,5 @@
 """When extensions run."""
 
-from __future__ import annotations
-
 import time
 
 import chainer

@@ -1,7 +1,5 @@
 """The paper's training step, and the supervised one."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Command lines: options declared as a dataclass, errors on one line, progress."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import copy
@@ -160,7 +158,7 @@ class Progress:
         self._interval = 0.1 if self._terminal else interval
         self._started = self._last = time.monotonic()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> 'Progress':
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -4,8 +4,6 @@ Every process draws the same batch and the same angles, of all processes togethe
 with its own part of them.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from chainer.types import NdArray

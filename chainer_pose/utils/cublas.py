@@ -4,8 +4,6 @@ CuPy does not call cuBLAS while a stream is captured, though cuBLAS can be captu
 workspace of its own.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import functools

@@ -1,7 +1,5 @@
 """Devices: which one computes, and which one an array is on."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Read and write files: whole or not at all, with errors that name the file."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io

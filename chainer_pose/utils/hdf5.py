@@ -1,7 +1,5 @@
 """Read HDF5 files from untrusted sources."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 

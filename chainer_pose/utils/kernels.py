@@ -1,7 +1,5 @@
 """Kernels, which CuPy compiles at their first call."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

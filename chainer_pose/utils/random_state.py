@@ -1,7 +1,5 @@
 """Random streams: one a purpose, all from one seed, stored with a snapshot."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 

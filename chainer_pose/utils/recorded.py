@@ -1,7 +1,5 @@
 """Functions of arrays, recorded as CUDA graphs."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 from collections.abc import Callable

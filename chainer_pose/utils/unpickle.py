@@ -4,8 +4,6 @@ A pickle is a program that may call anything it can name. Here it can name only 
 NumPy's pickles of arrays call, which makes arrays and nothing else.
 """
 
-from __future__ import annotations
-
 import codecs
 import pickle
 from typing import Any

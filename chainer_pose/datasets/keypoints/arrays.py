@@ -1,7 +1,5 @@
 """Keypoints as arrays: npy and npz, VideoPose3D's npz, pickles of annotations, SLEAP's HDF5."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any

@@ -1,16 +1,10 @@
 """What looks wrong about 2D poses that are valid all the same."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import cdist
 
-if TYPE_CHECKING:
-    from chainer_pose.skeletons import Skeleton
-
+from chainer_pose.skeletons import Skeleton
 
 _ENOUGH = 20  # poses, for what only most of them can show
 _MOST = 0.9

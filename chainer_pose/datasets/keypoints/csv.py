@@ -1,7 +1,5 @@
 """Keypoints as text: CSV with a header or without, DeepLabCut's, SLEAP's; YOLO's labels."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Collection

@@ -1,9 +1,7 @@
 """A pose file to learn from, out of detectors' and annotators' keypoints."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,11 +9,9 @@ from chainer_pose import geometry
 from chainer_pose.datasets import imputation, pose_file
 from chainer_pose.datasets.keypoints.checks import find_faults, never_seen
 from chainer_pose.datasets.keypoints.people import ranks
+from chainer_pose.datasets.keypoints.reader import Keypoints
 from chainer_pose.errors import InputError
-
-if TYPE_CHECKING:
-    from chainer_pose.datasets.keypoints.reader import Keypoints
-    from chainer_pose.utils.files import StrPath
+from chainer_pose.utils.files import StrPath
 
 
 class Count(NamedTuple):

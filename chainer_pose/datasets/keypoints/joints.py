@@ -1,7 +1,5 @@
 """Whose joints they are: by their names, else by their number and how the bones lie."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Files differ in where frames and people stand, and in how a person's joints are 
 recognised by their keys, the tables below.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Collection, Iterator

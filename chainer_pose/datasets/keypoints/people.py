@@ -1,7 +1,5 @@
 """Who is who, and when: order of frames, people given twice, people followed through frames."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple

@@ -4,17 +4,14 @@
 time, each frame and person once.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainer_pose.datasets import pose_file
+from chainer_pose.datasets import PoseData, pose_file
 from chainer_pose.datasets.keypoints import arrays, joints, people
 from chainer_pose.datasets.keypoints import csv as keypoint_csv
 from chainer_pose.datasets.keypoints import json as keypoint_json
@@ -22,13 +19,9 @@ from chainer_pose.datasets.keypoints.checks import looks_normalized
 from chainer_pose.datasets.keypoints.people import Table
 from chainer_pose.datasets.readers.shared import Progress, silent
 from chainer_pose.errors import InputError
+from chainer_pose.skeletons import Skeleton
 from chainer_pose.utils import hdf5
-
-if TYPE_CHECKING:
-    from chainer_pose.datasets import PoseData
-    from chainer_pose.skeletons import Skeleton
-    from chainer_pose.utils.files import StrPath
-
+from chainer_pose.utils.files import StrPath
 
 _SUFFIXES = {
     '.csv': 'csv',

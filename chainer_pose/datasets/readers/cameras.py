@@ -1,7 +1,5 @@
 """The cameras of a subject of Human3.6M: from cameras.h5 or metadata.xml."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -5,8 +5,6 @@ is seen from the side, and from above or below. Where the intrinsics are known, 
 the image turns the camera onto the root joint, without 3D; poses in mm are rotated with it.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 

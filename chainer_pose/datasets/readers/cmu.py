@@ -4,8 +4,6 @@ In the files' world y points up and z forward, in a unit of their own; this
 module returns z up and x forward, in mm.
 """
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import dataclasses

@@ -1,7 +1,5 @@
 """The public copies of Human3.6M behind one interface, `Layout`."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +26,7 @@ Detected = Callable[[Take, str], np.ndarray | None]  # of a take and camera
 
 def find(
     root: StrPath, layout: str | None = None, subjects: Sequence[str] = h36m.SUBJECTS
-) -> Layout:
+) -> 'Layout':
     """Find the copy of Human3.6M in a folder.
 
     Args:

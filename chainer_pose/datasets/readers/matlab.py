@@ -1,7 +1,5 @@
 """MATLAB files as plain Python: structs are dicts, cells and struct arrays are lists."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

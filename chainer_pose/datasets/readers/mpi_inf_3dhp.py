@@ -1,7 +1,5 @@
 """MPI-INF-3DHP (Mehta et al. 2017): its training sequences and its test set."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple

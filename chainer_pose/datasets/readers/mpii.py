@@ -1,7 +1,5 @@
 """MPII Human Pose: people in the wild, 2D only, from the .mat file or its JSON form."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path

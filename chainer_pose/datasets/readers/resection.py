@@ -5,8 +5,6 @@ cameras, but with the exact projection of every pose. Thousands of points and
 their images determine the camera; the residual tells whether the model is right.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import linalg, optimize
 from scipy.spatial.transform import Rotation

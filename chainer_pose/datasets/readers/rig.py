@@ -1,7 +1,5 @@
 """The four cameras of the Human3.6M laboratory, to project 3D poses that have none."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

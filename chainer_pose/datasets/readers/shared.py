@@ -1,7 +1,5 @@
 """What several readers of foreign data share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 

@@ -4,8 +4,6 @@ A body of published proportions takes postures of the fifteen Human3.6M actions,
 joint limits and at every heading, in front of the four cameras of `rig`.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The weights that come with the package; MODEL_CARD.md describes them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 FOLDER = Path(__file__).parent

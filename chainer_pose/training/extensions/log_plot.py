@@ -1,7 +1,5 @@
 """Curves of what LogReport has logged."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Per-action error of the generator, while it trains."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import chainer

@@ -1,7 +1,5 @@
 """Pictures of a few poses, so that one sees the generator learn."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import chainer

@@ -1,7 +1,5 @@
 """The log on the screen."""
 
-from __future__ import annotations
-
 import errno
 import sys
 import time

@@ -1,7 +1,5 @@
 """SIGTERM, SIGHUP and Ctrl-C while training: end after the iteration, with a snapshot."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Sequence
 from typing import Any

@@ -76,9 +76,10 @@ class PoseData(Header):
         return [self.names[column][i] for i in found]
 
     def require_pose3d(self) -> np.ndarray:
-        """Return pose3d, or raise an InputError if the data are 2D only."""
-        if self.pose3d is None:
-            raise InputError(f'{self.name}: expected pose3d, found 2D only')
+        """Return pose3d, or raise an InputError if there is none in mm."""
+        if self.pose3d is None or self.units_3d != 'mm':
+            found = '2D only' if self.pose3d is None else 'poses that were lifted'
+            raise InputError(f'{self.name}: expected pose3d in mm, found {found}')
         return self.pose3d
 
     def select(self, index: np.ndarray | slice) -> 'PoseData':

@@ -9,7 +9,6 @@ import numpy as np
 
 from chainer_pose import datasets, geometry
 from chainer_pose.datasets import PoseData
-from chainer_pose.errors import InputError
 from chainer_pose.evaluations import metrics
 from chainer_pose.links import LiftingLink
 
@@ -61,7 +60,7 @@ def normalized(data: PoseData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Of shapes (N, J, 2), (N, 1, 1) and (N, J, 3); the size is the target's on the xy-plane.
     """
-    root, pose3d = data.skeleton.root, _pose3d(data)
+    root, pose3d = data.skeleton.root, data.require_pose3d()
     size = geometry.scale(pose3d[:, :, :2], root)[:, None, None]
     return geometry.normalize(data.pose2d, root)[0], size, geometry.center(pose3d, root)
 
@@ -180,14 +179,5 @@ def _combined(values: Sequence[Any], how: Callable[[Sequence[float]], float]) ->
 
 def measurable(data: PoseData) -> PoseData:
     """Select the poses whose errors can be measured; InputError if none has 3D in mm."""
-    _pose3d(data)
+    data.require_pose3d()
     return data.select(datasets.require_complete(data))
-
-
-def _pose3d(data: PoseData) -> np.ndarray:
-    if data.pose3d is None or data.units_3d != 'mm':
-        found = '2D only' if data.pose3d is None else f'{data.units_3d}, of poses that were lifted'
-        raise InputError(
-            f'{data.name}: expected pose3d in mm to measure errors against, found {found}'
-        )
-    return data.pose3d

@@ -78,7 +78,7 @@ class PoseData(Header):
     def require_pose3d(self) -> np.ndarray:
         """Return pose3d, or raise an InputError if there is none in mm."""
         if self.pose3d is None or self.units_3d != 'mm':
-            found = '2D only' if self.pose3d is None else 'poses that were lifted'
+            found = '2D only' if self.pose3d is None else 'px, of poses that were lifted'
             raise InputError(f'{self.name}: expected pose3d in mm, found {found}')
         return self.pose3d
 

@@ -17,10 +17,6 @@ from chainer_pose.utils.files import StrPath, atomic_path, read_npz, reading
 
 NORMALIZATION = 'root at the origin, mean distance of the other joints from it 1'
 _METADATA, _PRIOR = 'metadata', 'prior/'
-_FIRST_LAYERS = {
-    Generator: ('l1/W', 'l2/W'),
-    Martinez: ('enter/linear/W', 'a1/linear/W'),
-}
 _WEIGHTS = re.compile(r'(^|/model:\w+/|/average/)[\w/]+/(W|b|gamma|beta)$')
 _NONE = 'none'  # names of the values that are None, which npz cannot hold unpickled
 
@@ -124,7 +120,7 @@ def load_generator(path: StrPath) -> Trained:
     """
     arrays = read_arrays(path)
     network: type[Generator | Martinez] = Martinez if 'enter/linear/W' in arrays else Generator
-    enter, second = _FIRST_LAYERS[network]
+    enter, second = ('l1/W', 'l2/W') if network is Generator else ('enter/linear/W', 'a1/linear/W')
     if enter not in arrays or arrays[enter].ndim != 2:
         raise InputError(
             f'{path}: expected a generator with {enter}, found {", ".join(sorted(arrays)[:4])}'
@@ -140,8 +136,18 @@ def load_generator(path: StrPath) -> Trained:
     skeleton = iteration = prior = None
     line_of_sight = False
     if _METADATA in arrays:
-        found = _read_metadata(path, arrays[_METADATA], n_joints)
-        skeleton, iteration, line_of_sight = found
+        with reading(path, 'a skeleton and a normalization in its metadata'):
+            metadata = json.loads(str(arrays[_METADATA]))
+            skeleton = Skeleton.from_dict(metadata['skeleton'])
+            normalization = metadata['normalization']
+            iteration = int(metadata['iteration']) if 'iteration' in metadata else None
+            line_of_sight = bool(metadata.get('line_of_sight', False))
+        check_joints(path, n_joints, None, skeleton, 'its skeleton')
+        if normalization != NORMALIZATION:
+            raise InputError(
+                f'{path}: expected weights for poses with the {NORMALIZATION}, found '
+                f'{normalization!r:.80}'
+            )
     if _PRIOR + 'mean' in arrays:
         shapes = zip(Prior._fields, ((2 * n_joints,), (2 * n_joints, 2 * n_joints)))
         parts = [_floats(path, arrays, _PRIOR + field, shape) for field, shape in shapes]
@@ -159,24 +165,6 @@ def _floats(
     if not np.isfinite(array).all():
         raise InputError(f'{path}: expected finite weights, found {key} with others')
     return array
-
-
-def _read_metadata(
-    path: StrPath, text: np.ndarray, n_joints: int
-) -> tuple[Skeleton, int | None, bool]:
-    with reading(path, 'a skeleton and a normalization in its metadata'):
-        metadata = json.loads(str(text))
-        skeleton = Skeleton.from_dict(metadata['skeleton'])
-        normalization = metadata['normalization']
-        iteration = int(metadata['iteration']) if 'iteration' in metadata else None
-        line_of_sight = bool(metadata.get('line_of_sight', False))
-    check_joints(path, n_joints, None, skeleton, 'its skeleton')
-    if normalization != NORMALIZATION:
-        raise InputError(
-            f'{path}: expected weights for poses with the {NORMALIZATION}, found '
-            f'{normalization!r:.80}'
-        )
-    return skeleton, iteration, line_of_sight
 
 
 def check_joints(

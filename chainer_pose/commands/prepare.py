@@ -313,10 +313,10 @@ class Keypoints:
             0.0 if self.test else self.test_share, self.seed, self.licence,
         )
         cli.warn(warnings)
-        for split, count in counts.items():
+        for split, (whole, imputed, partial) in counts.items():
             print(
-                f'{split}: {count.whole} people with every joint, {count.imputed} with joints '
-                f'imputed, {count.partial} with joints missing, which training leaves out'
+                f'{split}: {whole} people with every joint, {imputed} with joints imputed, '
+                f'{partial} with joints missing, which training leaves out'
             )
 
     def _reduce(self, path: Path, skeleton: skeletons.Skeleton | None) -> None:

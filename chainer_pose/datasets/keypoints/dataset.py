@@ -1,7 +1,6 @@
 """A pose file to learn from, out of detectors' and annotators' keypoints."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,14 +13,6 @@ from chainer_pose.errors import InputError
 from chainer_pose.utils.files import StrPath
 
 
-class Count(NamedTuple):
-    """How many poses of a split are whole, imputed, or lack a joint."""
-
-    whole: int
-    imputed: int
-    partial: int
-
-
 def convert(
     path: StrPath,
     inputs: Mapping[str, Sequence[Keypoints]],
@@ -31,7 +22,7 @@ def convert(
     test_share: float,
     seed: int,
     licence: str,
-) -> tuple[dict[str, Count], list[str]]:
+) -> tuple[dict[str, list[int]], list[str]]:
     """Write a pose file.
 
     Poses with a joint missing keep their place, marked in `valid`: training leaves them out,
@@ -47,7 +38,8 @@ def convert(
             `seed`.
         licence: who may use the poses.
     Returns:
-        (counts, warnings): dict from split to `Count`, and lines on what looks wrong.
+        (counts, warnings): dict from split to how many of its poses are whole, imputed, and lack
+        a joint, and lines on what looks wrong.
     Raises:
         InputError: if there are too few whole poses.
     """
@@ -93,5 +85,5 @@ def convert(
                 f'{sources[0][1].path}: expected people with every joint of {skeleton.name} to '
                 f'learn from, found none{never_seen(skeleton, seen)}'
             )
-    found = {split: Count(*count.tolist()) for split, count in counts.items() if count.any()}
+    found = {split: count.tolist() for split, count in counts.items() if count.any()}
     return found, find_faults(skeleton, every2d, seen)

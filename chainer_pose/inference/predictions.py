@@ -270,7 +270,13 @@ def write_h5(path: StrPath, predictions: Predictions, progress: Progress = silen
     others all is the test split, and a person a clip.
     """
     source, poses = predictions.source, predictions.poses
-    splits = source.splits or {'test': _as_data(source)}
+    frame, clip = frame_numbers(source.frame) or ranks(source.frame), ranks(source.person)
+    whole = PoseData(
+        Path(source.path).stem, source.skeleton, source.pose2d, licence='not stated',
+        source=f'2D keypoints: {source.path}',
+        columns={'frame': np.array(frame), 'clip': np.array(clip)},
+    )  # fmt: skip
+    splits = source.splits or {'test': whole}
     first = next(iter(splits.values()))
     header = dataclasses.replace(
         first,
@@ -292,18 +298,6 @@ def write_h5(path: StrPath, predictions: Predictions, progress: Progress = silen
             columns = {name: column[kept] for name, column in data.columns.items()}
             writer.append(split, ~imputed, imputed, pose2d=pose2d, pose3d=pose3d, **columns)
             start += len(data)
-
-
-def _as_data(source: Keypoints) -> PoseData:
-    frame = frame_numbers(source.frame) or ranks(source.frame)
-    return PoseData(
-        Path(source.path).stem,
-        source.skeleton,
-        source.pose2d,
-        columns={'frame': np.array(frame), 'clip': np.array(ranks(source.person))},
-        source=f'2D keypoints: {source.path}',
-        licence='not stated',
-    )
 
 
 WRITERS = {

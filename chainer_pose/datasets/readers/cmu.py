@@ -282,7 +282,9 @@ def convert(
             motion = read_amc(path, bones, step)
             world = h36m_joints(*forward_kinematics(bones, unit, motion))
             for heading in headings or [rng.uniform(-180, 180)]:
-                placed, inside = _place(world, np.radians(heading))
+                placed = world @ rotation(np.array([0, 0, -heading]))
+                placed[:, :, :2] -= placed[:, :1, :2].mean(axis=0)
+                inside = np.hypot(*placed[:, 0, :2].T) <= ROOM
                 if inside.any():
                     columns['clip'] = sum(map(len, takes.values()))
                     split = 'test' if name in test_subjects else 'train'
@@ -309,11 +311,3 @@ def convert(
     if not splits:
         raise InputError('expected frames within the room, found none', root=root)
     return splits, +left_out
-
-
-def _place(world: np.ndarray, heading: float) -> tuple[np.ndarray, np.ndarray]:
-    """Turn and center a clip; which of its frames are inside the room."""
-    cos, sin = np.cos(heading), np.sin(heading)
-    turned = world @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
-    turned[:, :, :2] -= turned[:, :1, :2].mean(axis=0)
-    return turned, np.hypot(*turned[:, 0, :2].T) <= ROOM

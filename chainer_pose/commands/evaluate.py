@@ -5,7 +5,7 @@ import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from chainer_pose import datasets, visualizations
 from chainer_pose.datasets import PoseData, pose_file
@@ -231,6 +231,4 @@ def draw(
                     figure.savefig(temporary, dpi=200)
 
 
-def run() -> NoReturn:
-    """Run the command and end the process."""
-    cli.run(main)
+run = functools.partial(cli.run, main)  # and end the process

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
@@ -429,6 +428,4 @@ def write(options: PredictionOptions, found: Predictions, folder: Path) -> None:
     print(f'{folder}: {", ".join(written)}')
 
 
-def run() -> NoReturn:
-    """Run the command and end the process."""
-    cli.run(main)
+run = functools.partial(cli.run, main)  # and end the process

@@ -1,11 +1,12 @@
 """Reproduce a table of the paper: prepare the data, train, measure and draw."""
 
 import dataclasses
+import functools
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from chainer_pose import datasets
 from chainer_pose.commands import evaluate, prepare, train
@@ -261,6 +262,4 @@ def _bytes_of_run(options: TrainingOptions) -> int:
     return n_generators * generator + 3 * (options.keep + 1) * (generator + discriminator)
 
 
-def run() -> NoReturn:
-    """Run the command and end the process."""
-    cli.run(main)
+run = functools.partial(cli.run, main)  # and end the process

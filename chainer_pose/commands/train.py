@@ -4,9 +4,10 @@ import argparse
 import contextlib
 import dataclasses
 import datetime
+import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import chainer
 import numpy as np
@@ -144,6 +145,4 @@ def parse_options(argv: Sequence[str] | None = None) -> TrainingOptions:
     return training_options.resume(Path(given), typed)
 
 
-def run() -> NoReturn:
-    """Run the command and end the process."""
-    cli.run(main)
+run = functools.partial(cli.run, main)  # and end the process

@@ -27,7 +27,12 @@ def write(path: StrPath, pose3d: np.ndarray, skeleton: Skeleton, fps: float) -> 
         (F, J), how far the joints of the file are from those of the poses, in their unit.
     """
     pose = geometry.center(np.asarray(pose3d, np.float64), skeleton.root) * _UP
-    offsets = _rest(pose, skeleton)
+    offsets = np.zeros(pose.shape[1:])  # from the parent: first frame's direction, median length
+    for child, parent in skeleton.bones:
+        bone = pose[:, child] - pose[:, parent]
+        length = np.linalg.norm(bone, axis=1)
+        first = bone[0] / length[0] if length[0] > 0 else np.array([0.0, 1.0, 0.0])
+        offsets[child] = first * np.median(length)
     rotations, world = _rotations(pose, offsets, skeleton)
     order = _order(skeleton, skeleton.root)
     with warnings.catch_warnings():
@@ -61,17 +66,6 @@ def constant_bones(pose3d: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 def _order(skeleton: Skeleton, joint: int) -> list[int]:
     """Joints as the hierarchy lists them."""
     return [joint] + [j for child in skeleton.children(joint) for j in _order(skeleton, child)]
-
-
-def _rest(pose: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """Each joint's offset from its parent: first frame's direction, median length."""
-    offsets = np.zeros(pose.shape[1:])
-    for child, parent in skeleton.bones:
-        bone = pose[:, child] - pose[:, parent]
-        length = np.linalg.norm(bone, axis=1)
-        first = bone[0] / length[0] if length[0] > 0 else np.array([0.0, 1.0, 0.0])
-        offsets[child] = first * np.median(length)
-    return offsets
 
 
 def _rotations(

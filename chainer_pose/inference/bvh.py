@@ -80,18 +80,14 @@ def _rotations(
         bones = pose[:, children] - pose[:, [joint]]
         world[:, joint] = above
         if len(children) > 1:
-            world[:, joint] = _best_rotation(offsets[children], bones)
+            # The rotation, no reflection, that brings the rest offsets nearest to the bones.
+            u, _, vt = np.linalg.svd(np.swapaxes(bones, 1, 2) @ offsets[children])
+            u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
+            world[:, joint] = u @ vt
         elif children:
             world[:, joint] = _swing(above @ offsets[children[0]], bones[:, 0]) @ above
         local[:, joint] = np.swapaxes(above, 1, 2) @ world[:, joint]
     return local, world
-
-
-def _best_rotation(rest: np.ndarray, bones: np.ndarray) -> np.ndarray:
-    """Rotations that bring (K, 3) rest offsets nearest to (F, K, 3) bones."""
-    u, _, vt = np.linalg.svd(np.swapaxes(bones, 1, 2) @ rest)
-    u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
-    return u @ vt
 
 
 def _swing(start: np.ndarray, end: np.ndarray) -> np.ndarray:

@@ -20,16 +20,8 @@ from chainer_pose.datasets import pose_file
 from chainer_pose.errors import InputError
 from chainer_pose.inference.weights import NORMALIZATION, load_generator, numbered, read_arrays
 from chainer_pose.skeletons import Skeleton
-from chainer_pose.utils import cli
-from chainer_pose.utils.files import (
-    StrPath,
-    atomic_path,
-    locked,
-    read_json,
-    reading,
-    sha256,
-    writing,
-)
+from chainer_pose.utils import cli, files
+from chainer_pose.utils.files import StrPath
 
 _LOCK = '.lock'
 
@@ -60,9 +52,9 @@ def lock(
             )
 
     check_new()
-    with writing(out):
+    with files.writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    with locked(out / _LOCK, InputError('expected a run that nobody is training', out=out)):
+    with files.locked(out / _LOCK, InputError('expected a run that nobody is training', out=out)):
         check_new()  # another process may have been quicker
         for path in out.iterdir():
             if re.fullmatch(r'log\w{8}', path.name) and path.is_dir():  # of Chainer's LogReport
@@ -104,7 +96,7 @@ def digest(options: Mapping[str, Any]) -> str | None:
 def used(options: Mapping[str, Any], path: StrPath) -> bool:
     """Whether a run used the poses of a pose file; True if its options.json does not say."""
     if not options.get('data'):
-        return digest(options) is None or digest(options) == sha256(path)
+        return digest(options) is None or digest(options) == files.sha256(path)
     keypoints = options['keypoints']
     found = keypoints in pose_file.keypoints_of(path) and pose_file.digest(path, keypoints)
     return found == digest(options)
@@ -118,7 +110,7 @@ def write_options(out: StrPath, options: Mapping[str, Any], skeleton: Skeleton) 
         'skeleton': skeleton.to_dict(),
         'normalization': NORMALIZATION,
     }
-    with writing(out), atomic_path(Path(out) / 'options.json') as temporary:
+    with files.writing(out), files.atomic_path(Path(out) / 'options.json') as temporary:
         Path(temporary).write_text(json.dumps(stored, indent=2) + '\n', encoding='utf-8')
 
 
@@ -129,8 +121,8 @@ def read_options(run: StrPath) -> dict[str, Any]:
         InputError: if the folder is not a run or its options.json is damaged.
     """
     path, expected = Path(run) / 'options.json', 'the options of a run'
-    with reading(path, expected):
-        return dict(read_json(path, expected)['options'])
+    with files.reading(path, expected):
+        return dict(files.read_json(path, expected)['options'])
 
 
 def load_snapshot(path: StrPath, trainer: chainer.training.Trainer) -> None:

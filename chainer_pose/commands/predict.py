@@ -381,7 +381,8 @@ def write(options: PredictionOptions, found: Predictions, folder: Path) -> None:
 
         def new(name: str) -> str:
             written.append(name)
-            return stack.enter_context(files.atomic_path(folder / name))  # an absolute name stays
+            with files.writing(folder / name):  # an absolute name stays
+                return stack.enter_context(files.atomic_path(folder / name))
 
         with cli.Progress() as progress:
             for kind in dict.fromkeys(options.write):

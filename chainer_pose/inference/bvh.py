@@ -42,7 +42,7 @@ def write(path: StrPath, pose3d: np.ndarray, skeleton: Skeleton, fps: float) -> 
     lines += ['MOTION', f'Frames: {len(pose)}', f'Frame Time: {1 / fps:.6f}']
     for numbers in angles.reshape(len(pose), -1):
         lines.append(' '.join(f'{number:.4f}' for number in (0.0, 0.0, 0.0, *numbers)))
-    with open(path, 'w', encoding='ascii') as file:
+    with open(path, 'w', encoding='utf-8') as file:
         file.write('\n'.join(lines) + '\n')
     place = np.zeros_like(pose)
     for joint in order[1:]:

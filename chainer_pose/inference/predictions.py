@@ -270,11 +270,13 @@ def write_h5(path: StrPath, predictions: Predictions, progress: Progress = silen
     others all is the test split, and a person a clip.
     """
     source, poses = predictions.source, predictions.poses
-    frame, clip = frame_numbers(source.frame) or ranks(source.frame), ranks(source.person)
+    frame = np.array(frame_numbers(source.frame) or ranks(source.frame))
+    if frame.max() > np.iinfo(np.int32).max:  # times rather than numbers
+        frame -= frame.min()
     whole = PoseData(
         Path(source.path).stem, source.skeleton, source.pose2d, licence='not stated',
         source=f'2D keypoints: {source.path}',
-        columns={'frame': np.array(frame), 'clip': np.array(clip)},
+        columns={'frame': frame, 'clip': np.array(ranks(source.person))},
     )  # fmt: skip
     splits = source.splits or {'test': whole}
     first = next(iter(splits.values()))

@@ -126,7 +126,7 @@ def test_pixel_poses_are_as_measured_about_the_root(small_splits):
 
 @pytest.mark.parametrize('read', [arrays.labelled_poses, arrays.pixel_poses])
 def test_labels_need_3d(flat_data, read):
-    with pytest.raises(InputError, match='flat: expected pose3d, found 2D only'):
+    with pytest.raises(InputError, match='flat: expected pose3d in mm, found 2D only'):
         read(flat_data)
 
 

@@ -165,6 +165,7 @@ def test_parts_add_up_and_arrays_may_come_one_after_another(tmp_path, rng):
         ({'pose2d': POSE, 'pose3d': NAN}, r"train/pose3d: .* shape \('N', 17, 3\)"),
         ({'pose2d': POSE, 'pose3d': np.full((2, 17, 3), np.inf), 'valid': ~SEEN}, 'train/pose3d'),
         ({'pose2d': POSE, 'frame': [0, 1, 2]}, 'train: expected pose2d and equal numbers'),
+        ({'pose2d': POSE, 'frame': [0, 2**31]}, 'train/frame: expected numbers of 32 bits'),
     ],
 )
 def test_what_could_not_be_read_is_not_written(tmp_path, arguments, message):

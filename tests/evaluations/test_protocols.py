@@ -90,7 +90,7 @@ def test_data_without_3d_in_mm_or_poses_cannot_be_measured_on(flat_data, trio):
     pixels = dataclasses.replace(trio, units_3d='px')
     for data, message in (
         (flat_data, '2D only'), (trio.select(np.zeros(0, int)), 'found none among 0'),
-        (pixels, 'expected pose3d in mm to measure errors against, found px'),
+        (pixels, 'expected pose3d in mm, found px'),
     ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             protocols.evaluate(links.ZeroDepth(), data)

@@ -38,6 +38,8 @@ def test_still_poses_and_single_frames_are_fine(tmp_path):
     bvh.write(tmp_path / 'a.bvh', pose, CHAIN, fps=25)
     _, places, _ = play(tmp_path / 'a.bvh')
     np.testing.assert_allclose(places, pose * [1, -1, -1], atol=1e-6)
+    bvh.write(tmp_path / 'b.bvh', pose[:, :2], Skeleton('leg', ('Hüfte', '膝'), (-1, 0)), fps=25)
+    assert 'JOINT 膝' in (tmp_path / 'b.bvh').read_text('utf-8')
 
 
 def test_a_person_stands_upright_and_joints_are_as_far_off_as_reported(tmp_path, synthetic_splits):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from chainer_pose.datasets import keypoints, pose_file
+from chainer_pose.errors import InputError
 from chainer_pose.inference import motion, predictions, trc
 from chainer_pose.inference import scale as scaling
 from chainer_pose.inference.lifter import Lifted
@@ -137,8 +138,18 @@ def test_a_pose_file_of_those_lifted(tmp_path, rng):
     np.testing.assert_array_equal(data.imputed, poses.imputed[:2])
     assert (data.columns['frame'].tolist(), data.columns['clip'].tolist()) == ([4, 5], [0, 1])
     assert data.units_3d == 'px'
+    with pytest.raises(
+        InputError, match='expected pose3d in mm, found px, of poses that were lifted'
+    ):
+        data.require_pose3d()
     with h5py.File(tmp_path / 'p.h5') as file:
         assert file.attrs['weights_sha256'].startswith('ba7816bf')  # of "abc"
+
+
+def test_times_that_are_no_frame_numbers_of_a_pose_file(tmp_path, rng):
+    found = predicted(tmp_path, lifted(2, rng), [1_700_000_000_000, 1_700_000_000_040], [7, 7])
+    predictions.write_h5(tmp_path / 'p.h5', found)
+    assert pose_file.read(tmp_path / 'p.h5', 'test').columns['frame'].tolist() == [0, 40]
 
 
 def test_a_film_keeps_time():

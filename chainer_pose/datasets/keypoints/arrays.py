@@ -9,7 +9,7 @@ import numpy as np
 from chainer_pose.datasets.keypoints.people import Table, values_a_joint
 from chainer_pose.utils import files, hdf5, unpickle
 
-_CONFIDENCE = {'confidence', 'scores', 'keypoint_scores'}
+_CONFIDENCE = 'confidence', 'scores', 'keypoint_scores'
 _LAYOUTS = {'coco': 'coco17', 'h36m': 'h36m17'}  # of VideoPose3D's metadata
 
 
@@ -38,16 +38,21 @@ def read(path: Path, counts: Collection[int]) -> Table:
         if joints.ndim != 3 or joints.shape[2] not in (2, 3):
             raise ValueError(f'shape {joints.shape}')
         n, k, _ = joints.shape
-        for name in _CONFIDENCE & arrays.keys():
+        if (name := next((name for name in _CONFIDENCE if name in arrays), None)) is not None:
             confidence = arrays[name].astype(np.float64, casting='safe')
             joints = np.dstack([joints[:, :, :2], confidence.reshape(n, k)])
         frame, person = (
-            arrays[name].reshape(n).tolist() if name in arrays else None
+            _ids(arrays[name].reshape(n)) if name in arrays else None
             for name in ('frame', 'person')
         )
         joint_names = arrays.get('joint_names')
         listed = None if joint_names is None else [str(name) for name in joint_names.reshape(k)]
     return Table(joints, frame, person, listed, kind='numpy')
+
+
+def _ids(array: np.ndarray) -> list:
+    whole = array.dtype.kind == 'f' and (array % 1 == 0).all()
+    return (array.astype(np.int64) if whole else array).tolist()
 
 
 def read_pickle(path: Path, counts: Collection[int]) -> Table:

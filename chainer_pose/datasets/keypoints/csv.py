@@ -109,8 +109,10 @@ def read_yolo(path: Path, counts: Collection[int]) -> Table:
         )
     pose = np.array([row[5 : n + 5] for _, row in found]).reshape(len(found), -1, per)
     rest = [row[n + 5 :] for _, row in found]
-    person = [int(more[-1]) if more and more[-1] % 1 == 0 else None for more in rest]
-    score = np.array([more[0] if more and more[0] % 1 else np.nan for more in rest])
+    # A confidence may be 1, as a person's number may be.
+    numbered = most < n + 7 and any(more[0] > 1 for more in rest if more)
+    person = [int(more[-1]) if len(more) == 2 or (more and numbered) else None for more in rest]
+    score = np.array([more[0] if more and not numbered else np.nan for more in rest])
     return Table(pose, [frame for frame, _ in found], person, score=score, kind='yolo')
 
 

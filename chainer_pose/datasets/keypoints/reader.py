@@ -230,7 +230,9 @@ def _keypoints(
     somebody = [i for i in kept if person[i] is not None or confidence[i].any()] or kept
     if len(somebody) < len(kept):
         notes.append(f'{len(kept) - len(somebody)} people without any joint are left out')
-    order = sorted(somebody, key=lambda i: people.natural(frame[i]))
+    are_numbers = all(isinstance(each, int) for each in frame)
+    times = frame if are_numbers else [*map(people.natural, frame)]
+    order = sorted(somebody, key=times.__getitem__)
     pose2d, confidence = pose2d[order], confidence[order]
     frame, person = [frame[i] for i in order], [person[i] for i in order]
     if None in person:
@@ -270,6 +272,9 @@ def _read_pose_file(
             cameras = data.columns['camera'].tolist()
             clips = [f'{a}@{data.names["camera"][b]}' for a, b in zip(clips, cameras)]
         person += clips
+    if len({*zip(frame, person)}) < len(frame):  # clips are numbered anew in each split
+        of = [name for name, data in splits.items() for _ in range(len(data))]
+        person = [f'{one} of {name}' for one, name in zip(person, of)]
     pose2d = np.concatenate([data.pose2d for data in parts])
     confidence = np.concatenate([data.visible for data in parts]).astype(np.float32)
     return Keypoints(

@@ -102,6 +102,10 @@ def test_arrays(write, people):
         np.testing.assert_array_equal(found.confidence > 0, confidence > 0)
         np.testing.assert_array_equal(found.pose2d[confidence > 0], pose2d[confidence > 0])
     assert (found.frame, found.person) == (['a', 'a', 'b'], [0, 1, 0])
+    named |= {'frame': np.array([11.0, 11.0, 12.0]), 'confidence': 0.5 * confidence}
+    found = keypoints.read(write(named, 'a.npz'), skeleton=COCO)
+    assert [type(frame) for frame in found.frame] == [int] * 3
+    np.testing.assert_allclose(found.confidence, 0.5 * confidence)  # goes before scores
 
 
 def test_a_pose_file(tmp_path, people):
@@ -120,6 +124,9 @@ def test_a_pose_file(tmp_path, people):
     data.columns['camera'], data.names['camera'] = np.array([1, 0, 0], 'i'), ['left', 'right']
     pose_file.write(path, {'train': data})
     assert keypoints.read(path).person == ['0@right', '1@left', '0@left']
+    del data.columns['camera'], data.names['camera']
+    pose_file.write(path, {'train': data, 'test': data})  # clips and frames from 0 in each
+    assert keypoints.read(path).person[1::3] == ['1 of train', '1 of test']
     with pytest.raises(InputError, match='expected the joints of openpose18 in order'):
         keypoints.read(path, skeleton=skeletons.get('openpose18'))
 
@@ -194,6 +201,26 @@ def test_ids_of_any_form_and_frames_in_order_of_their_numbers(write, people, one
         entries[3]['idx'] = bad
         with pytest.raises(InputError, match=r'a.json: \[3\].* id'):
             keypoints.read(write(entries))
+
+
+def test_frames_below_zero_come_first(write, people):
+    rows = [f'{t},{",".join(map(str, flat(people[0][0])))}' for t in (1, -1, -2, 0)]
+    head = ','.join(['frame', *(f'{name}_{axis}' for name in NAMES for axis in 'xy')])
+    assert keypoints.read(write('\n'.join([head, *rows]), 'a.csv')).frame == [-2, -1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ('more', 'person'),
+    [
+        ('1 0.9', [0, 1]),  # confidences, though one is a whole number
+        ('1 2', [1, 2]),  # people
+    ],
+)
+def test_the_number_behind_yolos_joints(write, people, more, person):
+    row = ' '.join(map(str, [0, 0.5, 0.5, 0.1, 0.2, *flat(people[0][0] / 700)]))
+    lines = '\n'.join(f'{row} {number}' for number in more.split())
+    found = keypoints.read(write(lines, 'a.txt'), skeleton=COCO, image_size=(700, 700))
+    assert found.person == person
 
 
 def test_files_of_a_folder_in_order_of_their_numbers(write, tmp_path, people):

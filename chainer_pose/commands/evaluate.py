@@ -41,8 +41,8 @@ class EvaluationOptions:
         pose3d_NAME; univ is the universal skeleton of MPI-INF-3DHP (default: %(default)s)""",
         metavar='gt|NAME')
     generator: str | None = cli.option(None, """of a run directory, gen_best.npz, as the authors'
-        code chooses (without one the last), or the last gen_N.npz, which no test error has chosen
-        (default: last for --table, else best)""", choices=('best', 'last'))
+        code chooses, or the last gen_N.npz, which no test error has chosen (default: last for
+        --table, else best, if the run has one)""", choices=('best', 'last'))
     protocol: str = cli.option('kudo', f"""{PROTOCOL_HELP}; all: these four; pck: share of joints
         within 150 mm and AUC, by activity and joint, as for MPI-INF-3DHP; pck-authors: the same of
         the depth alone, as the authors' code counts (default: %(default)s, the paper's)""",
@@ -147,6 +147,8 @@ def load(
         )
     last = (options.generator or ('last' if options.table else 'best')) == 'last'
     weights = weights_file.find_generator(path, last)
+    if options.generator == 'best' and weights.name != 'gen_best.npz':
+        raise InputError(f'expected gen_best.npz, found none in {path}', generator='best')
     generator, skeleton, _, iteration, line_of_sight = weights_file.load_generator(weights)
     run = methods.Run(weights, iteration, generator.in_mm, line_of_sight, options.mirror)
     folder = weights.parent

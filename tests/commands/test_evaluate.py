@@ -140,6 +140,13 @@ def test_a_table_takes_the_last_weights(run, printed):
     assert 'chosen by test error (measured)' in text
 
 
+def test_a_run_without_a_best(run, refusal, tmp_path):
+    copied = shutil.copytree(run, tmp_path / 'last')
+    (copied / 'gen_best.npz').unlink()
+    line = refusal('evaluate.py', '--snapshot', copied, '--generator', 'best')
+    assert '--generator best: expected gen_best.npz, found none in' in line
+
+
 def test_the_mean_of_several_seeds(run, printed, refusal, tmp_path, rng):
     other = tmp_path / 'other'
     shutil.copytree(run, other)

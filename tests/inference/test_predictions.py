@@ -150,6 +150,9 @@ def test_times_that_are_no_frame_numbers_of_a_pose_file(tmp_path, rng):
     found = predicted(tmp_path, lifted(2, rng), [1_700_000_000_000, 1_700_000_000_040], [7, 7])
     predictions.write_h5(tmp_path / 'p.h5', found)
     assert pose_file.read(tmp_path / 'p.h5', 'test').columns['frame'].tolist() == [0, 40]
+    found = predicted(tmp_path, lifted(2, rng), ['0.0333', '0.0667'], [7, 7])  # seconds
+    predictions.write_h5(tmp_path / 'p.h5', found)
+    assert pose_file.read(tmp_path / 'p.h5', 'test').columns['frame'].tolist() == [0, 1]
 
 
 def test_a_film_keeps_time():

@@ -38,6 +38,12 @@ def read(path: Path, counts: Collection[int]) -> Table:
         if joints.ndim != 3 or joints.shape[2] not in (2, 3):
             raise ValueError(f'shape {joints.shape}')
         n, k, _ = joints.shape
+        sizes = {**dict.fromkeys(_CONFIDENCE, n * k), 'frame': n, 'person': n, 'joint_names': k}
+        for name, size in sizes.items():
+            if name in arrays and arrays[name].size != size:
+                raise ValueError(
+                    f'{name} of shape {arrays[name].shape} for {n} poses of {k} joints'
+                )
         if (name := next((name for name in _CONFIDENCE if name in arrays), None)) is not None:
             confidence = arrays[name].astype(np.float64, casting='safe')
             joints = np.dstack([joints[:, :, :2], confidence.reshape(n, k)])
@@ -47,7 +53,9 @@ def read(path: Path, counts: Collection[int]) -> Table:
         )
         joint_names = arrays.get('joint_names')
         listed = None if joint_names is None else [str(name) for name in joint_names.reshape(k)]
-    return Table(joints, frame, person, listed, kind='numpy')
+    others = sorted(arrays.keys() - {key, *sizes})
+    notes = [f'not read: {", ".join(others)}'] if others else []
+    return Table(joints, frame, person, listed, kind='numpy', notes=notes)
 
 
 def _ids(array: np.ndarray) -> list:

@@ -97,7 +97,9 @@ def read_yolo(path: Path, counts: Collection[int]) -> Table:
         with files.reading(file, 'YOLO labels, numbers'):
             lines = filter(None, map(str.split, file.read_text().splitlines()))
             found += ((file.stem, list(map(float, line))) for line in lines)
-    least, most = (limit((len(row) for _, row in found), default=0) for limit in (min, max))
+    if not found:
+        raise InputError(f'{path}: expected people with keypoints, found none')
+    least, most = (limit((len(row) for _, row in found)) for limit in (min, max))
     # What follows the joints is of one or two numbers, or missing, as in frames without a track.
     fits = ((per, n) for per in (3, 2) for n in (least - 5, least - 6, least - 7))
     per, n = next((f for f in fits if f[1] % f[0] == 0 and f[1] // f[0] in counts), (0, 0))

@@ -41,13 +41,13 @@ def values_a_joint(n: int, counts: Collection[int]) -> int:
 
 
 def frame_numbers(frames: Iterable) -> list[int] | None:
-    """Frames' ids, or the last number in each ("walk_012.jpg"); None if a frame has none."""
+    """Frames' ids, or the last number in each ("walk_012.jpg"); None if one has no whole number."""
     numbers = []
     for frame in frames:
         digits = [frame]
         if not isinstance(frame, int):
             digits = re.findall(r'\d+', re.sub(r'\.[A-Za-z]\w*$', '', str(frame)))
-        if not digits:
+        if not digits or re.fullmatch(r'-?\d*\.\d+', str(frame)):
             return None
         numbers.append(int(digits[-1]))
     return numbers

@@ -106,6 +106,10 @@ def test_arrays(write, people):
     found = keypoints.read(write(named, 'a.npz'), skeleton=COCO)
     assert [type(frame) for frame in found.frame] == [int] * 3
     np.testing.assert_allclose(found.confidence, 0.5 * confidence)  # goes before scores
+    found = keypoints.read(write(named | {'frames': np.arange(3)}, 'a.npz'), skeleton=COCO)
+    assert 'not read: frames' in found.notes
+    with pytest.raises(InputError, match=r'a.npz: .* found: person of shape \(2,\) for 3 poses'):
+        keypoints.read(write(named | {'person': [1, 2]}, 'a.npz'), skeleton=COCO)
 
 
 def test_a_pose_file(tmp_path, people):
@@ -221,6 +225,11 @@ def test_the_number_behind_yolos_joints(write, people, more, person):
     lines = '\n'.join(f'{row} {number}' for number in more.split())
     found = keypoints.read(write(lines, 'a.txt'), skeleton=COCO, image_size=(700, 700))
     assert found.person == person
+
+
+def test_labels_without_people_are_named(write):
+    with pytest.raises(InputError, match=r'a\.txt: expected people with keypoints, found none'):
+        keypoints.read(write('', 'a.txt'), skeleton=COCO)
 
 
 def test_files_of_a_folder_in_order_of_their_numbers(write, tmp_path, people):

@@ -15,11 +15,17 @@ class InputError(ValueError):
 
     def __init__(self, message: str, **argument: object) -> None:
         named = ''.join(
-            f'{name}: ' if value is None or value is True else f'{name} {value}: '
+            f'{name}: ' if value is None or value is True else f'{name} {as_typed(value)}: '
             for name, value in argument.items()
         )
         super().__init__(named + message)
         self.argument = next(iter(argument), '')
+
+
+def as_typed(value: object) -> str:
+    """Return a value as it is typed after its option: a list's items with spaces between."""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return ' '.join(f'{x:g}' if isinstance(x, float) else str(x) for x in values)
 
 
 class IncompleteError(InputError):

@@ -12,7 +12,7 @@ from chainer_pose.training import load_options, make_trainer
 BEFORE = Path(__file__).parent / 'data' / 'before'
 CPU = chainer.get_device('@numpy')
 MODES = ('paper', 'pitch', 'plus', 'rescaled', 'semi_supervised', 'supervised', 'martinez')
-SINCE = {'each': ('plus', {'camera_pitch': 'each'})}  # a mode of then, and what it is no more
+SINCE = {'each': ('plus', {'camera_pitch': 'each'})}  # a mode of then, with other options
 # On a GPU: Martinez et al.'s dropout masks are drawn on the host.
 RECORDED = (*MODES[:-1], *SINCE)
 # Batch normalisation takes off the mean: what a bias before it learns is rounding alone.

@@ -233,4 +233,4 @@ def draw(
                     figure.savefig(temporary, dpi=200)
 
 
-run = functools.partial(cli.run, main)  # and end the process
+run = functools.partial(cli.run, main)  # ends the process, too

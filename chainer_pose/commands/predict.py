@@ -429,4 +429,4 @@ def write(options: PredictionOptions, found: Predictions, folder: Path) -> None:
     print(f'{folder}: {", ".join(written)}')
 
 
-run = functools.partial(cli.run, main)  # and end the process
+run = functools.partial(cli.run, main)  # ends the process, too

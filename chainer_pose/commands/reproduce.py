@@ -262,4 +262,4 @@ def _bytes_of_run(options: TrainingOptions) -> int:
     return n_generators * generator + 3 * (options.keep + 1) * (generator + discriminator)
 
 
-run = functools.partial(cli.run, main)  # and end the process
+run = functools.partial(cli.run, main)  # ends the process, too

@@ -145,4 +145,4 @@ def parse_options(argv: Sequence[str] | None = None) -> TrainingOptions:
     return training_options.resume(Path(given), typed)
 
 
-run = functools.partial(cli.run, main)  # and end the process
+run = functools.partial(cli.run, main)  # ends the process, too

@@ -297,9 +297,9 @@ def _checked(
             f'{where}: expected {dtype.__name__} of shape {("N", *row)}, '
             f'found {array.dtype} of shape {array.shape}'
         )
-    if dtype is np.int32 and array.size and np.abs(array).max() > np.iinfo(dtype).max:
-        raise InputError(f'{where}: expected numbers of 32 bits, found {np.abs(array).max()}')
-    array = array.astype(dtype, copy=False)
+    wide, array = array, array.astype(dtype, copy=False)
+    if dtype is np.int32 and (array != wide).any():
+        raise InputError(f'{where}: expected numbers of 32 bits, found {wide[array != wide][0]}')
     if array.ndim == 3:
         bad = ~np.isfinite(array).all(axis=2) & (True if visible is None else visible)
         if bad.any():

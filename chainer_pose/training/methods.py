@@ -10,7 +10,7 @@ import numpy as np
 from chainer_pose import datasets
 from chainer_pose.datasets import PoseData
 from chainer_pose.datasets.readers import h36m, mpi_inf_3dhp
-from chainer_pose.errors import InputError
+from chainer_pose.errors import InputError, as_typed
 from chainer_pose.evaluations import reports
 from chainer_pose.inference import weights as weights_file
 from chainer_pose.training import TrainingOptions, n_iterations, run_directory
@@ -164,8 +164,7 @@ def typed_options(options: TrainingOptions, but: Sequence[str] = ()) -> str:
 def _typed(name: str, value: Any) -> str:
     if value is None or value is False or value == []:
         return f'no {flag(name)}'
-    values = value if isinstance(value, list) else [] if value is True else [value]
-    return ' '.join([flag(name), *(f'{x:g}' if isinstance(x, float) else str(x) for x in values)])
+    return flag(name) if value is True else f'{flag(name)} {as_typed(value)}'
 
 
 def _coverage(run: Run, data: PoseData) -> tuple[str, list[str]]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chainer_pose.errors import InputError
+from chainer_pose.errors import InputError, as_typed
 from chainer_pose.training import run_directory
 from chainer_pose.utils import cli, comm
 from chainer_pose.utils.cli import flag
@@ -219,7 +219,8 @@ def resume(path: Path, typed: Mapping[str, Any]) -> TrainingOptions:
         value = typed.get(name, began)
         if value != began and not field.metadata.get('resumable'):
             raise InputError(
-                f'expected {began}, as the run {run} began; --resume may change only {RESUMABLE}',
+                f'expected {as_typed(began)}, as the run {run} began; --resume may change only '
+                f'{RESUMABLE}',
                 **{name: value},
             )
     options = dataclasses.replace(options, **{**typed, 'out': str(run), 'resume': str(path)})

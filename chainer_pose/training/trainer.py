@@ -44,7 +44,7 @@ STREAMS = (
 # A learned pitch. The mirror image in depth with the opposite pitch looks the same to the
 # discriminator, so it starts where most cameras are: they look down. With larger steps the pitch
 # wandered by 10 degrees and more while the discriminator rested (benchmarks/results/plus.md).
-PITCH_START, PITCH_STEP_SIZE = 10.0, 1e-4  # degrees; radians, of the network's weights for each
+PITCH_START, PITCH_STEP_SIZE = 10.0, 1e-4  # degrees; Adam's alpha
 
 # On two CPU cores some 250 poses are evaluated in the time of a step of 16 poses, and poses and
 # plots drawn in that of 130. So done once in so many iterations, both take less than a tenth of a

@@ -46,8 +46,8 @@ MARTINEZ = [*SUPERVISED, '--model', 'martinez']
                         ['--depth-weight', '10'])),
         (['--preset', 'plus'], SUPERVISED,
          '^preset plus: .* found none of --accuracy-cap with --mode supervised'),
-        (['--labelled', '1'], [], '^labelled 1.0: .* found none with --mode unsupervised'),
-        (['--depth-weight', '1'], [], '^depth_weight 1.0: .* found none with --mode unsupervised'),
+        (['--labelled', '1'], [], '^labelled 1: .* found none with --mode unsupervised'),
+        (['--depth-weight', '1'], [], '^depth_weight 1: .* found none with --mode unsupervised'),
         *((typed, MARTINEZ, f'^{typed[0][2:].replace("-", "_")}[: ].* none with --model martinez')
           for typed in (['--ema', '0.9'], ['--zero-root'], ['--init-std', '1'], ['--record'])),
         (['--epoch', '3'], ['--iterations', '9'],
@@ -97,7 +97,7 @@ def test_resume(tmp_path):
     )  # fmt: skip
     for typed, message in (
         (['--alpha', '0.2'], '^alpha 0.2: expected 0.1, as the run'),
-        (['--ema', '0.9'], '^ema 0.9: expected 0.0'),  # a default that the file lacks
+        (['--ema', '0.9'], '^ema 0.9: expected 0, as'),  # a default that the file lacks
         (['--preset', 'plus'], '^preset plus: expected paper'),
         (['--epoch', '2'], '^epoch 2: .* none with --iterations 40'),
     ):

@@ -60,7 +60,7 @@ def read(path: Path, counts: Collection[int]) -> Table:
 
 def _ids(array: np.ndarray) -> list:
     whole = array.dtype.kind == 'f' and (array % 1 == 0).all()
-    return (array.astype(np.int64) if whole else array).tolist()
+    return [*map(int, array.tolist())] if whole else array.tolist()
 
 
 def read_pickle(path: Path, counts: Collection[int]) -> Table:

@@ -111,9 +111,13 @@ def read_yolo(path: Path, counts: Collection[int]) -> Table:
         )
     pose = np.array([row[5 : n + 5] for _, row in found]).reshape(len(found), -1, per)
     rest = [row[n + 5 :] for _, row in found]
-    # A confidence may be 1, as a person's number may be.
-    numbered = most < n + 7 and any(more[0] > 1 for more in rest if more)
-    person = [int(more[-1]) if len(more) == 2 or (more and numbered) else None for more in rest]
+    # One number a line is the person's, if it may be; a confidence may be 1, too.
+    ids = [(frame, more[0]) for (frame, _), more in zip(found, rest) if more]
+    numbered = most < n + 7 and all(one % 1 == 0 for _, one in ids) and len({*ids}) == len(ids)
+    person = [
+        int(more[-1]) if (len(more) == 2 or (more and numbered)) and more[-1] % 1 == 0 else None
+        for more in rest
+    ]
     score = np.array([more[0] if more and not numbered else np.nan for more in rest])
     return Table(pose, [frame for frame, _ in found], person, score=score, kind='yolo')
 
@@ -186,6 +190,7 @@ def _numbers(cells: list[str]) -> list[float] | None:
         return None
 
 
-def _identity(text: str) -> int | str | None:
-    whole = re.fullmatch(r'(-?\d{1,18})(\.0*)?', text)
-    return int(whole[1]) if whole else text or None
+def _identity(text: str) -> int | float | str | None:
+    if whole := re.fullmatch(r'(-?\d{1,18})(\.0*)?', text):
+        return int(whole[1])
+    return float(text) if re.fullmatch(r'-?\d*\.\d+', text) else text or None

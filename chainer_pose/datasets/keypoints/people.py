@@ -47,7 +47,7 @@ def frame_numbers(frames: Iterable) -> list[int] | None:
         digits = [frame]
         if not isinstance(frame, int):
             digits = re.findall(r'\d+', re.sub(r'\.[A-Za-z]\w*$', '', str(frame)))
-        if not digits or re.fullmatch(r'-?\d*\.\d+', str(frame)):
+        if not digits or isinstance(frame, float) or re.fullmatch(r'-?\d*\.\d+', str(frame)):
             return None
         numbers.append(int(digits[-1]))
     return numbers

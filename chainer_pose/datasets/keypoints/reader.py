@@ -230,7 +230,7 @@ def _keypoints(
     somebody = [i for i in kept if person[i] is not None or confidence[i].any()] or kept
     if len(somebody) < len(kept):
         notes.append(f'{len(kept) - len(somebody)} people without any joint are left out')
-    are_numbers = all(isinstance(each, int) for each in frame)
+    are_numbers = all(isinstance(each, (int, float)) for each in frame)
     times = frame if are_numbers else [*map(people.natural, frame)]
     order = sorted(somebody, key=times.__getitem__)
     pose2d, confidence = pose2d[order], confidence[order]
@@ -272,7 +272,9 @@ def _read_pose_file(
             cameras = data.columns['camera'].tolist()
             clips = [f'{a}@{data.names["camera"][b]}' for a, b in zip(clips, cameras)]
         person += clips
-    if len({*zip(frame, person)}) < len(frame):  # clips are numbered anew in each split
+    if len(parts) > 1 and len({*zip(frame, person)}) < len(
+        frame
+    ):  # clips are numbered anew in each split
         of = [name for name, data in splits.items() for _ in range(len(data))]
         person = [f'{one} of {name}' for one, name in zip(person, of)]
     pose2d = np.concatenate([data.pose2d for data in parts])

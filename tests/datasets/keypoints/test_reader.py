@@ -207,17 +207,21 @@ def test_ids_of_any_form_and_frames_in_order_of_their_numbers(write, people, one
             keypoints.read(write(entries))
 
 
-def test_frames_below_zero_come_first(write, people):
-    rows = [f'{t},{",".join(map(str, flat(people[0][0])))}' for t in (1, -1, -2, 0)]
+def test_frames_below_zero_and_fractions_are_in_order(write, people):
+    rows = [f'{t},{",".join(map(str, flat(people[0][0])))}' for t in (1, -1, -2, 0, 0.5, 0.04)]
     head = ','.join(['frame', *(f'{name}_{axis}' for name in NAMES for axis in 'xy')])
-    assert keypoints.read(write('\n'.join([head, *rows]), 'a.csv')).frame == [-2, -1, 0, 1]
+    found = keypoints.read(write('\n'.join([head, *rows]), 'a.csv'))
+    assert found.frame == [-2, -1, 0, 0.04, 0.5, 1]
 
 
 @pytest.mark.parametrize(
     ('more', 'person'),
     [
         ('1 0.9', [0, 1]),  # confidences, though one is a whole number
+        ('1 1', [0, 1]),
         ('1 2', [1, 2]),  # people
+        ('3', [3]),
+        ('inf', [0]),
     ],
 )
 def test_the_number_behind_yolos_joints(write, people, more, person):

@@ -100,7 +100,7 @@ def test_the_command(data, refusal, printed, tmp_path):
     np.testing.assert_allclose(turned.pose2d, centered.turn_cameras(data).pose2d, atol=0.01)
     assert 'turned onto the root' in turned.source
     line = refusal('data/prepare_centered.py', *arguments, '--overwrite', '--focal', 1000, 1000)
-    assert line.startswith('prepare_centered.py: --focal [1000.0, 1000.0]: expected both or')
+    assert line.startswith('prepare_centered.py: --focal 1000 1000: expected both or')
 
 
 def test_the_real_rig(shared_data):

@@ -215,6 +215,13 @@ def test_a_folder_of_folders_is_a_sequence_each(printed, tmp_path, refusal):
     assert '--html: expected no FILE' in refusal('predict.py', *options, tmp_path / 'a.html')
 
 
+def test_a_page_that_cannot_be_written_is_named(refusal, tmp_path):
+    page = tmp_path / 'no' / 'a.html'
+    options = '--input', DATA / 'poses.csv', '--out', tmp_path / 'out', '--html', page
+    assert f'{page}: expected a place that can be written' in refusal('predict.py', *options)
+    assert not [*(tmp_path / 'out').iterdir()]
+
+
 def test_missing_joints_are_imputed_and_marked(lift, tmp_path):
     text = (DATA / 'coco_results.json').read_text().replace('438, 566, 0.82', '9999, 9999, 0.1')
     (tmp_path / 'a.json').write_text(text)

@@ -270,16 +270,19 @@ def write_h5(path: StrPath, predictions: Predictions, progress: Progress = silen
     others all is the test split, and a person a clip.
     """
     source, poses = predictions.source, predictions.poses
-    frame = frame_numbers(source.frame) or ranks(source.frame)
-    if max(frame) >= 2**31:  # times rather than numbers
-        frame = [number - min(frame) for number in frame]
-    frame = frame if max(frame) < 2**31 else ranks(source.frame)
-    whole = PoseData(
-        Path(source.path).stem, source.skeleton, source.pose2d, licence='not stated',
-        source=f'2D keypoints: {source.path}',
-        columns={'frame': np.array(frame), 'clip': np.array(ranks(source.person))},
-    )  # fmt: skip
-    splits = source.splits or {'test': whole}
+    splits = source.splits
+    if not splits:
+        frame = frame_numbers(source.frame) or ranks(source.frame)
+        if max(frame) >= 2**31:  # times rather than numbers
+            start = min(frame)
+            frame = [number - start for number in frame]
+        frame = frame if max(frame) < 2**31 else ranks(source.frame)
+        whole = PoseData(
+            Path(source.path).stem, source.skeleton, source.pose2d, licence='not stated',
+            source=f'2D keypoints: {source.path}',
+            columns={'frame': np.array(frame), 'clip': np.array(ranks(source.person))},
+        )  # fmt: skip
+        splits = {'test': whole}
     first = next(iter(splits.values()))
     header = dataclasses.replace(
         first,

@@ -272,9 +272,8 @@ def _read_pose_file(
             cameras = data.columns['camera'].tolist()
             clips = [f'{a}@{data.names["camera"][b]}' for a, b in zip(clips, cameras)]
         person += clips
-    if len(parts) > 1 and len({*zip(frame, person)}) < len(
-        frame
-    ):  # clips are numbered anew in each split
+    repeated = len({*zip(frame, person)}) < len(frame)
+    if repeated and len(parts) > 1:  # clips are numbered anew in each split
         of = [name for name, data in splits.items() for _ in range(len(data))]
         person = [f'{one} of {name}' for one, name in zip(person, of)]
     pose2d = np.concatenate([data.pose2d for data in parts])

@@ -118,7 +118,6 @@ class PredictionOptions:
 
     gpu: int = _device(-1, 'CUDA device to lift on, -1 for the CPU (default: %(default)s)', low=-1)
     batchsize: int = _device(4096, 'poses lifted at a time (default: %(default)s)', low=1)
-    # fmt: on
 
     @property
     def moves(self) -> bool:
@@ -129,6 +128,7 @@ class PredictionOptions:
     def timed(self) -> bool:
         """Whether something depends on the frames a second."""
         return self.moves or self.html is not None or self.smooth is not None
+# fmt: on
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -203,7 +203,10 @@ def rules(options: PredictionOptions) -> list[cli.Rule]:
 
 
 def predict(
-    options: PredictionOptions, lifter: Lifter, skeleton: skeletons.Skeleton | None, path: str,
+    options: PredictionOptions,
+    lifter: Lifter,
+    skeleton: skeletons.Skeleton | None,
+    path: str,
     folder: Path,
 ) -> None:
     """Lift an input, write the results to a folder and print what was done."""
@@ -239,7 +242,11 @@ def predict(
         for start in range(0, len(source), options.batchsize):
             part = slice(start, start + options.batchsize)
             poses = lifter.lift(
-                pose2d[part], visible[part], source.skeleton, options.batchsize, roll[part],
+                pose2d[part],
+                visible[part],
+                source.skeleton,
+                options.batchsize,
+                roll[part],
                 camera,
             )
             parts.append(poses)

@@ -33,7 +33,7 @@ def read(path: Path, counts: Collection[int]) -> Table:
     it is DeepLabCut's, of three or four rows. Without one a row has x y or x y c of one joint
     after the other; `counts` are the numbers of joints that tell them apart.
     """
-    with files.reading(path, 'CSV'):
+    with files.reading(path, 'CSV in UTF-8'):
         text = path.read_text(encoding='utf-8-sig')
         delimiter = max(',;\t', key=text.partition('\n')[0].count)
         text = text.replace(',', '.') if delimiter == ';' else text

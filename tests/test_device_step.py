@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from before import CPU, RECORDED
 
-from chainer_pose import functions
+from chainer_pose import functions, load_lifter
 from chainer_pose.errors import NonFiniteError
 from chainer_pose.training import regularizers
 from chainer_pose.utils import cublas
@@ -176,3 +176,14 @@ def test_a_planted_fault_is_found(module, name, faulty, found, monkeypatch):
     monkeypatch.setattr(module, name, faulty(getattr(module, name)))
     with pytest.raises(AssertionError, match=found):
         check_replay('plus')
+
+
+@pytest.mark.parametrize('mirror', [False, True])
+@pytest.mark.parametrize('camera', [(), (1000.0, 500.0, 500.0)])
+def test_lifting_is_the_cpus(mirror, camera, rng):
+    lifter = load_lifter('cmu', mirror=mirror)
+    pose2d = rng.normal(500, 50, (3, 17, 2)).astype('f')
+    expected = lifter(pose2d, camera=camera)
+    lifter.generator.to_device(StrictDevice())
+    lifter.generator._device = StrictDevice()
+    np.testing.assert_allclose(lifter(pose2d, camera=camera), expected, atol=1e-3)

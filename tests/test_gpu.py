@@ -21,7 +21,7 @@ from before import (
 from chainer.backends import cuda
 from chainer.serializers import DictionarySerializer, NpzDeserializer
 
-from chainer_pose import links
+from chainer_pose import links, load_lifter
 from chainer_pose.datasets import pose_file
 from chainer_pose.errors import NonFiniteError
 from chainer_pose.evaluations import protocols
@@ -119,6 +119,13 @@ def test_evaluation_on_the_gpu_is_the_cpus(gpu):
     with chainer.Reporter().scope(observation):
         PoseEvaluator(generator, data, batchsize=16)(None)
     assert observation['validation/mpjpe'] == pytest.approx(expected.average, rel=1e-5)
+
+
+@pytest.mark.parametrize('camera', [(), (1000.0, 500.0, 500.0)])
+def test_lifting_on_the_gpu_is_the_cpus(camera, rng):
+    pose2d = rng.normal(500, 50, (3, 17, 2)).astype('f')
+    one, other = (load_lifter('cmu', gpu=gpu)(pose2d, camera=camera) for gpu in (-1, 0))
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-2)
 
 
 def test_training_stops_resumes_and_is_measured(tmp_path):

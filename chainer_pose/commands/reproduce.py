@@ -1,10 +1,11 @@
 """Reproduce a table of the paper: prepare the data, train, measure and draw."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,10 +84,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     options, target = ReproductionOptions(**vars(known)), TARGETS[known.target]
     training = [*target.training, *rest]
     typed = {**vars(known), **vars(train.make_parser().parse_args(training))}
-    of_h36m = options.data is not None and target.dataset == 'h36m'
+    is_file = options.data is not None and Path(options.data).is_file()
+    of_h36m = options.data is not None and not is_file and target.dataset == 'h36m'
     cli.check_effect(typed, [
         (_DECIDED, False, f'beside {options.target} and --seeds'),
-        ({'partial', 'layout'}, of_h36m, 'without --data of Human3.6M'),
+        ({'data'}, target.dataset != 'synthetic', 'beside demo'),
+        ({'partial', 'layout'}, of_h36m, 'without --data DIR of Human3.6M'),
     ])  # fmt: skip
     devices.get_device(options.gpu)
     folder = Path(options.out) / options.target
@@ -144,15 +147,19 @@ def find_data(options: ReproductionOptions, target: Target) -> Path:
         return default if target.dataset == 'synthetic' else datasets.find(target.dataset)
     root = Path(options.data)
     if root.is_dir():
+        out, inside = Path(options.out).resolve(), root.resolve()
+        own = inside in out.parents  # what this command writes is no part of the data
         listed = [
             (str(path.relative_to(root)), path.stat().st_size, path.stat().st_mtime_ns)
-            for path in sorted(root.rglob('*'))
-            if path.is_file()
+            for path in sorted(files.walk(root))
+            if path.is_file() and not (own and path.resolve().is_relative_to(out))
         ]
         contents = hashlib.sha256(repr(listed).encode()).hexdigest()[:8]
         how = [option.removeprefix('--') for option in _how(options, target)]
         path = Path(options.out) / f'{"-".join([target.dataset, *how, contents])}.h5'
         if not path.is_file() and target.keypoints != 'gt':
+            with _root_is_data():
+                h36m_layouts.find(root, options.layout)
             found = h36m_layouts.detections(root)
             chosen = found.get(options.layout or next(iter(found), ''), [])
             copies = (f'{name} with {" ".join(has) or "none"}' for name, has in found.items())
@@ -173,9 +180,16 @@ def make_data(path: Path, options: ReproductionOptions, target: Target) -> None:
     with files.writing(options.out):
         path.parent.mkdir(parents=True, exist_ok=True)
     how = ['--root', options.data, '--out', str(path), *_how(options, target)]
-    try:
+    with _root_is_data():
         prepare.main([target.dataset, *how])
-    except InputError as error:  # --root is --data here
+
+
+@contextlib.contextmanager
+def _root_is_data() -> Iterator[None]:
+    """Name the folder alone where an error names prepare.py's --root, which is --data here."""
+    try:
+        yield
+    except InputError as error:
         raise type(error)(str(error).removeprefix('root ')) from error
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,18 +42,23 @@ def writing(path: StrPath, header: Header | None = None) -> Iterator['Writer']:
         InputError: if `read` would not accept the poses.
         OSError: if the file cannot be written.
     """
-    with atomic_path(path) as temporary:
-        if header is None:
-            shutil.copyfile(path, temporary)
-            with _open(path) as file:
-                header = _read_header(file, path)
-        else:
-            with h5py.File(temporary, 'w') as file:
-                _write_header(file, header)
-        with h5py.File(temporary, 'r+') as file:
-            yield Writer(path, file, header)
-            for split in file.keys() & SPLITS:
-                _check_rows(f'{path}: {split}', file[split])
+    try:
+        with atomic_path(path) as temporary:
+            if header is None:
+                shutil.copyfile(path, temporary)
+                with _open(path) as file:
+                    header = _read_header(file, path)
+            else:
+                with h5py.File(temporary, 'w') as file:
+                    _write_header(file, header)
+            with h5py.File(temporary, 'r+') as file:
+                yield Writer(path, file, header)
+                for split in file.keys() & SPLITS:
+                    _check_rows(f'{path}: {split}', file[split])
+    except RuntimeError as error:  # of HDF5, if it cannot close a file on a full disk
+        if found := re.search(r'errno = (\d+)', str(error)):
+            raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
+        raise
 
 
 class Writer:

@@ -22,6 +22,10 @@ class Mirrored(LiftingLink, chainer.Chain):
         with self.init_scope():
             self.network = network
 
+    @property
+    def device(self) -> chainer.backend.Device:
+        return self.network.device
+
     def forward(self, pose: NdArray) -> Variable:
         image = pose[:, self._order] * self.device.xp.array([-1, 1], pose.dtype)
         return (self.network(pose) + self.network(image)[:, self._order]) / 2

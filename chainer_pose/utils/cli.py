@@ -13,6 +13,8 @@ import typing
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, NoReturn, TextIO
 
+from h5py import h5f
+
 from chainer_pose.errors import InputError, NonFiniteError, Stopped
 
 Rule = tuple[Collection[str], object, str]  # see `check_effect`
@@ -116,6 +118,8 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     except (InputError, OSError, NonFiniteError, Stopped) as error:
         _print(error)
         status = getattr(error, 'status', 2)
+        if h5f.get_obj_count(h5f.OBJ_ALL, h5f.OBJ_FILE):
+            os._exit(status)  # HDF5 crashes at exit after a file that it could not write
     mpi = sys.modules.get('mpi4py.MPI')
     if status and mpi is not None and mpi.COMM_WORLD.size > 1:
         time.sleep(1)  # lets mpiexec read the message

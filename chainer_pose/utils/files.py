@@ -47,9 +47,22 @@ def writing(path: StrPath) -> Iterator[None]:
     except BrokenPipeError:  # of standard output: the reader has seen enough
         raise
     except OSError as error:
-        raise InputError(
-            f'{path}: expected a place that can be written, found: {error.strerror}'
-        ) from error
+        found = os.strerror(error.errno) if error.errno else error  # HDF5's own text is long
+        failed = Path(error.filename or path).absolute()
+        if not failed.is_relative_to(Path(path).absolute().parent):  # of what is read meanwhile
+            raise InputError(f'{failed}: expected to be readable, found: {found}') from error
+        raise InputError(f'{path}: expected a place that can be written, found: {found}') from error
+
+
+def walk(root: StrPath) -> Iterator[Path]:
+    """Give every file below a folder, also those behind links to folders."""
+    seen = set()  # a link may point to a folder that it is in
+    for folder, folders, names in os.walk(root, followlinks=True):
+        if (real := os.path.realpath(folder)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (Path(folder, name) for name in names)
 
 
 def most_bytes(path: StrPath) -> int:
@@ -101,9 +114,10 @@ def sha256(path: StrPath) -> str:
 def atomic_path(path: StrPath) -> Iterator[str]:
     """Give a temporary path beside `path`; rename it to `path` on success.
 
-    It has the suffix of `path`, and is removed if the body raises.
+    It has the suffix of `path`, and is removed if the body raises. A link is kept, and what it
+    points to is replaced.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
     temporary = path.with_name(f'.{path.stem}-{secrets.token_hex(4)}{path.suffix}')
     open(temporary, 'xb').close()
     try:

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import signal
+import subprocess
 import sys
 
 import filelock
@@ -16,6 +17,7 @@ from chainer_pose.datasets.readers import h36m, h36m_layouts
 from chainer_pose.datasets.readers.h36m import Take
 from chainer_pose.errors import IncompleteError, InputError
 from chainer_pose.skeletons import H36M17
+from tests.conftest import ROOT
 
 SUBJECTS = ('S9', 'S11')
 
@@ -65,6 +67,10 @@ def test_what_a_whole_split_and_a_part_lack(test_set, printed, monkeypatch, tmp_
     out, subjects = tmp_path / 'a.h5', ('--subjects', *SUBJECTS, '--overwrite')
     prepare_h36m(printed, tmp_path / 'copy', out, *subjects)
     assert pose_file.read(out, 'test').lacks == '549924 of 550644 frames at 50 Hz'
+    monkeypatch.setitem(h36m.PUBLISHED_FRAMES, 'test', 700)
+    prepare_h36m(printed, tmp_path / 'copy', out, *subjects)
+    more = 'no frames, has 20 more than the published 700 at 50 Hz'
+    assert pose_file.read(out, 'test').lacks == more
     monkeypatch.setitem(h36m.PUBLISHED_FRAMES, 'test', 2 * 15 * 2 * 4 * 3)
     prepare_h36m(printed, tmp_path / 'copy', out, *subjects)
     data = pose_file.read(out, 'test')
@@ -151,6 +157,19 @@ def test_an_existing_file_is_kept(one, printed, refusal, monkeypatch, tmp_path):
     printed(prepare, 'h36m', *options, '--overwrite')
 
 
+@pytest.mark.slow
+def test_a_full_disk(tmp_path):
+    command = f'ulimit -f 100; exec "{sys.executable}" data/prepare_synthetic.py --out "$0"'
+    out = tmp_path / 'a.h5'
+    finished = subprocess.run(
+        ['bash', '-c', command, out], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (finished.returncode, finished.stdout) == (2, '')
+    line = f'prepare_synthetic.py: {out}: expected a place that can be written, found: File too'
+    assert finished.stderr.startswith(line)
+    assert [path.name for path in tmp_path.iterdir()] == ['.a.h5.lock']
+
+
 def test_temporary_files_of_a_killed_preparation(one, printed, refusal, tmp_path):
     trees.write_baseline(tmp_path / 'copy', one)
     out = tmp_path / 'a.h5'
@@ -201,7 +220,7 @@ def test_the_archives_2d_are_the_projection_of_its_3d(one, tmp_path, calibration
     convert()
     camera = trees.subject_cameras('S9')[0]
     data = pose_file.read(tmp_path / 'a.h5', 'test')
-    is_first = (data.columns['camera'] == 0) & (data.columns['clip'] // 4 % 2 == 0)
+    is_first = (data.columns['camera'] == 0) & (data.columns['clip'] % 2 == 0)
     expected = trees.project(camera, one[Take('S9', 'Photo', 0)].astype(float))
     np.testing.assert_allclose(data.pose2d[is_first], expected, atol=0.01)
     exchange(root, 'S9', '54138969', '60457274')
@@ -390,7 +409,8 @@ def test_detections_of_a_copy_that_lacks_a_take(printed, tmp_path):
     prepare_h36m(printed, tmp_path / 'theirs', tmp_path / 'a.h5', '--add-detections')
     data = pose_file.read(tmp_path / 'a.h5', 'test', 'sh')
     undetected = ~data.visible.any(axis=1)
-    assert set(data.columns['clip'][undetected]) == {4 * 4 + camera for camera in (1, 2, 3)}
+    assert set(data.columns['clip'][undetected]) == {4}
+    assert set(data.columns['camera'][undetected]) == {1, 2, 3}
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,7 @@ def test_another_run_is_not_taken_for_the_one_asked_for(copy, results, refusal, 
 
 def test_what_is_checked_first(results, copy, world, refusal, tmp_path):
     other, bare, out = tmp_path / 'other', tmp_path / 'bare', tmp_path / 'out'
+    (empty := tmp_path / 'empty').mkdir()
     trees.write_baseline(other, trees.takes(6, actions=h36m.ACTIONS, seed=4))
     trees.write_baseline(bare, world, detections=())
     (out / 'table1').mkdir(parents=True)
@@ -111,6 +112,9 @@ def test_what_is_checked_first(results, copy, world, refusal, tmp_path):
         ),
         (('table1', '--data', copy, '--out', out), 'table.md: expected none beside no run'),
         (('table1', '--out', out, '--partial'), '--partial: .* without --data'),
+        (('table1', '--data', prepared, '--out', out, '--partial'), '--partial: .* --data DIR'),
+        (('demo', '--data', copy, '--out', out), '--data: .* found none beside demo'),
+        (('table2', '--data', empty, '--out', out), f'{empty}: expected Human3.6M, found none of'),
         (('--iterations', 4, 'table1'), "target: invalid choice: '4'"),
     ):
         assert re.search(message, refusal('reproduce.py', *arguments))
@@ -127,6 +131,24 @@ def test_missing_recordings(world, script, tmp_path):
     finished = script(*command, '--partial', *TINY, '--iterations', 4)
     assert (finished.returncode, finished.stderr) == (0, '')
     assert 'S9 Walking' in (tmp_path / 'out' / 'table1' / 'table.md').read_text()
+
+
+def test_links_are_followed_and_own_results_are_no_data(copy, world, printed, tmp_path):
+    root, other, out = tmp_path / 'links', tmp_path / 'other', tmp_path / 'links' / 'results'
+    trees.write_baseline(other, trees.takes(6, actions=h36m.ACTIONS, seed=4))
+    names = []
+    for source in (copy, copy, other):
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir()
+        for path in source.iterdir():
+            (root / path.name).symlink_to(path)
+        for _ in range(2):
+            text = printed(reproduce, 'table1', '--data', root, '--out', out, '--dry-run')
+            names.append(re.search(r'h36m-.*\.h5', text)[0])
+            out.mkdir(exist_ok=True)
+            (out / 'written.h5').touch()
+    assert len({*names[:4]}) == len({*names[4:]}) == 1
+    assert len({*names}) == 2
 
 
 def test_dry_run_does_nothing(copy, printed, tmp_path, monkeypatch):

@@ -60,3 +60,30 @@ def test_json(text, tmp_path):
     with pytest.raises(InputError, match=r'a\.json: expected JSON, found') as caught:
         files.read_json(path)
     assert len(str(caught.value)) < 300
+
+
+def test_walk_follows_links_and_comes_back_from_loops(tmp_path):
+    elsewhere, root = tmp_path / 'elsewhere', tmp_path / 'root'
+    for folder in (elsewhere, root / 'own'):
+        folder.mkdir(parents=True)
+        (folder / 'a').touch()
+    (root / 'linked').symlink_to(elsewhere)
+    (elsewhere / 'loop').symlink_to(root)
+    assert sorted(files.walk(root)) == [root / 'linked' / 'a', root / 'own' / 'a']
+
+
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path):
+    (tmp_path / 'store').mkdir()
+    link, target = tmp_path / 'link.h5', tmp_path / 'store' / 'real.h5'
+    link.symlink_to(target)
+    with files.atomic_path(link) as temporary, open(temporary, 'w') as file:
+        file.write('new')
+    assert link.is_symlink()
+    assert target.read_text() == 'new'
+
+
+def test_a_failure_to_read_meanwhile_names_what_was_read(tmp_path):
+    source = str(tmp_path / 'source' / 'S5')
+    message = f'^{source}: expected to be readable, found: Permission'
+    with pytest.raises(InputError, match=message), files.writing(tmp_path / 'out' / 'a.h5'):
+        raise PermissionError(13, 'Permission denied', source)

@@ -15,6 +15,7 @@ from chainer_pose.datasets.pose_data import PoseData
 from chainer_pose.datasets.readers import resection
 from chainer_pose.errors import InputError
 
+_TURNED = 'cameras turned onto the root joint'
 _MAX_RESIDUAL = 0.5  # px; detections are no projection of the 3D, annotated joints are
 
 
@@ -42,8 +43,10 @@ def turn_cameras(
     else:
         focals, centers = np.tile(focal, (len(data), 1)), np.tile(center, (len(data), 1))
     pose2d, rotation = geometry.face(data.pose2d, data.skeleton.root, focals, centers)
-    back = np.swapaxes(rotation, 1, 2)
     visible = data.visible
+    rooted = visible[:, data.skeleton.root, None, None]  # without a root joint poses stay
+    pose2d = np.where(rooted, pose2d, data.pose2d)
+    back = np.where(rooted, np.swapaxes(rotation, 1, 2), np.eye(3))
     if np.isnan(pose2d[visible]).any():
         raise InputError(
             f'{data.name}: expected every joint within 90 degrees of the root joint, found one '
@@ -53,8 +56,8 @@ def turn_cameras(
         data,
         pose2d=np.where(visible[:, :, None], pose2d, data.pose2d).astype(np.float32),
         pose3d=None if data.pose3d is None else (data.pose3d @ back).astype(np.float32),
-        source=f'{data.source}; cameras turned onto the root joint',
-        preparation='cameras turned onto the root joint',
+        source=f'{data.source}; {_TURNED}',
+        preparation=', '.join(filter(None, [data.preparation, _TURNED])),
     )
 
 

@@ -210,7 +210,7 @@ def find_clips(root: StrPath) -> dict[str, tuple[Path, list[Path]]]:
     root = shared.root_folder(root)
     clips = {
         asf.stem: (asf, sorted(asf.parent.glob(f'{asf.stem}_*.amc')))
-        for asf in sorted(root.rglob('*.asf'))
+        for asf in sorted(path for path in files.walk(root) if path.suffix == '.asf')
     }
     for subject, (asf, motions) in clips.items():
         if not motions:
@@ -227,7 +227,7 @@ def find_clips(root: StrPath) -> dict[str, tuple[Path, list[Path]]]:
 def read_actions(path: StrPath) -> dict[str, str]:
     """Read actions by clip, {'02_01': 'walking', ...}, from CSV lines "02_01,walking"."""
     expected = 'CSV lines "02_01,walking"'
-    with files.reading(path, expected), open(path, newline='', encoding='utf-8') as file:
+    with files.reading(path, expected), open(path, newline='', encoding='utf-8-sig') as file:
         return {clip.strip(): action.strip() for clip, action in filter(None, csv.reader(file))}
 
 

@@ -145,7 +145,7 @@ def convert(
                         'action': ACTIONS.index(take.action),
                         'subject': SUBJECTS.index(take.subject),
                         'camera': j,
-                        'clip': len(CAMERAS) * i + j,
+                        'clip': i,
                     }
                     arrays: dict[str, Any] = {
                         key: np.full(len(frames), index) for key, index in columns.items()
@@ -190,13 +190,13 @@ def _split(subject: str) -> str:
 
 
 def _stored_takes(writer: pose_file.Writer, layout: Layout) -> dict[int, Take]:
-    """Find the takes of a pose file, which has no numbers of them, in a layout, by their order."""
+    """Find the takes of a pose file, which numbers its own, in a layout, by their order."""
     takes: dict[int, Take] = {}
     for split in writer.splits:
         subject, action, clip = (
             writer.stored(split, name)[()] for name in ('subject', 'action', 'clip')
         )
-        stored = np.unique(np.stack([subject, action, clip // len(CAMERAS)]), axis=1).T.tolist()
+        stored = np.unique(np.stack([subject, action, clip]), axis=1).T.tolist()
         for (i, j), of_cell in itertools.groupby(stored, lambda row: row[:2]):
             cell, numbers = (SUBJECTS[i], ACTIONS[j]), [row[2] for row in of_cell]
             found = [take for take in layout.takes if take[:2] == cell]
@@ -221,10 +221,12 @@ def _append_detections(
     """Append detections of all poses, whose takes are given by number."""
     detected, done = layout.detected(name), 0
     for split in writer.splits:
-        clip, frame = (writer.stored(split, column)[()] for column in ('clip', 'frame'))
-        starts = np.flatnonzero(np.diff(clip, prepend=-1)).tolist()
+        clip, cameras, frame = (
+            writer.stored(split, column)[()] for column in ('clip', 'camera', 'frame')
+        )
+        starts = np.flatnonzero(np.diff(len(CAMERAS) * clip + cameras, prepend=-1)).tolist()
         for rows in itertools.starmap(slice, itertools.pairwise([*starts, len(clip)])):
-            number, camera = divmod(int(clip[rows.start]), len(CAMERAS))
+            number, camera = int(clip[rows.start]), int(cameras[rows.start])
             take, frames = takes[number], frame[rows]
             where = f'{layout.root}: {name}, {take}, camera {CAMERAS[camera]}'
             pose = detected(take, CAMERAS[camera])
@@ -325,5 +327,8 @@ def _lacks(
             expected -= len(CAMERAS) * _MISSING_FRAMES
     frames, _ = _sums(counts, split)
     if not names and frames != expected:
-        names = [f'{expected - frames} of {expected} frames at {FPS:g} Hz']
+        n = expected - frames
+        names = [f'{n} of {expected} frames at {FPS:g} Hz']
+        if n < 0:
+            names = [f'no frames, has {-n} more than the published {expected} at {FPS:g} Hz']
     return _listed(names), '; '.join(excused)

@@ -93,11 +93,13 @@ def find(root: StrPath, subjects: Iterable[str] = SUBJECTS) -> list[Sequence]:
 def _to_h36m17(where: str, array: np.ndarray, dims: int, joints: tuple[str, ...]) -> np.ndarray:
     """Poses of the training set's 28 or the test set's 17 joints, rows (N, K D), as (N, 17, D)."""
     rows = np.atleast_2d(np.asarray(array, np.float64))
-    if rows.ndim != 2 or rows.shape[1] != dims * len(joints) or not np.isfinite(rows).all():
+    if rows.ndim != 2 or rows.shape[1] != dims * len(joints):
         raise InputError(
-            f'{where}: expected finite numbers of shape (F, {dims * len(joints)}), '
+            f'{where}: expected numbers of shape (F, {dims * len(joints)}), '
             f'found shape {rows.shape}'
         )
+    if not np.isfinite(rows).all():
+        raise InputError(f'{where}: expected finite numbers, found others')
     index = {name: joints.index(of) for name, of in _H36M17_FROM.items()}
     return shared.to_h36m17(rows.reshape(-1, len(joints), dims), index)
 

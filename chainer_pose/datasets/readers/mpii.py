@@ -44,10 +44,11 @@ def find(root: StrPath) -> dict[str, Path]:
     root = shared.root_folder(root)
     for place in [root, *sorted(p for p in root.glob('*') if p.is_dir())]:
         json_files = {split: place / name for split, name in JSON_SPLITS.items()}
-        if any(path.is_file() for path in json_files.values()):
-            return json_files
-        if (place / MAT).is_file():
+        found = [path.is_file() for path in json_files.values()]
+        if (place / MAT).is_file() and not all(found):  # another data set's train.json
             return {'mat': place / MAT}
+        if any(found):
+            return json_files
     message = f'expected {MAT} or train.json and valid.json, found neither; {HOW_TO_GET}'
     raise InputError(message, root=root)
 

@@ -78,6 +78,18 @@ def test_missing_joints_do_not_count(data):
     assert not turned.pose2d[:, 5].any()
 
 
+def test_poses_without_the_root_joint_stay(data):
+    valid = np.ones((40, 17), bool)
+    valid[3, 0] = False
+    data.pose2d[3, 0] = np.nan
+    missing = dataclasses.replace(data, valid=valid, preparation='of 50 Hz')
+    turned, whole = centered.turn_cameras(missing), centered.turn_cameras(data.select(valid[:, 0]))
+    np.testing.assert_array_equal(turned.pose2d[3], data.pose2d[3])
+    np.testing.assert_array_equal(turned.pose3d[3], data.pose3d[3])
+    np.testing.assert_allclose(turned.pose2d[valid[:, 0]], whole.pose2d, atol=0.01)
+    assert turned.preparation == 'of 50 Hz, cameras turned onto the root joint'
+
+
 def test_data_without_intrinsics(data):
     with pytest.raises(InputError, match='people: expected focal and center, or pose3d in mm'):
         centered.turn_cameras(dataclasses.replace(data, pose3d=None))

@@ -214,6 +214,11 @@ def test_what_is_missing_is_named(clips, tmp_path):
         cmu.convert(root, ['99'])
     with pytest.raises(InputError, match='actions: expected a row for 07_01'):
         cmu.convert(root, [], actions={})
+    (tmp_path / 'excel.csv').write_bytes(b'\xef\xbb\xbf07_01,walk\r\n')
+    assert cmu.read_actions(tmp_path / 'excel.csv') == {'07_01': 'walk'}
+    (tmp_path / 'links').mkdir()
+    (tmp_path / 'links' / '07').symlink_to(root / 'subjects' / '07')
+    assert [*cmu.find_clips(tmp_path / 'links')] == ['07']
     (root / 'subjects' / '07' / '07_01.amc').unlink()
     with pytest.raises(InputError, match='expected motions 07_MM'):
         cmu.find_clips(root)

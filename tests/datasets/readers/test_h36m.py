@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import trees
 
-from chainer_pose.datasets import pose_file
+from chainer_pose.datasets import pose_file, splits
 from chainer_pose.datasets.readers import h36m, h36m_layouts
 from chainer_pose.datasets.readers.h36m import Take
 from chainer_pose.errors import IncompleteError, InputError
@@ -49,8 +49,9 @@ def poses_of(path, split, keypoints='gt'):
     """{(subject, action, camera): [rows of each clip]}."""
     data = pose_file.read(path, split, keypoints)
     clips = {}
-    for clip in np.unique(data.columns['clip']):
-        rows = data.select(data.columns['clip'] == clip)
+    views = np.stack([data.columns['clip'], data.columns['camera']], axis=1)
+    for view in np.unique(views, axis=0):
+        rows = data.select((views == view).all(axis=1))
         columns = ('subject', 'action', 'camera')
         key = tuple(rows.names[column][rows.columns[column][0]] for column in columns)
         clips.setdefault(key, []).append(rows)
@@ -133,6 +134,16 @@ def test_step_and_the_camera_without_detections(copies, tmp_path):
     cells = [n for (subject, _), n in counts.items() if subject != 'S1']
     frames, poses = (sum(column) for column in zip(*cells))
     assert (frames, poses) == (2 * 6 * 4 * FRAMES, len(data)) == (960, (2 * 6 * 4 - 2) * 3)
+
+
+def test_clips_are_takes_which_are_held_out_whole(copies, tmp_path):
+    convert(copies / 'baseline', tmp_path / 'a.h5')
+    data = pose_file.read(tmp_path / 'a.h5', 'train')
+    kept, held = splits.hold_out(data, 0.3, np.random.default_rng(0))
+    assert not {*kept.columns['clip']} & {*held.columns['clip']}
+    for part in (kept, held):
+        for clip in np.unique(part.columns['clip']):
+            assert {*part.columns['camera'][part.columns['clip'] == clip]} == {0, 1, 2, 3}
 
 
 def test_names_of_takes():

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -127,6 +128,8 @@ def test_what_is_missing_or_wrong_is_named(roots, tmp_path):
     (roots / 'json' / 'valid.json').unlink()
     with pytest.raises(InputError, match=r'valid\.json: expected JSON, found no such file'):
         people_of(roots / 'json')
+    shutil.copy(next(roots.glob('mat/*.mat')), roots / 'json')  # beside another's train.json
+    assert [*mpii.find(roots / 'json')] == ['mat']
     (tmp_path / 'empty').mkdir()
     with pytest.raises(InputError, match=r'found neither; the \.mat is at human-pose'):
         mpii.find(tmp_path / 'empty')

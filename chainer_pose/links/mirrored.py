@@ -27,5 +27,6 @@ class Mirrored(LiftingLink, chainer.Chain):
         return self.network.device
 
     def forward(self, pose: NdArray) -> Variable:
-        image = pose[:, self._order] * self.device.xp.array([-1, 1], pose.dtype)
+        image = pose[:, self._order]  # a copy
+        image[:, :, 0] *= -1
         return (self.network(pose) + self.network(image)[:, self._order]) / 2

@@ -89,9 +89,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     path = find_data(options, run)
     keypoints = options.keypoints or run.options.keypoints
     data = pose_file.read(path, options.split, keypoints, options.target)
-    for name in ('output', 'table') if data.pose3d is None else ():
-        if value := getattr(options, name):
-            raise InputError('expected poses with 3D, found 2D only', **{name: value})
+    for name in () if data.has_ground_truth else ('output', 'table', 'protocol', 'format'):
+        if (value := getattr(options, name)) != getattr(EvaluationOptions(), name):
+            raise InputError('expected poses with 3D in mm, found none', **{name: value})
     for each, generator, skeleton in zip(runs, generators, skeletons):
         weights_file.check_joints(
             each.weights, generator.n_joints, skeleton, data.skeleton, data.name
@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         reports.check_table(options.table, context, run.stored.get('keypoints'))
 
     figures, text = {}, ''
-    if data.pose3d is not None or options.figures is None:
+    if data.has_ground_truth or options.figures is None:
         report, figures['actions'] = measure(options, context, data, generators)
         text = reports.FORMATS[options.format](report)
     if options.figures:
@@ -150,7 +150,9 @@ def load(
     if options.generator == 'best' and weights.name != 'gen_best.npz':
         raise InputError(f'expected gen_best.npz, found none in {path}', generator='best')
     generator, skeleton, _, iteration, line_of_sight = weights_file.load_generator(weights)
-    run = methods.Run(weights, iteration, generator.in_mm, line_of_sight, options.mirror)
+    run = methods.Run(
+        weights, iteration, generator.in_mm, line_of_sight, options.mirror, options.line_of_sight
+    )
     folder = weights.parent
     if (folder / 'options.json').is_file():
         stored = run_directory.read_options(folder)

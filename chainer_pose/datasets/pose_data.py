@@ -75,9 +75,14 @@ class PoseData(Header):
         found = np.unique(self.columns.get(column, np.empty(0, int)))
         return [self.names[column][i] for i in found]
 
+    @property
+    def has_ground_truth(self) -> bool:
+        """Whether there is pose3d in mm; that in px was lifted."""
+        return self.pose3d is not None and self.units_3d == 'mm'
+
     def require_pose3d(self) -> np.ndarray:
         """Return pose3d, or raise an InputError if there is none in mm."""
-        if self.pose3d is None or self.units_3d != 'mm':
+        if self.pose3d is None or not self.has_ground_truth:
             found = '2D only' if self.pose3d is None else 'px, of poses that were lifted'
             raise InputError(f'{self.name}: expected pose3d in mm, found {found}')
         return self.pose3d

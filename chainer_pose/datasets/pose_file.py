@@ -274,10 +274,14 @@ def _read_header(file: h5py.File, path: StrPath) -> Header:
         'names': [n.decode() if isinstance(n, bytes) else n for n in stored],
         'parents': file.attrs['joint_parents'].tolist(),
     }
+    names = {column: texts.asstr()[()].tolist() for column, texts in lists.items()}
+    for column, listed in names.items():
+        if twice := {text for text in listed if listed.count(text) > 1}:
+            raise ValueError(f'{NAME_LISTS[column]}: {twice.pop()!r} more than once')
     return Header(
         name=name,
         skeleton=Skeleton.from_dict(skeleton),
-        names={column: texts.asstr()[()].tolist() for column, texts in lists.items()},
+        names=names,
         fps=float(file.attrs.get('fps', 0)),
         source=_text(file, 'source'),
         licence=_text(file, 'licence'),

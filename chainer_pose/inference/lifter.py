@@ -204,7 +204,8 @@ def load_lifter(
     named = str(path) in PRETRAINED and not Path(path).exists()
     path = pretrained_path(str(path)) if named else weights_file.find_generator(path, last)
     generator, known, prior, _, line_of_sight = weights_file.load_generator(path)
-    known = known or _known(skeleton) or (H36M17 if generator.n_joints == len(H36M17) else None)
+    given = _known(skeleton)
+    known = known or given or (H36M17 if generator.n_joints == len(H36M17) else None)
     if known is None:
         raise InputError(f'{path}: expected weights that name their joints, found none')
     weights_file.check_joints(path, generator.n_joints, None, known, known.name)

@@ -38,6 +38,7 @@ class Run(NamedTuple):
         in_mm: whether it predicts mm.
         line_of_sight: as of `weights.Trained`.
         mirror: whether mirror images are lifted, too.
+        camera: (focal, x, y) along whose lines of sight it is measured; () for the run's own.
         options: of its run, the paper's where they are not known.
         stored: what options.json holds; empty if the generator is in no run.
     """
@@ -47,6 +48,7 @@ class Run(NamedTuple):
     in_mm: bool = False
     line_of_sight: bool = False
     mirror: bool = False
+    camera: Sequence[float] = ()
     options: TrainingOptions = DEFAULTS
     stored: Mapping[str, Any] = {}
 
@@ -106,7 +108,7 @@ def of(
     label, supervision, published = _name(run)
     if len(runs) > 1:
         label += f', seeds {" ".join(map(str, seeds))}'
-    chosen, (part, excused) = _chosen_by(run), _coverage(run, data)
+    chosen, (part, excused) = [*dict.fromkeys(map(_chosen_by, runs))], _coverage(run, data)
     paper_epoch = MODELS[run.model].get('epoch', DEFAULTS.epoch)
     planned = run.planned(epoch=paper_epoch, iterations=None)
     dones = sorted({each.iteration for each in runs if each.iteration is not None})
@@ -115,8 +117,8 @@ def of(
     found = [
         '' if dones == [planned] else length,
         *_departures(run, data, keypoints),
-        'chosen by test error' if chosen == TEST_ERROR else '',
-        'choice of the weights not known' if run.stored and chosen == 'not known' else '',
+        'chosen by test error' if TEST_ERROR in chosen else '',
+        'choice of the weights not known' if run.stored and 'not known' in chosen else '',
         part.partition(':')[0],
     ]
     departures = list(filter(None, found))
@@ -140,7 +142,7 @@ def of(
             **{key: run.data.get(key) for key in ('poses', 'subjects', 'lacks', 'fps')},
             'keypoints': run.stored.get('keypoints'),
             'seeds': seeds,
-            'chosen_by': chosen,
+            'chosen_by': ', '.join(chosen),
         },
         source=data.source,
         target=data.target,
@@ -215,6 +217,8 @@ def _departures(run: Run, measured: PoseData, keypoints: str) -> Iterator[str]:
     yield f'batches of {batch}' if batch != usual else ''
     yield f'--holdout {options.holdout:g}' if options.holdout else ''
     yield 'measured with --mirror' if run.mirror else ''
+    if run.camera and [*run.camera] != [*options.line_of_sight]:
+        yield f'measured with {_typed("line_of_sight", run.camera)}'
     yield from dict.fromkeys([data.get('preparation', ''), measured.preparation])
     if measured.name not in SUBJECTS:
         return

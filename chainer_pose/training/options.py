@@ -69,7 +69,8 @@ _device = functools.partial(cli.option, group='devices')
 class TrainingOptions:
     """Options of a training run, named as in options.json; `train.py --help` explains them.
 
-    The defaults are the paper's settings, as its authors' code has them.
+    The defaults are the paper's settings, as its authors' code has them. `choose` gives those of a
+    preset or of another model.
     """
 
     dataset: str = _main('synthetic', """pose file, or the name of one in data/ or
@@ -213,6 +214,8 @@ def resume(path: Path, typed: Mapping[str, Any]) -> TrainingOptions:
     if path.suffix != '.npz' and not path.is_dir():
         raise InputError('expected a run directory or a snapshot, found none', resume=path)
     run = path if path.is_dir() else path.parent
+    if Path(typed.get('out', run)).resolve() != run.resolve():
+        raise InputError(f'expected {run}, which is resumed, or none', out=typed['out'])
     options = load_options(run)
     for name, field in STORED.items():
         began = getattr(options, name)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import chainer
-from chainer.serializers import NpzDeserializer
+import numpy as np
+from chainer.serializers import DictionarySerializer, NpzDeserializer
 
 from chainer_pose import __version__
 from chainer_pose.datasets import pose_file
@@ -24,6 +25,11 @@ from chainer_pose.utils import cli, files
 from chainer_pose.utils.files import StrPath
 
 _LOCK = '.lock'
+# Types of what options.json holds of the data; older runs lack some.
+_DATA: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(('path', 'sha256', 'name', 'preparation', 'lacks', 'excused'), (str,)),
+    'poses': (int,), 'fps': (int, float), 'subjects': (list,),
+}  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -61,6 +67,8 @@ def lock(
                 (path / 'log').unlink(missing_ok=True)
                 with contextlib.suppress(OSError):  # not LogReport's after all
                     path.rmdir()
+        for path in out.glob('poses/.*.png'):  # of `files.atomic_path`
+            path.unlink()
         if not resume:
             write_options(out, options, skeleton)
         elif (began := read_options(out)).get('data') and digest(began) != digest(options):
@@ -97,7 +105,7 @@ def used(options: Mapping[str, Any], path: StrPath) -> bool:
     """Whether a run used the poses of a pose file; True if its options.json does not say."""
     if not options.get('data'):
         return digest(options) is None or digest(options) == files.sha256(path)
-    keypoints = options['keypoints']
+    keypoints = options.get('keypoints', 'gt')
     found = keypoints in pose_file.keypoints_of(path) and pose_file.digest(path, keypoints)
     return found == digest(options)
 
@@ -122,7 +130,11 @@ def read_options(run: StrPath) -> dict[str, Any]:
     """
     path, expected = Path(run) / 'options.json', 'the options of a run'
     with files.reading(path, expected):
-        return dict(files.read_json(path, expected)['options'])
+        options = dict(files.read_json(path, expected)['options'])
+        for key, value in (options.get('data') or {}).items():
+            if not isinstance(value, (*_DATA.get(key, (object,)), type(None))):
+                raise ValueError(f'data, {key} {value!r}')
+        return options
 
 
 def load_snapshot(path: StrPath, trainer: chainer.training.Trainer) -> None:
@@ -137,7 +149,12 @@ def load_snapshot(path: StrPath, trainer: chainer.training.Trainer) -> None:
             f'{path}: expected a snapshot of this version, found an older one, which cannot be '
             f"resumed; its run's generators (gen_N.npz) still load"
         )
+    own = DictionarySerializer({})
+    trainer.updater.serialize(own['updater'])
     try:
+        for key, array in own.target.items():
+            if np.ndim(array) and key in arrays and np.shape(array) != arrays[key].shape:
+                raise ValueError(f'{key} of shape {arrays[key].shape}, not {np.shape(array)}')
         NpzDeserializer(arrays).load(trainer)
     except Exception as error:  # every part of a trainer reads its own, and raises its own
         raise InputError(

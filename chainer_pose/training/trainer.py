@@ -124,7 +124,8 @@ class _Maker:
     def labelled(self) -> PoseData:
         if self.options.labelled == 1:
             return self.data
-        return datasets.choose_labelled(self.data, self.options.labelled, self.rng['labelled'])
+        usable = self.data.select(datasets.require_complete(self.data))
+        return datasets.choose_labelled(usable, self.options.labelled, self.rng['labelled'])
 
     def of_every_updater(self, optimizer: Adam) -> dict[str, Any]:
         """Arguments that `RecordedUpdater` takes."""
@@ -210,9 +211,7 @@ class _Maker:
         n_poses = len(iterator.arrays[0])
         last = n_iterations(options, n_poses)
         log = options.log_interval or min(1000, max(1, last // 20))
-        measured = validation  # poses that were lifted are no ground truth
-        if measured is not None and (measured.pose3d is None or measured.units_3d != 'mm'):
-            measured = None
+        measured = None if validation is None or not validation.has_ground_truth else validation
         evaluate, draw = options.evaluate_interval, options.draw_interval
         if evaluate is None and measured is not None:
             wanted = 20 if options.iterations else options.epoch

@@ -148,7 +148,7 @@ def _normalized_3d(
         return {'prediction': rescale(generator, root)}
     named = generator if isinstance(generator, Mapping) else {'prediction': generator}
     poses = {name: network.lift(data.pose2d, root) for name, network in named.items()}
-    if data.pose3d is not None:
+    if data.pose3d is not None and data.has_ground_truth:
         poses = {'ground truth': geometry.center(data.pose3d, root), **poses}
     return {name: rescale(pose, root) for name, pose in poses.items()}
 

@@ -198,6 +198,10 @@ def test_errors(refusal, printed, run, flat_data, small_file, tmp_path):
             ('--dataset', tmp_path / 'flat.h5', '--figures', 1, '--table', 1),
             '--table 1: expected poses with 3D',
         ),
+        (
+            ('--dataset', tmp_path / 'flat.h5', '--figures', 1, '--protocol', 'pck'),
+            '--protocol pck: expected poses with 3D in mm, found none',
+        ),
         (('--snapshot', run / 'gen_20.npz', '--generator', 'last'), '--generator last: expected'),
         (('--snapshot', run.parent), f'gen_N.npz, found {run}'),
         (('--figures', 1, '--figures-index', 9999), '--figures-index 9999: expected a pose'),

@@ -121,6 +121,16 @@ def test_which_weights_are_measured_is_told(tmp_path):
     assert chosen(run_of(tmp_path)) == ('the last of the run', [])
     best = run_of(tmp_path, name='gen_best.npz')
     assert chosen(best) == ('test error, which flatters it', ['chosen by test error'])
+    both = context_of([run_of(tmp_path), best])
+    assert both.trained['chosen_by'] == 'the last of the run, test error, which flatters it'
+    assert both.departures == ['chosen by test error']
+    along = run_of(tmp_path, {'line_of_sight': [1100.0, 500.0, 500.0]})
+    for camera, measured in (
+        ((1100.0, 500.0, 500.0), []),
+        ((10.0, 9.0, 9.0), ['measured with --line-of-sight 10 9 9']),
+    ):
+        found = context_of([along._replace(camera=camera)]).departures
+        assert found == ['--line-of-sight 1100 500 500', *measured]
     held = run_of(tmp_path, {'holdout': 0.1}, name='gen_best.npz')
     assert chosen(held)[0] == 'error on held-out clips'
     (tmp_path / 'gen_999.npz').touch()

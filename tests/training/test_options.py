@@ -103,3 +103,6 @@ def test_resume(tmp_path):
     ):
         with pytest.raises(InputError, match=message):
             parse_options(['--resume', str(tmp_path), *typed])
+    assert parse_options(['--resume', snapshot, '--out', str(tmp_path)]).resume == snapshot
+    with pytest.raises(InputError, match=f'^out elsewhere: expected {tmp_path}, which is resumed'):
+        parse_options(['--resume', snapshot, '--out', 'elsewhere'])

@@ -29,7 +29,13 @@ def test_the_newest_snapshot_that_can_be_read(tmp_path, damage, capsys):
         run_directory.latest_snapshot(tmp_path)
 
 
-@pytest.mark.parametrize('text', [None, '', '[]', '{"options": 3}', '{}', '[' * 99999])
+@pytest.mark.parametrize(
+    'text',
+    [
+        None, '', '[]', '{"options": 3}', '{}', '[' * 99999, '{"options": {"data": "abc"}}',
+        '{"options": {"data": {"poses": "7"}}}', '{"options": {"data": {"path": 5}}}',
+    ],
+)  # fmt: skip
 def test_options_that_cannot_be_read(tmp_path, text):
     if text is not None:
         (tmp_path / 'options.json').write_text(text)
@@ -63,8 +69,13 @@ def test_a_lock_removes_temporary_files_and_nothing_else(tmp_path):
                  '.options-abcd1234.json'):  # fmt: skip
         (tmp_path / name).write_text('{"options": {}}')
     (tmp_path / 'log8h_2kd0a').mkdir()
+    (tmp_path / 'poses').mkdir()
+    (tmp_path / 'poses' / '.30-abcd1234.png').touch()
+    (tmp_path / 'poses' / '20.png').touch()
+    kept.add('poses')
     with lock(tmp_path, resume=True):
         assert {path.name for path in tmp_path.iterdir()} == kept
+        assert [path.name for path in (tmp_path / 'poses').iterdir()] == ['20.png']
 
 
 def test_no_new_run_in_a_folder_in_use_or_where_none_can_be_made(tmp_path):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from chainer_pose.commands.train import parse_options
-from chainer_pose.errors import Stopped
+from chainer_pose.errors import InputError, Stopped
 from chainer_pose.inference import weights as weights_file
+from chainer_pose.training import run_directory
 from chainer_pose.training import trainer as trainers
 from chainer_pose.training.arrays import training_poses
 from chainer_pose.utils import devices
@@ -47,6 +48,24 @@ def test_labels_are_those_of_the_share(small_splits):
     # The same clips for the same seed, whichever the mode.
     for array, expected in zip(updater.get_iterator('labelled').arrays, (pose, depth)):
         np.testing.assert_array_equal(array, expected)
+
+
+def test_the_share_is_of_the_complete_poses(small_splits):
+    data = small_splits['train']
+    valid = np.ones(data.pose2d.shape[:2], bool)
+    valid[::3, 4] = False
+    holes = {'train': dataclasses.replace(data, valid=valid)}
+    updater = make(holes, '--mode', 'supervised', '--labelled', '0.3').updater
+    n_complete = valid.all(axis=1).sum()
+    assert len(updater.get_iterator('main').arrays[0]) == round(0.3 * n_complete)
+
+
+def test_a_snapshot_of_another_run_is_none_of_this(small_splits, tmp_path):
+    few = {'train': small_splits['train'].select(slice(1))}
+    make(few, '--out', str(tmp_path)).run()
+    message = 'expected a snapshot of this training, found: .*order of shape .1,.'
+    with pytest.raises(InputError, match=message):
+        run_directory.load_snapshot(tmp_path / 'snapshot_4.npz', make(small_splits))
 
 
 def test_what_is_written_is_the_average(small_splits, tmp_path):

@@ -1,3 +1,4 @@
+import dataclasses
 import sys
 
 import numpy as np
@@ -35,9 +36,10 @@ def test_pose_sheets_have_a_row_a_pose_and_a_column_a_view(generator, shown, fla
     assert sheet.get_suptitle() == 'a title'
     assert sheet.axes[1].get_xlim() == sheet.axes[2].get_xlim()  # to be compared
     flat = visualizations.choose(flat_data, 2)
-    assert titles(visualizations.pose_sheet(generator, flat, turned=False)) == [
-        '2D input', prediction,
-    ]  # fmt: skip
+    lifted = dataclasses.replace(shown, units_3d='px')  # by another network
+    for data in (flat, lifted):
+        sheet = visualizations.pose_sheet(generator, data, turned=False)
+        assert titles(sheet) == ['2D input', prediction]
     networks = {'one': generator, 'other': links.Martinez(17, 8, rng)}
     sheet = visualizations.pose_sheet(networks, shown, turned=False)
     assert titles(sheet) == ['2D input', target, 'one', 'other']

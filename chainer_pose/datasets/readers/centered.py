@@ -63,7 +63,7 @@ def turn_cameras(
 
 def _intrinsics(data: PoseData) -> tuple[np.ndarray, np.ndarray]:
     """Fit each camera's focal lengths and center, x = f X / Z + c: (N, 2) each, by pose."""
-    if data.pose3d is None or data.units_3d != 'mm':
+    if data.pose3d is None or not data.has_ground_truth:
         raise InputError(f'{data.name}: expected focal and center, or pose3d in mm, found neither')
     camera = data.columns.get('camera', np.zeros(len(data), int))
     focal, center = np.empty((2, len(data), 2))

@@ -7,6 +7,7 @@ import chainer
 from chainer_pose import visualizations
 from chainer_pose.datasets import PoseData
 from chainer_pose.links import LiftingLink
+from chainer_pose.utils.files import atomic_path
 
 
 class PosePlot(chainer.training.Extension):
@@ -24,4 +25,5 @@ class PosePlot(chainer.training.Extension):
         folder.mkdir(exist_ok=True)
         title = f'iteration {trainer.updater.iteration} (left is blue, right is red)'
         figure = visualizations.pose_sheet(self.generator, self.data, title=title)
-        figure.savefig(folder / f'{trainer.updater.iteration}.png')
+        with atomic_path(folder / f'{trainer.updater.iteration}.png') as temporary:
+            figure.savefig(temporary)

@@ -283,7 +283,7 @@ def test_two_layouts_in_a_folder(one, printed, tmp_path):
     (tmp_path / 'S1' / 'StackedHourglass').mkdir()
     (tmp_path / 'data_3d_h36m.npz').touch()
     (tmp_path / 'data_2d_h36m_cpn_ft_h36m_dbb.npz').touch()
-    found = {'baseline': ['sh'], 'videopose3d': ['cpn_ft'], 'archive': []}
+    found = {'baseline': ['sh'], 'videopose3d': ['cpn_ft'], 'archive': ['sh']}
     assert h36m_layouts.detections(tmp_path) == found
 
 

@@ -99,8 +99,12 @@ class Layout:
 
     @staticmethod
     def names_of_detections(root: Path, subjects: Sequence[str]) -> list[str]:
-        """Return the names of the detections in a folder."""
-        return []
+        """Return the names of the detections in a folder, by default those of the Hourglass."""
+        return [
+            name
+            for name, folder in _DETECTION_FOLDERS.items()
+            if any((root / subject / folder).is_dir() for subject in subjects)
+        ]
 
     def world(self, take: Take) -> np.ndarray:
         """Read the poses in the world, (F, 17, 3), mm, z up."""
@@ -116,7 +120,19 @@ class Layout:
 
     def detected(self, name: str) -> Detected:
         """Make the function from take and camera to detections, (F or more, 16 or 17, 2) px."""
-        raise NotImplementedError
+        paths = {
+            (take, camera): path
+            for subject, camera in itertools.product(self.subjects, h36m.CAMERAS)
+            for take, path in _glob_takes(
+                self.root / subject / _DETECTION_FOLDERS[name], subject, f'.{camera}.h5'
+            ).items()
+        }
+
+        def read(take: Take, camera: str) -> np.ndarray | None:
+            path = paths.get((take, camera))
+            return None if path is None else _pixels(path, _read_h5(path, 'poses'))
+
+        return read
 
     def absent(self, take: Take, camera: str) -> str:
         """Return how to get what is absent of a view; '' if nothing is."""
@@ -256,7 +272,7 @@ class Baseline(Layout):
 
     name = "3d-pose-baseline's HDF5 files"
     patterns = ('S*/MyPoses/3D_positions',)
-    how_to_get = "3d-pose-baseline's README on GitHub links to the archives"
+    how_to_get = 'older READMEs of 3d-pose-baseline on GitHub link to the archives'
 
     def __init__(self, root: Path, subjects: Sequence[str]) -> None:
         super().__init__(root, subjects)
@@ -266,32 +282,9 @@ class Baseline(Layout):
             self._world |= _glob_takes(folder, subject, '.h5')
         self.takes = h36m.ordered(self._world)
 
-    @staticmethod
-    def names_of_detections(root: Path, subjects: Sequence[str]) -> list[str]:
-        return [
-            name
-            for name, folder in _DETECTION_FOLDERS.items()
-            if any((root / subject / folder).is_dir() for subject in subjects)
-        ]
-
     def world(self, take: Take) -> np.ndarray:
         path = self._world[take]
         return _in_mm(path, _joints_17(path, _read_h5(path, '3D_positions').T, 3))
-
-    def detected(self, name: str) -> Detected:
-        paths = {
-            (take, camera): path
-            for subject, camera in itertools.product(self.subjects, h36m.CAMERAS)
-            for take, path in _glob_takes(
-                self.root / subject / _DETECTION_FOLDERS[name], subject, f'.{camera}.h5'
-            ).items()
-        }
-
-        def read(take: Take, camera: str) -> np.ndarray | None:
-            path = paths.get((take, camera))
-            return None if path is None else _pixels(path, _read_h5(path, 'poses'))
-
-        return read
 
 
 class VideoPose3D(Layout):

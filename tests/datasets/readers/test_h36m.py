@@ -266,6 +266,20 @@ def test_videopose3d_without_and_with_cameras(copies, tmp_path):
         shutil.copy(tmp_path / 'gt.npz', root / 'data_2d_h36m_gt.npz')
 
 
+def test_the_hourglass_beside_the_archive(one, tmp_path):
+    """As in the folder of today's 3d-pose-baseline, with its detections of before."""
+    trees.write_baseline(tmp_path / 'b', one)
+    trees.write_archive(tmp_path / 'a', one)
+    for folder in (tmp_path / 'b').glob('S*/StackedHourglass'):
+        shutil.copytree(folder, tmp_path / 'a' / folder.relative_to(tmp_path / 'b'))
+    assert h36m_layouts.detections(tmp_path / 'a') == {'archive': ['sh']}
+    read = []
+    for name in ('a', 'b'):
+        convert(tmp_path / name, tmp_path / f'{name}.h5', ('S1', 'S9'))
+        read.append(pose_file.read(tmp_path / f'{name}.h5', 'test', 'sh'))
+    np.testing.assert_array_equal(read[0].pose2d, read[1].pose2d)
+
+
 @pytest.mark.parametrize('with_cameras', [True, False])
 def test_2d_of_other_3d(world, tmp_path, with_cameras):
     """Two recordings exchanged in one file: right shapes, wrong numbers."""

@@ -388,8 +388,8 @@ def write(options: PredictionOptions, found: Predictions, folder: Path) -> None:
 
         def new(name: str) -> str:
             written.append(name)
-            with files.writing(folder / name):  # an absolute name stays
-                return stack.enter_context(files.atomic_path(folder / name))
+            stack.enter_context(files.writing(folder / name))  # an absolute name stays
+            return stack.enter_context(files.atomic_path(folder / name))
 
         with cli.Progress() as progress:
             for kind in dict.fromkeys(options.write):

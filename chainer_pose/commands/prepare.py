@@ -403,8 +403,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         path.parent.stat()  # filelock would make the folder
         busy = InputError('expected a file that nobody is preparing', out=path)
-        stem, suffix = re.escape(path.stem), re.escape(path.suffix)
-        with files.locked(path.with_name(f'.{path.name}.lock'), busy, stem, suffix):
+        real = Path(os.path.realpath(path))
+        stem, suffix = re.escape(real.stem), re.escape(real.suffix)
+        with files.locked(real.with_name(f'.{real.name}.lock'), busy, stem, suffix):
             is_old = getattr(options, 'add_detections', False)
             if path.exists() and not ('overwrite' in typed or is_old):
                 raise InputError('expected a new file, or --overwrite, found one', out=path)

@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     of_h36m = options.data is not None and not is_file and target.dataset == 'h36m'
     cli.check_effect(typed, [
         (_DECIDED, False, f'beside {options.target} and --seeds'),
-        ({'data'}, target.dataset != 'synthetic', 'beside demo'),
+        ({'data'}, is_file or target.dataset != 'synthetic', 'beside demo, unless a pose file'),
         ({'partial', 'layout'}, of_h36m, 'without --data DIR of Human3.6M'),
     ])  # fmt: skip
     devices.get_device(options.gpu)

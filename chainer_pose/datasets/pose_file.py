@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ def writing(path: StrPath, header: Header | None = None) -> Iterator['Writer']:
                 with _open(path) as file:
                     header = _read_header(file, path)
             else:
+                _check_names(header.names, path)
                 with h5py.File(temporary, 'w') as file:
                     _write_header(file, header)
             with h5py.File(temporary, 'r+') as file:
@@ -242,6 +244,14 @@ def _text(item: h5py.HLObject, key: str) -> str:
     return value.decode(errors='replace') if isinstance(value, bytes) else str(value)
 
 
+def _check_names(names: Mapping[str, Sequence[str]], path: StrPath) -> None:
+    for column, listed in names.items():
+        if twice := [name for name, n in Counter(listed).items() if n > 1]:
+            raise InputError(
+                f'{path}: {NAME_LISTS[column]}: expected different names, found {twice[0]!r} twice'
+            )
+
+
 def _write_header(file: h5py.File, header: Header) -> None:
     skeleton = header.skeleton.to_dict()
     file.attrs.update(
@@ -275,9 +285,7 @@ def _read_header(file: h5py.File, path: StrPath) -> Header:
         'parents': file.attrs['joint_parents'].tolist(),
     }
     names = {column: texts.asstr()[()].tolist() for column, texts in lists.items()}
-    for column, listed in names.items():
-        if twice := {text for text in listed if listed.count(text) > 1}:
-            raise ValueError(f'{NAME_LISTS[column]}: {twice.pop()!r} more than once')
+    _check_names(names, path)
     return Header(
         name=name,
         skeleton=Skeleton.from_dict(skeleton),

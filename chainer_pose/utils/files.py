@@ -48,8 +48,9 @@ def writing(path: StrPath) -> Iterator[None]:
         raise
     except OSError as error:
         found = os.strerror(error.errno) if error.errno else error  # HDF5's own text is long
-        failed = Path(error.filename or path).absolute()
-        if not failed.is_relative_to(Path(path).absolute().parent):  # of what is read meanwhile
+        failed, place = (Path(os.path.realpath(p)) for p in (error.filename or path, path))
+        # Something else, which is read meanwhile.
+        if not (failed.is_relative_to(place.parent) or place.is_relative_to(failed)):
             raise InputError(f'{failed}: expected to be readable, found: {found}') from error
         raise InputError(f'{path}: expected a place that can be written, found: {found}') from error
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import filelock
+import h5py
 import numpy as np
 import pytest
 import trees
@@ -69,7 +70,7 @@ def test_what_a_whole_split_and_a_part_lack(test_set, printed, monkeypatch, tmp_
     assert pose_file.read(out, 'test').lacks == '549924 of 550644 frames at 50 Hz'
     monkeypatch.setitem(h36m.PUBLISHED_FRAMES, 'test', 700)
     prepare_h36m(printed, tmp_path / 'copy', out, *subjects)
-    more = 'no frames, has 20 more than the published 700 at 50 Hz'
+    more = 'the published number of frames, 700 at 50 Hz: has 20 more'
     assert pose_file.read(out, 'test').lacks == more
     monkeypatch.setitem(h36m.PUBLISHED_FRAMES, 'test', 2 * 15 * 2 * 4 * 3)
     prepare_h36m(printed, tmp_path / 'copy', out, *subjects)
@@ -407,7 +408,19 @@ def test_detections_of_a_copy_that_lacks_a_take(printed, tmp_path):
     trees.write_videopose3d(tmp_path / 'theirs', without(world, Take('S11', 'Directions', 0)))
     trees.write_cameras(tmp_path / 'theirs' / 'cameras.h5')
     prepare_h36m(printed, tmp_path / 'theirs', tmp_path / 'a.h5', '--add-detections')
-    data = pose_file.read(tmp_path / 'a.h5', 'test', 'sh')
+    check_undetected(tmp_path / 'a.h5')
+    # A file of before numbers the views of each camera.
+    prepare_h36m(printed, tmp_path / 'copy', tmp_path / 'b.h5', '--partial')
+    with h5py.File(tmp_path / 'b.h5', 'a') as file:
+        for split in ('train', 'test'):
+            file[split]['clip'][:] = 4 * file[split]['clip'][:] + file[split]['camera'][:]
+    prepare_h36m(printed, tmp_path / 'theirs', tmp_path / 'b.h5', '--add-detections')
+    one, other = (pose_file.read(tmp_path / f'{name}.h5', 'test', 'sh') for name in 'ab')
+    np.testing.assert_array_equal(one.pose2d, other.pose2d)
+
+
+def check_undetected(path):
+    data = pose_file.read(path, 'test', 'sh')
     undetected = ~data.visible.any(axis=1)
     assert set(data.columns['clip'][undetected]) == {4}
     assert set(data.columns['camera'][undetected]) == {1, 2, 3}

@@ -87,3 +87,17 @@ def test_a_failure_to_read_meanwhile_names_what_was_read(tmp_path):
     message = f'^{source}: expected to be readable, found: Permission'
     with pytest.raises(InputError, match=message), files.writing(tmp_path / 'out' / 'a.h5'):
         raise PermissionError(13, 'Permission denied', source)
+
+
+def test_a_failure_to_write_names_the_place(tmp_path):
+    (tmp_path / 'link').symlink_to(tmp_path / 'gone' / 'a.h5')
+    (tmp_path / 'file').touch()
+    for path in (tmp_path / 'no' / '..' / 'no' / 'a.h5', tmp_path / 'link'):
+        message = f'^{path}: expected a place that can be written, found: No such file'
+        refused = pytest.raises(InputError, match=message)
+        with refused, files.writing(path), files.atomic_path(path):
+            pass
+    folder = tmp_path / 'file' / 'a' / 'b'
+    message = f'^{folder}: expected a place that can be written'
+    with pytest.raises(InputError, match=message), files.writing(folder):
+        folder.mkdir(parents=True)

@@ -210,7 +210,7 @@ def find_clips(root: StrPath) -> dict[str, tuple[Path, list[Path]]]:
     root = shared.root_folder(root)
     clips = {
         asf.stem: (asf, sorted(asf.parent.glob(f'{asf.stem}_*.amc')))
-        for asf in sorted(path for path in files.walk(root) if path.suffix == '.asf')
+        for asf in sorted(path for path in files.walk(root) if path.suffix.lower() == '.asf')
     }
     for subject, (asf, motions) in clips.items():
         if not motions:

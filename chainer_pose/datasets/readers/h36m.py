@@ -193,9 +193,8 @@ def _stored_takes(writer: pose_file.Writer, layout: Layout) -> dict[int, Take]:
     """Find the takes of a pose file, which numbers its own, in a layout, by their order."""
     takes: dict[int, Take] = {}
     for split in writer.splits:
-        subject, action, clip = (
-            writer.stored(split, name)[()] for name in ('subject', 'action', 'clip')
-        )
+        subject, action = (writer.stored(split, name)[()] for name in ('subject', 'action'))
+        clip = _stored_clips(writer, split)
         stored = np.unique(np.stack([subject, action, clip]), axis=1).T.tolist()
         for (i, j), of_cell in itertools.groupby(stored, lambda row: row[:2]):
             cell, numbers = (SUBJECTS[i], ACTIONS[j]), [row[2] for row in of_cell]
@@ -211,6 +210,12 @@ def _stored_takes(writer: pose_file.Writer, layout: Layout) -> dict[int, Take]:
     return takes
 
 
+def _stored_clips(writer: pose_file.Writer, split: str) -> np.ndarray:
+    """Read the number of each pose's take; older files number the views of each camera."""
+    clip, camera = (writer.stored(split, name)[()] for name in ('clip', 'camera'))
+    return clip // len(CAMERAS) if (clip % len(CAMERAS) == camera).all() else clip
+
+
 def _append_detections(
     writer: pose_file.Writer,
     layout: Layout,
@@ -221,9 +226,8 @@ def _append_detections(
     """Append detections of all poses, whose takes are given by number."""
     detected, done = layout.detected(name), 0
     for split in writer.splits:
-        clip, cameras, frame = (
-            writer.stored(split, column)[()] for column in ('clip', 'camera', 'frame')
-        )
+        cameras, frame = (writer.stored(split, column)[()] for column in ('camera', 'frame'))
+        clip = _stored_clips(writer, split)
         starts = np.flatnonzero(np.diff(len(CAMERAS) * clip + cameras, prepend=-1)).tolist()
         for rows in itertools.starmap(slice, itertools.pairwise([*starts, len(clip)])):
             number, camera = int(clip[rows.start]), int(cameras[rows.start])
@@ -330,5 +334,5 @@ def _lacks(
         n = expected - frames
         names = [f'{n} of {expected} frames at {FPS:g} Hz']
         if n < 0:
-            names = [f'no frames, has {-n} more than the published {expected} at {FPS:g} Hz']
+            names = [f'the published number of frames, {expected} at {FPS:g} Hz: has {-n} more']
     return _listed(names), '; '.join(excused)

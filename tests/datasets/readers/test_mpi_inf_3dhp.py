@@ -92,7 +92,7 @@ def test_what_is_missing_or_wrong_is_named(root, tmp_path):
     for name, array, message in (
         ('annot3', np.zeros((7, 1, 17, 2)), r'annot3: expected shape \(3, 17, 1, 7\)'),
         ('activity_annotation', np.full((7, 1), 9.0), 'expected numbers from 1 to 7'),
-        ('annot3', np.full((7, 1, 17, 3), np.nan), 'expected finite numbers'),
+        ('annot3', np.full((7, 1, 17, 3), np.nan), 'expected finite numbers, found others'),
     ):
         trees.write_3dhp_test(test, 5)
         change(test, name, array)

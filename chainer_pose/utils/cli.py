@@ -118,14 +118,14 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     except (InputError, OSError, NonFiniteError, Stopped) as error:
         _print(error)
         status = getattr(error, 'status', 2)
+        if h5f.get_obj_count(h5f.OBJ_ALL, h5f.OBJ_FILE):
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+            os._exit(status)  # HDF5 crashes when a file that it could not write is freed
     mpi = sys.modules.get('mpi4py.MPI')
     if status and mpi is not None and mpi.COMM_WORLD.size > 1:
         time.sleep(1)  # lets mpiexec read the message
         mpi.COMM_WORLD.Abort(status)  # other ranks would wait forever
-    if status and h5f.get_obj_count(h5f.OBJ_ALL, h5f.OBJ_FILE):
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
-        os._exit(status)  # HDF5 crashes at exit after a file that it could not write
     sys.exit(status)
 
 

@@ -203,12 +203,9 @@ def rules(options: PredictionOptions) -> list[cli.Rule]:
 
 
 def predict(
-    options: PredictionOptions,
-    lifter: Lifter,
-    skeleton: skeletons.Skeleton | None,
-    path: str,
+    options: PredictionOptions, lifter: Lifter, skeleton: skeletons.Skeleton | None, path: str,
     folder: Path,
-) -> None:
+) -> None:  # fmt: skip
     """Lift an input, write the results to a folder and print what was done."""
     to_mm, scale = None, ''
     if options.height:
@@ -242,13 +239,9 @@ def predict(
         for start in range(0, len(source), options.batchsize):
             part = slice(start, start + options.batchsize)
             poses = lifter.lift(
-                pose2d[part],
-                visible[part],
-                source.skeleton,
-                options.batchsize,
-                roll[part],
+                pose2d[part], visible[part], source.skeleton, options.batchsize, roll[part],
                 camera,
-            )
+            )  # fmt: skip
             parts.append(poses)
             progress(start + len(poses.pose2d), len(source), 'people lifted')
     poses = Lifted(*map(np.concatenate, zip(*parts)))

@@ -185,8 +185,7 @@ class MPIINF3DHP:
         return [(['step', 'cameras'], trains, 'without training subjects')]
 
     def prepare(self, path: Path) -> None:
-        subjects = [subject for subject in mpi_inf_3dhp.SUBJECTS if subject in self.subjects]
-        sequences, cameras = mpi_inf_3dhp.find(self.root, subjects), sorted(set(self.cameras))
+        sequences, cameras = mpi_inf_3dhp.find(self.root, self.subjects), sorted(set(self.cameras))
         with cli.Progress() as progress:
             counts = mpi_inf_3dhp.convert(sequences, path, self.step, cameras, progress)
         for sequence, (written, faulty) in counts.items():

@@ -74,13 +74,13 @@ def find(root: StrPath, subjects: Iterable[str] = SUBJECTS) -> list[Sequence]:
     Args:
         root: folder with S1/Seq1/annot.mat, ... and TS1/annot_data.mat, ..., each in
             it or up to two folders down.
-        subjects: those wanted.
+        subjects: those wanted, each once.
     Raises:
         InputError: naming the first file that is missing.
     """
     root = shared.root_folder(root)
     found = []
-    for subject in subjects:
+    for subject in sorted(set(subjects), key=SUBJECTS.index):
         for sequence in SEQUENCES if subject in TRAIN_SUBJECTS else ('',):
             inside = Path(subject, sequence, 'annot.mat' if sequence else 'annot_data.mat')
             places = [p for up in ('', '*/', '*/*/') for p in sorted(root.glob(f'{up}{inside}'))]

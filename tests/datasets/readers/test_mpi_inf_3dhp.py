@@ -87,6 +87,10 @@ def change(path, name, array):
         file[name] = array
 
 
+def test_a_subject_named_twice_is_read_once(root):
+    assert mpi_inf_3dhp.find(root, ['TS3', 'S2', 'TS3']) == mpi_inf_3dhp.find(root, ['S2', 'TS3'])
+
+
 def test_what_is_missing_or_wrong_is_named(root, tmp_path):
     test = root / 'mpi_inf_3dhp_test_set' / 'TS3' / 'annot_data.mat'
     for name, array, message in (

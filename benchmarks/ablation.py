@@ -3,10 +3,10 @@
 
 Runs train.py for every row and seed; existing runs are kept, interrupted ones resumed. The last
 generators, which no error on the test split has chosen, are measured there and tabulated, with
---mirror as evaluate.py --mirror does. Since the error swings, its mean over the evaluations of a
-run's second half stands beside it, and the best, which was chosen on this very split. --each prints
-each seed, too; --figures draws learning curves, the error by share of labels, and the same poses
-lifted by some of the rows. --cost times a training step of each row instead.
+--mirror as evaluate.py --mirror does. Since the error swings, the mean and the worst of the
+evaluations of a run's second half stand beside it, and the best, which was chosen on this very
+split. --each prints each seed, too; --figures draws learning curves, the error by share of labels,
+and the same poses lifted by some of the rows. --cost times a training step of each row instead.
 """
 
 import argparse
@@ -46,6 +46,7 @@ ROWS = {
     'centred-plus': ['--preset', 'plus'],
     'plus-line-of-sight': ['--preset', 'plus', '--line-of-sight', '1147', '514', '507'],
     'plus-one-pitch': ['--preset', 'plus', '--camera-pitch', 'learn'],
+    'plus-batch-64': ['--preset', 'plus', '--batchsize', '64', '--alpha', '4e-4'],
     'plus-augment': ['--preset', 'plus', '--augment'],
     **{
         f'labelled-{share:g}': ['--mode', 'semi-supervised', '--labelled', f'{share:g}']
@@ -136,14 +137,15 @@ def tabulate(cells, zero_depth, each):
     name of a baseline's row to its scores; `each` prints each seed's figures, too.
     """
     rows = {name: {s: c for (n, s), c in cells.items() if n == name} for name, _ in cells}
-    columns = ['row', 'seeds', *PROTOCOLS, 'depth flips, %', 'second half: kudo', 'best: kudo']
+    columns = ['row', 'seeds', *PROTOCOLS, 'depth flips, %', 'late kudo', 'late worst', 'best']
     print('|', ' | '.join(columns), '|\n' + '| --- ' * len(columns) + '|')
 
     def line(name, seeds, found):
         table = [
             [*(report['protocols'][p]['average'] for p in PROTOCOLS),
              100 * report['depth_flip_rate'],
-             statistics.mean(error for i, error in points if i > points[-1][0] / 2),
+             statistics.mean(late := [error for i, error in points if i >= points[-1][0] / 2]),
+             max(late),
              min(error for _, error in points)]
             for report, points in found
         ]  # fmt: skip
@@ -155,7 +157,7 @@ def tabulate(cells, zero_depth, each):
         line(name, len(of_row), of_row.values())
     for name, scores in zero_depth.items():
         averages = ' | '.join(f'{scores[p]["average"]:.1f}' for p in PROTOCOLS)
-        print(f'| {name} | | {averages} | | | |')
+        print(f'| {name} | | {averages} | | | | |')
 
     actions = list(next(iter(zero_depth.values()))['kudo']['actions'])
     print(f'\n| kudo | {" | ".join(actions)} | Average |\n' + '| --- ' * (len(actions) + 2) + '|')
@@ -189,6 +191,7 @@ def main():
     add('--rows', nargs='+', choices=ROWS, default=list(ROWS), metavar='ROW', help='which to run')
     add('--iterations', type=int, default=20000, help='of each run')
     add('--seeds', type=int, nargs='+', default=[0, 1, 2], help='of each row')
+    add('--gpu', type=int, default=-1, metavar='N', help='CUDA device to train on, -1 for the CPU')
     add('--jobs', type=int, default=2, help='runs at a time, one thread each')
     add('--out', type=Path, default=Path('results/ablation'), help='folder of the runs')
     add('--no-train', action='store_true', help='tabulate existing runs only')
@@ -211,20 +214,18 @@ def main():
         options.out.mkdir(parents=True, exist_ok=True)
         runs.call('data/prepare_centered.py', '--dataset', options.dataset, '--out', centered)
     dataset = {row: centered if row.startswith(CENTRED) else options.dataset for row in ROWS}
-    if not options.no_train:
-        with ThreadPoolExecutor(options.jobs) as pool:
-            futures = [
-                pool.submit(runs.train, folder, dataset[row], options.iterations,
-                            '--seed', seed, *ROWS[row])
-                for (row, seed), folder in folders.items()
-            ]  # fmt: skip
-        for future in futures:
-            future.result()
-    reports = {
-        (row, seed): measure(dataset[row], last, *['--mirror'] * options.mirror)
-        for row, seed in itertools.product(options.rows, options.seeds)
-        if (last := folders[row, seed] / f'gen_{options.iterations}.npz').exists()
-    }
+
+    def report(cell):
+        row, seed = cell
+        last = folders[cell] / f'gen_{options.iterations}.npz'
+        if not options.no_train:
+            given = '--gpu', options.gpu, '--seed', seed, *ROWS[row]
+            runs.train(folders[cell], dataset[row], options.iterations, *given)
+        if last.exists():
+            return measure(dataset[row], last, *['--mirror'] * options.mirror)
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        reports = {cell: found for cell, found in zip(folders, pool.map(report, folders)) if found}
     zero_depth = {
         'z = 0' + (', centred' if row.startswith(CENTRED) else ''): report['zero_depth']
         for (row, _), report in reports.items()

@@ -96,7 +96,7 @@ class PredictionOptions:
     constant_bones: bool = _output(False, """give the bones of each person their median lengths, in
         all outputs; directions stay""", action='store_true')
     html: str | None = _output(None, """a page to look at the poses, in one file: poses.html, or
-        FILE""", nargs='?', const='', metavar='FILE')
+        FILE.html""", type=cli.path_of('.html'), nargs='?', const='', metavar='FILE.html')
     figure: int | None = _output(None, """draw N people (without N, 8), evenly spread, imputed
         joints hollow: figure.png""",
         low=1, nargs='?', const=8)
@@ -114,7 +114,7 @@ class PredictionOptions:
     fps: float | None = _output(None, """frames a second of the input, which what shows, writes or
         smooths motion needs (default: what the input says)""", above=0)
     onnx: str | None = _output(None, """write the generator as an ONNX model too, or without --input
-        only (pip install '.[onnx]')""", metavar='FILE.onnx')
+        only (pip install '.[onnx]')""", type=cli.path_of('.onnx'), metavar='FILE.onnx')
 
     gpu: int = _device(-1, 'CUDA device to lift on, -1 for the CPU (default: %(default)s)', low=-1)
     batchsize: int = _device(4096, 'poses lifted at a time (default: %(default)s)', low=1)
@@ -162,24 +162,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not options.input:
         return
     folder = Path(options.out or Path('predictions') / Path(options.input).resolve().stem)
-    sequences = _sequences(Path(options.input))
+    sequences = keypoints.sequences(options.input)
     if sequences and options.html:
         parser.error('argument --html: expected no FILE for several sequences, found one')
     for path in sequences:
         predict(options, lifter, skeleton, str(path), folder / path.name)
     if not sequences:
         predict(options, lifter, skeleton, options.input, folder)
-
-
-def _sequences(path: Path) -> list[Path]:
-    """The folders of a folder that has no keypoints itself."""
-    found = list(path.glob('[!.]*')) if path.is_dir() else []
-    folders = [one for one in found if one.is_dir()]
-    for file in (one for one in found if folders and one.suffix in ('.json', '.txt')):
-        if file.suffix == '.txt' or not keypoints.is_skeleton(files.read_json(file)):
-            return []
-        print(f'{file}: describes a skeleton and is not read as keypoints')
-    return sorted(folders, key=lambda one: keypoints.natural(one.name))
 
 
 def rules(options: PredictionOptions) -> list[cli.Rule]:
@@ -250,7 +239,8 @@ def predict(
     print(f'weights: {lifter.weights}, joints of {lifter.skeleton.name}')
     print(''.join(f'{path}: {note}\n' for note in sight), end='')
     upright = geometry.rotate_in_image(pose2d, -roll)
-    cli.warn(keypoints.find_faults(source.skeleton, upright, visible))
+    faults = keypoints.find_faults(source.skeleton, upright, visible)
+    cli.warn(f'{path}: {fault}' for fault in faults)
     if not poses.lifted.any():
         enough = 'half of their joints, or both shoulders or both hips and two more, seen'
         if lifter.prior is None:
@@ -394,7 +384,7 @@ def write(options: PredictionOptions, found: Predictions, folder: Path) -> None:
         if options.figure:
             lifted = np.concatenate([*found.persons().values()])  # each person's in order
             shown = lifted[visualizations.spread_indices(len(lifted), options.figure)]
-            labels = [f'frame {source.frame[i]}, person {source.person[i]}' for i in shown]
+            labels = [f'frame {source.frame[i]}\nperson {source.person[i]}' for i in shown]
             columns, names = {'action': np.arange(len(shown))}, {'action': labels}
             pose2d, imputed = found.poses.pose2d[shown], found.poses.imputed[shown]
             data = PoseData(

@@ -35,10 +35,11 @@ def _root(help: str) -> Any:
 
 
 def _out(name: str = '') -> Any:
+    more = {'type': cli.path_of('.h5'), 'metavar': 'FILE.h5'}
     if not name:
-        return cli.option(None, 'pose file to write', metavar='FILE.h5', required=True)
+        return cli.option(None, 'pose file to write', required=True, **more)
     return cli.option('', f"""pose file to write (default: {name} in $CHAINER_POSE_DATA, or in
-        data/)""", metavar='FILE.h5')  # fmt: skip
+        data/)""", **more)  # fmt: skip
 
 
 def _part(chosen: Sequence, whole: Sequence, every: Sequence = ()) -> list[str]:
@@ -248,8 +249,8 @@ class Keypoints:
     and pose files, to take some of their joints by name, with their 3D.
     """
 
-    input: Sequence[str] = cli.option((), """file, or folder with a JSON file a frame; each is a
-        clip of its own""", flags=['input'], nargs='+', metavar='INPUT')
+    input: Sequence[str] = cli.option((), """file, or folder with a JSON file a frame, each a clip
+        of its own, or folder of such folders""", flags=['input'], nargs='+', metavar='INPUT')
     skeleton: str | None = cli.option(None, """the joints (default: those of the format);
         python -m chainer_pose.skeletons lists the names""", metavar='NAME|FILE.json')
     out: str = _out()
@@ -287,10 +288,16 @@ class Keypoints:
 
     def prepare(self, path: Path) -> None:
         skeleton = skeletons.get(self.skeleton) if self.skeleton else None
-        listed = [*self.input, *self.test]
         if self._of_pose_file:
             self._reduce(path, skeleton)
             return
+        trains, tests = (
+            [str(each) for file in given for each in keypoints.sequences(file) or [Path(file)]]
+            for given in (self.input, self.test)
+        )
+        listed = [*trains, *tests]
+        if repeated := {file for file in listed if listed.count(file) > 1}:
+            raise InputError(f'{min(repeated)}: expected each input once, found it twice')
         inputs: dict[str, list[keypoints.Keypoints]] = {'train': [], 'test': []}
         known = skeleton
         for number, file in enumerate(listed):
@@ -305,7 +312,7 @@ class Keypoints:
                     f'{source.skeleton.name}'
                 )
             known = source.skeleton
-            inputs['train' if number < len(self.input) else 'test'].append(source)
+            inputs['train' if number < len(trains) else 'test'].append(source)
             print(f'{file}: {source.format}, joints of {known.name}')
             print(''.join(f'{file}: {note}\n' for note in source.notes), end='')
         counts, warnings = keypoint_dataset.convert(

@@ -104,6 +104,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         make_data(data, options, target)
     found = pose_file.keypoints_of(data)
     _require_keypoints(data, target.keypoints, found, ' '.join(found))
+    for measured in target.measured.values():
+        split = evaluate.parse_options(['--snapshot', '', *measured]).split
+        pose_file.read(data, split, target.keypoints).require_pose3d()
 
     runs = {folder / f'seed-{seed}': seed for seed in options.seeds}
     common = [*training, '--gpu', str(options.gpu), '--dataset', str(data)]
@@ -144,7 +147,9 @@ def find_data(options: ReproductionOptions, target: Target) -> Path:
     """
     if options.data is None:
         default = datasets.data_directory() / f'{target.dataset}.h5'
-        return default if target.dataset == 'synthetic' else datasets.find(target.dataset)
+        if target.dataset != 'synthetic' and not default.is_file():
+            raise InputError(f'expected a folder or a pose file, found no {default}', data=None)
+        return default
     root = Path(options.data)
     if root.is_dir():
         out, inside = Path(options.out).resolve(), root.resolve()

@@ -51,11 +51,9 @@ def lock(
         if resume or not out.exists() or _is_unsaved(out, options):
             return
         if not out.is_dir() or {path.name for path in out.iterdir()} - {_LOCK}:
-            raise InputError(
-                f'expected a new or empty folder, found one in use; continue that run with '
-                f'--resume {out}',
-                out=out,
-            )
+            used = f'one in use; continue that run with --resume {out}'
+            found = used if out.is_dir() else 'a file'
+            raise InputError(f'expected a new or empty folder, found {found}', out=out)
 
     check_new()
     with files.writing(out):
@@ -144,7 +142,9 @@ def load_snapshot(path: StrPath, trainer: chainer.training.Trainer) -> None:
         InputError: if the file is not a snapshot of such a trainer.
     """
     arrays = read_arrays(path)
-    if 'updater/iteration' in arrays and 'updater/version' not in arrays:
+    if 'updater/iteration' not in arrays:
+        raise InputError(f'{path}: expected a snapshot of a trainer, found other arrays')
+    if 'updater/version' not in arrays:
         raise InputError(
             f'{path}: expected a snapshot of this version, found an older one, which cannot be '
             f"resumed; its run's generators (gen_N.npz) still load"

@@ -181,6 +181,17 @@ class Progress:
             self._out.flush()
 
 
+def path_of(suffix: str) -> Callable[[str], str]:
+    """Return an argparse type: a path to write, which must end in `suffix`; '' stays."""
+
+    def parse(text: str) -> str:
+        if text and not text.endswith(suffix):
+            raise argparse.ArgumentTypeError(f'expected a name that ends in {suffix}, found {text}')
+        return text
+
+    return parse
+
+
 def number(
     kind: type, low: float = -math.inf, high: float = math.inf, above: float = -math.inf
 ) -> Callable[[str], Any]:

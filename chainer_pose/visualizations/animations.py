@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 TURN_FRAMES, TURN_FPS = 36, 12.0
 MAX_FRAMES = 240  # of a film; longer sequences are thinned out
+GIF_FPS = 50  # viewers slow a GIF of more down; it is thinned out, too
 
 
 def turning(pose2d: np.ndarray, pose3d: np.ndarray, skeleton: Skeleton) -> Film:
@@ -74,16 +76,27 @@ def write(path: StrPath, film: Film, format: str) -> None:
         OSError: if the file cannot be written.
     """
     from matplotlib import animation
+    from PIL import Image
 
     figure, draw, frames, fps = film
-    writer: animation.AbstractMovieWriter
-    if format == 'mp4':
-        require_ffmpeg()
-        # Players expect even numbers of pixels and this order of colors.
-        extra = ['-pix_fmt', 'yuv420p', '-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2']
-        writer = animation.FFMpegWriter(fps, extra_args=extra)  # type: ignore[arg-type]
-    else:
-        writer = animation.PillowWriter(fps)  # type: ignore[arg-type]
+    if format == 'gif':
+        step = int(np.ceil(fps / GIF_FPS))
+        images = []
+        for i in range(0, frames, step):
+            draw(i)
+            figure.savefig(png := io.BytesIO(), format='png', dpi=figure.dpi)
+            images.append(Image.open(png).convert('RGB'))
+        # A GIF counts in hundredths of a second; rounded so that they add up.
+        ends = np.round(100 * step / fps * np.arange(len(images) + 1))
+        durations = (10 * np.diff(ends)).astype(int).tolist()
+        images[0].save(
+            path, 'GIF', save_all=True, append_images=images[1:], duration=durations, loop=0
+        )
+        return
+    require_ffmpeg()
+    # Players expect even numbers of pixels and this order of colors.
+    extra = ['-pix_fmt', 'yuv420p', '-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2']
+    writer = animation.FFMpegWriter(fps, extra_args=extra)  # type: ignore[arg-type]
     with writer.saving(figure, str(path), figure.dpi):
         for i in range(frames):
             draw(i)

@@ -184,11 +184,13 @@ def pose_sheet(
         }
     rows, width = max(len(data), 1), 1 + len(columns)
     figure = new_figure(1.9 * width, 1.9 * rows + 0.65)
+    labels = [_action(data, row) for row in range(len(data))]
     for row in range(len(data)):
         first = figure.add_subplot(rows, width, row * width + 1)
         imputed = None if data.imputed is None else data.imputed[row]
         draw_pose_2d(first, xy[row], data.skeleton, imputed=imputed)
-        first.set_ylabel(_action(data, row), fontsize=9)
+        longest = max(map(len, labels[row].split('\n')))
+        first.set_ylabel(labels[row], fontsize=min(9, 230 / max(longest, 1)))  # fits into the row
         first.set_title('' if row else '2D input', fontsize=9)
         frame = frame_of(np.stack([poses[row] for poses in columns.values()]))
         for column, (name, poses) in enumerate(columns.items(), start=2):
@@ -197,7 +199,8 @@ def pose_sheet(
             axes.set_title('' if row else name, fontsize=9)
     figure.suptitle(title, fontsize=10, y=1 - 0.08 / figure.get_figheight())
     top = 1 - 0.62 / figure.get_figheight()  # inches for the titles
-    figure.subplots_adjust(left=0.04, right=0.99, bottom=0.01, top=top, wspace=0.04, hspace=0.04)
+    left = (0.1 + 0.17 * (1 + any('\n' in label for label in labels))) / figure.get_figwidth()
+    figure.subplots_adjust(left=left, right=0.99, bottom=0.01, top=top, wspace=0.04, hspace=0.04)
     return figure
 
 

@@ -202,17 +202,21 @@ def test_poses_are_smoothed_and_get_constant_bones(lift):
         np.testing.assert_allclose(bones, np.median(bones, axis=0)[None].repeat(30, 0), rtol=1e-4)
 
 
-def test_a_folder_of_folders_is_a_sequence_each(printed, tmp_path, refusal):
+def test_a_folder_of_folders_is_a_sequence_each(printed, prepare, tmp_path, refusal):
     for name in ('cam1', 'cam2'):
         shutil.copytree(DATA / 'openpose', tmp_path / 'in' / name)
     (tmp_path / 'in' / 'mine.json').write_text(json.dumps(COCO.to_dict()))
     options = '--input', tmp_path / 'in', '--out', tmp_path / 'out', '--write', 'json', '--html'
-    assert 'mine.json: describes a skeleton' in printed(predict, *options)
+    printed(predict, *options)
     found = [tmp_path / 'out' / name / file for name in ('cam1', 'cam2')
              for file in ('poses.html', 'poses.json')]  # fmt: skip
     assert sorted(path for path in (tmp_path / 'out').rglob('*') if path.is_file()) == found
     assert json.loads(found[3].read_text())['input'] == 'cam2'
     assert '--html: expected no FILE' in refusal('predict.py', *options, tmp_path / 'a.html')
+    prepare(tmp_path / 'in', '--test-share', 0, '--out', tmp_path / 'a.h5')
+    assert set(pose_file.read(tmp_path / 'a.h5', 'train').columns['clip']) == {0, 1}
+    twice = tmp_path / 'in', tmp_path / 'in' / 'cam2', '--out', tmp_path / 'b.h5'
+    assert 'cam2: expected each input once' in refusal('data/prepare_keypoints.py', *twice)
 
 
 def test_a_page_that_cannot_be_written_is_named(refusal, tmp_path):
@@ -278,13 +282,15 @@ def test_warnings_go_to_standard_error(tmp_path, capsys):
     first, second = err.splitlines()
     assert 'warning: ' in first
     assert 'normalized' in first
-    assert 'warning: y seems to point up' in second
+    assert f'warning: {tmp_path / "a.npy"}: y seems to point up' in second
 
 
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
         (['--input', 'x', '--height', '900', '--bone-length', 'a:b=1'], 'found none with --height'),
+        (['--input', 'x', '--html', 'README.md'], '--html: expected a name that ends in .html'),
+        (['--onnx', 'x.txt'], '--onnx: expected a name that ends in .onnx, found x.txt'),
         (['--input', 'x', '--fps', '3'], '--fps: expected to have an effect, found none without'),
         (['--input', 'x', '--generator', 'best'], '--generator: expected to have an effect'),
         (['--input', 'x', '--weights', 'cmu', '--generator', 'last'], 'none without --snapshot'),

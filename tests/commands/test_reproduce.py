@@ -1,5 +1,6 @@
 """reproduce.py: from a copy of a data set to the paper's table, and on again."""
 
+import dataclasses
 import re
 import shutil
 import signal
@@ -10,6 +11,7 @@ import pytest
 import trees
 
 from chainer_pose.commands import reproduce
+from chainer_pose.datasets import pose_file
 from chainer_pose.datasets.readers import h36m
 from tests.conftest import ROOT
 
@@ -99,6 +101,9 @@ def test_what_is_checked_first(results, copy, world, refusal, tmp_path):
     (out / 'table1').mkdir(parents=True)
     (out / 'table1' / 'table.md').write_text('my notes')
     prepared = next(results.glob('*.h5'))
+    flat = {s: pose_file.read(prepared, s) for s in pose_file.SPLITS}
+    flat = {split: dataclasses.replace(data, pose3d=None) for split, data in flat.items()}
+    pose_file.write(tmp_path / 'flat.h5', flat)
     run = ('--out', results, *TINY, '--iterations', 4)
     for arguments, message in (
         (('table1', '--data', other, *run), 'expected a run on .*, found one on other data'),
@@ -110,9 +115,11 @@ def test_what_is_checked_first(results, copy, world, refusal, tmp_path):
             ('table2', '--data', tmp_path / 'no', *run),
             f'--data .*: .*prepared before: .*{prepared}',
         ),
+        (('pck', '--data', tmp_path / 'flat.h5', '--out', out), 'in mm, found 2D only'),
         (('table1', '--data', copy, '--out', out), 'table.md: expected none beside no run'),
         (('table1', '--out', out, '--partial'), '--partial: .* without --data'),
         (('table1', '--data', prepared, '--out', out, '--partial'), '--partial: .* --data DIR'),
+        (('pck', '--out', out), '--data: expected a folder or a pose file, found no .*3dhp.h5'),
         (('demo', '--data', copy, '--out', out), '--data: .* found none beside demo'),
         (('table2', '--data', empty, '--out', out), f'{empty}: expected Human3.6M, found none of'),
         (('--iterations', 4, 'table1'), "target: invalid choice: '4'"),

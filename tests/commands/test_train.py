@@ -295,7 +295,7 @@ def test_errors(refusal, run, small_file, tmp_path):
         (('--labelled', 0.1), '--labelled 0.1: expected to have an effect, found none with'),
         (('--mode', 'supervised', '--preset', 'plus'), '--preset plus: expected to have an effect'),
         (('--resume', tmp_path), 'expected the options of a run, found no such file'),
-        (('--resume', bad), 'snapshot_40.npz: expected a snapshot'),
+        (('--resume', bad), 'snapshot_40.npz: expected a snapshot of a trainer'),
     ]
     if not (cuda.available and cuda.cupy.is_available()):
         cases.append((('--dataset', small_file, '--gpu', 0, *out), 'pip install .[cuda12]'))

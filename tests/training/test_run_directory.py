@@ -81,7 +81,8 @@ def test_a_lock_removes_temporary_files_and_nothing_else(tmp_path):
 def test_no_new_run_in_a_folder_in_use_or_where_none_can_be_made(tmp_path):
     (tmp_path / 'mine').write_text('x')
     for out in (tmp_path, tmp_path / 'mine'):
-        with pytest.raises(InputError, match='continue that run with --resume'), lock(out):
+        expected = 'found a file' if out.is_file() else 'continue that run with --resume'
+        with pytest.raises(InputError, match=expected), lock(out):
             pass
     expected = 'expected a place that can be written'
     with pytest.raises(InputError, match=expected), lock(tmp_path / 'mine' / 'run'):

@@ -47,9 +47,13 @@ def looks_normalized(pose2d: np.ndarray, visible: np.ndarray) -> bool:
 
 
 def never_seen(skeleton: Skeleton, visible: np.ndarray) -> str:
-    """Return '; never seen: ...' with the joints that no pose of (N, J) visible has, or ''."""
+    """Return '; never seen: ...' with the joints that no pose of (N, J) visible has, else the one
+    that the fewest have."""
     names = [skeleton.names[j] for j in np.flatnonzero(~visible.any(axis=0))]
-    return f'; never seen: {", ".join(names)}' if names else ''
+    if names:
+        return f'; never seen: {", ".join(names)}'
+    counts = visible.sum(axis=0)
+    return f'; {skeleton.names[counts.argmin()]} is seen in {counts.min()} of {len(visible)}'
 
 
 def find_faults(skeleton: Skeleton, pose2d: np.ndarray, visible: np.ndarray) -> list[str]:

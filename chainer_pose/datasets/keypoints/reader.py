@@ -20,7 +20,7 @@ from chainer_pose.datasets.keypoints.people import Table
 from chainer_pose.datasets.readers.shared import Progress, silent
 from chainer_pose.errors import InputError
 from chainer_pose.skeletons import Skeleton
-from chainer_pose.utils import hdf5
+from chainer_pose.utils import files, hdf5
 from chainer_pose.utils.files import StrPath
 
 _SUFFIXES = {
@@ -166,6 +166,16 @@ def read(
     )
 
 
+def sequences(path: StrPath) -> list[Path]:
+    """Return the folders of a folder that has no keypoints itself: one a camera or video."""
+    found = list(Path(path).glob('[!.]*')) if Path(path).is_dir() else []
+    folders = [one for one in found if one.is_dir()]
+    for file in (one for one in found if folders and one.suffix in ('.json', '.txt')):
+        if file.suffix == '.txt' or not keypoint_json.is_skeleton(files.read_json(file)):
+            return []
+    return sorted(folders, key=lambda one: people.natural(one.name))
+
+
 def _keypoints(
     path: Path,
     raw: Table,
@@ -198,6 +208,9 @@ def _keypoints(
         raise InputError(
             f'{path}: expected finite numbers, found {found} at joint {joint} of person {pose}'
         )
+    odd = numbers[:, :, 2:][(numbers[:, :, 2:] < -1) | (numbers[:, :, 2:] > 100)]
+    if len(odd):
+        raise InputError(f'{path}: expected x, y and a confidence, found {odd[0]:g} as the third')
     normalized = looks_normalized(pose2d, confidence > 0)
     if image_size and not (normalized or size_of_camera):
         raise InputError(

@@ -228,7 +228,11 @@ def read_actions(path: StrPath) -> dict[str, str]:
     """Read actions by clip, {'02_01': 'walking', ...}, from CSV lines "02_01,walking"."""
     expected = 'CSV lines "02_01,walking"'
     with files.reading(path, expected), open(path, newline='', encoding='utf-8-sig') as file:
-        return {clip.strip(): action.strip() for clip, action in filter(None, csv.reader(file))}
+        rows = [row for row in csv.reader(file) if row]
+        for row in rows:
+            if len(row) != 2:
+                raise ValueError(','.join(row))
+        return {clip.strip(): action.strip() for clip, action in rows}
 
 
 def convert(

@@ -216,6 +216,9 @@ def test_what_is_missing_is_named(clips, tmp_path):
         cmu.convert(root, [], actions={})
     (tmp_path / 'excel.csv').write_bytes(b'\xef\xbb\xbf07_01,walk\r\n')
     assert cmu.read_actions(tmp_path / 'excel.csv') == {'07_01': 'walk'}
+    (tmp_path / 'text.csv').write_text('07_01,walk\n\nmy notes\n')
+    with pytest.raises(InputError, match=r'expected CSV lines .*, found: my notes'):
+        cmu.read_actions(tmp_path / 'text.csv')
     (tmp_path / 'links').mkdir()
     (tmp_path / 'links' / '07').symlink_to(root / 'subjects' / '07')
     assert [*cmu.find_clips(tmp_path / 'links')] == ['07']

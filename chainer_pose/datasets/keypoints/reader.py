@@ -208,7 +208,7 @@ def _keypoints(
         raise InputError(
             f'{path}: expected finite numbers, found {found} at joint {joint} of person {pose}'
         )
-    odd = numbers[:, :, 2:][(numbers[:, :, 2:] < -1) | (numbers[:, :, 2:] > 100)]
+    odd = numbers[:, :, 2:][(numbers[:, :, 2:] < -1) | (numbers[:, :, 2:] > 255)]
     if len(odd):
         raise InputError(f'{path}: expected x, y and a confidence, found {odd[0]:g} as the third')
     normalized = looks_normalized(pose2d, confidence > 0)

@@ -120,7 +120,7 @@ def measure(dataset, snapshot, *more):
     output = Path(f'{snapshot}{"".join(more)}.json')
     if not output.exists():
         given = '--snapshot', snapshot, '--dataset', dataset, '--output', output
-        runs.call('evaluate.py', *given, '--protocol', 'all', '--format', 'json', *more, threads=2)
+        runs.call('evaluate.py', *given, '--protocol', 'all', '--format', 'json', *more)
     return json.loads(output.read_text())
 
 
@@ -169,12 +169,12 @@ def tabulate(cells, zero_depth, each):
 
 def cost(options):
     """Time a step of each row, taking turns so that all see the same machine."""
-    import chainer
     import step
 
     from chainer_pose.datasets import pose_file
+    from chainer_pose.utils import devices
 
-    data, device = pose_file.read(options.dataset, 'train'), chainer.get_device('@numpy')
+    data, device = pose_file.read(options.dataset, 'train'), devices.get_device(options.gpu)
     given = '--dataset', options.dataset, '--out', 'unused', '--iterations', '1000'
     rows = [row for row in options.rows if not row.startswith(CENTRED)]
     sides = {row: step.Ours([*given, *ROWS[row]], data, device) for row in rows}
@@ -191,7 +191,13 @@ def main():
     add('--rows', nargs='+', choices=ROWS, default=list(ROWS), metavar='ROW', help='which to run')
     add('--iterations', type=int, default=20000, help='of each run')
     add('--seeds', type=int, nargs='+', default=[0, 1, 2], help='of each row')
-    add('--gpu', type=int, default=-1, metavar='N', help='CUDA device to train on, -1 for the CPU')
+    add(
+        '--gpu',
+        type=int,
+        default=-1,
+        metavar='N',
+        help='CUDA device to train on, -1 for the CPU; give another --out',
+    )
     add('--jobs', type=int, default=2, help='runs at a time, one thread each')
     add('--out', type=Path, default=Path('results/ablation'), help='folder of the runs')
     add('--no-train', action='store_true', help='tabulate existing runs only')
@@ -215,7 +221,7 @@ def main():
         runs.call('data/prepare_centered.py', '--dataset', options.dataset, '--out', centered)
     dataset = {row: centered if row.startswith(CENTRED) else options.dataset for row in ROWS}
 
-    def report(cell):
+    def run(cell):
         row, seed = cell
         last = folders[cell] / f'gen_{options.iterations}.npz'
         if not options.no_train:
@@ -225,7 +231,8 @@ def main():
             return measure(dataset[row], last, *['--mirror'] * options.mirror)
 
     with ThreadPoolExecutor(options.jobs) as pool:
-        reports = {cell: found for cell, found in zip(folders, pool.map(report, folders)) if found}
+        futures = {cell: pool.submit(run, cell) for cell in folders}
+    reports = {cell: found for cell, future in futures.items() if (found := future.result())}
     zero_depth = {
         'z = 0' + (', centred' if row.startswith(CENTRED) else ''): report['zero_depth']
         for (row, _), report in reports.items()

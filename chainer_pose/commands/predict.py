@@ -112,7 +112,7 @@ class PredictionOptions:
         only one; with several people, for --gif and --mp4 the one seen most often)""",
         metavar='ID')
     fps: float | None = _output(None, """frames a second of the input, which what shows, writes or
-        smooths motion needs (default: what the input says)""", above=0)
+        smooths motion needs (default: what the input says)""", low=0.01)
     onnx: str | None = _output(None, """write the generator as an ONNX model too, or without --input
         only (pip install '.[onnx]')""", type=cli.path_of('.onnx'), metavar='FILE.onnx')
 
@@ -247,7 +247,7 @@ def predict(
             enough = f'every joint seen, since {lifter.weights} cannot impute any'
         raise InputError(
             f'{path}: expected people with {enough}, found none among {len(source)}'
-            + keypoints.never_seen(source.skeleton, visible)
+            + keypoints.unseen(source.skeleton, visible)
         )
     pose3d_mm = None if to_mm is None else poses.pose3d * to_mm(poses.pose3d)[:, None, None]
     found = Predictions(source, lifter.skeleton, lifter.weights, poses, pose3d_mm, scale, fps)

@@ -249,8 +249,9 @@ class Keypoints:
     and pose files, to take some of their joints by name, with their 3D.
     """
 
-    input: Sequence[str] = cli.option((), """file, or folder with a JSON file a frame, each a clip
-        of its own, or folder of such folders""", flags=['input'], nargs='+', metavar='INPUT')
+    input: Sequence[str] = cli.option((), """a file, a folder with a JSON file a frame, or a
+        folder of such folders; each file or inner folder is a clip of its own""",
+        flags=['input'], nargs='+', metavar='INPUT')
     skeleton: str | None = cli.option(None, """the joints (default: those of the format);
         python -m chainer_pose.skeletons lists the names""", metavar='NAME|FILE.json')
     out: str = _out()
@@ -291,16 +292,19 @@ class Keypoints:
         if self._of_pose_file:
             self._reduce(path, skeleton)
             return
-        trains, tests = (
-            [str(each) for file in given for each in keypoints.sequences(file) or [Path(file)]]
-            for given in (self.input, self.test)
-        )
-        listed = [*trains, *tests]
-        if repeated := {file for file in listed if listed.count(file) > 1}:
-            raise InputError(f'{min(repeated)}: expected each input once, found it twice')
+        listed = [
+            (split, str(each))
+            for split, given in (('train', self.input), ('test', self.test))
+            for file in given
+            for each in keypoints.sequences(file) or [Path(file)]
+        ]
+        places = [os.path.realpath(file) for _, file in listed]
+        for (_, file), place in zip(listed, places):
+            if places.count(place) > 1:
+                raise InputError(f'{file}: expected each input once, found it twice')
         inputs: dict[str, list[keypoints.Keypoints]] = {'train': [], 'test': []}
         known = skeleton
-        for number, file in enumerate(listed):
+        for split, file in listed:
             with cli.Progress() as progress:
                 source = keypoints.read(
                     file, self.format, skeleton, known, progress=progress,
@@ -312,7 +316,7 @@ class Keypoints:
                     f'{source.skeleton.name}'
                 )
             known = source.skeleton
-            inputs['train' if number < len(trains) else 'test'].append(source)
+            inputs[split].append(source)
             print(f'{file}: {source.format}, joints of {known.name}')
             print(''.join(f'{file}: {note}\n' for note in source.notes), end='')
         counts, warnings = keypoint_dataset.convert(

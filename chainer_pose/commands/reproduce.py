@@ -106,7 +106,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     _require_keypoints(data, target.keypoints, found, ' '.join(found))
     for measured in target.measured.values():
         split = evaluate.parse_options(['--snapshot', '', *measured]).split
-        pose_file.read(data, split, target.keypoints).require_pose3d()
+        if not pose_file.read(data, split, target.keypoints).has_ground_truth:
+            raise InputError(f'{data}: {split}: expected poses with 3D in mm, found none')
 
     runs = {folder / f'seed-{seed}': seed for seed in options.seeds}
     common = [*training, '--gpu', str(options.gpu), '--dataset', str(data)]
@@ -146,10 +147,13 @@ def find_data(options: ReproductionOptions, target: Target) -> Path:
         InputError: if there is none, or the data cannot give what the table needs.
     """
     if options.data is None:
-        default = datasets.data_directory() / f'{target.dataset}.h5'
-        if target.dataset != 'synthetic' and not default.is_file():
-            raise InputError(f'expected a folder or a pose file, found no {default}', data=None)
-        return default
+        if target.dataset == 'synthetic':
+            return datasets.data_directory() / f'{target.dataset}.h5'
+        try:
+            return datasets.find(target.dataset)
+        except InputError as error:
+            absent = str(error).partition(', ')[2]
+            raise InputError(f'expected a folder or a pose file, {absent}', data=None) from error
     root = Path(options.data)
     if root.is_dir():
         out, inside = Path(options.out).resolve(), root.resolve()

@@ -235,7 +235,7 @@ def _open(path: StrPath) -> Iterator[h5py.File]:
     with hdf5.opened(path, 'a pose file (HDF5)') as file:
         found = f'{_text(file, "format")} version {file.attrs.get("version")}'
         if found != f'{FORMAT} version {VERSION}':
-            found = found if 'format' in file.attrs else 'another HDF5 file'
+            found = found if 'format' in file.attrs else 'none'
             raise InputError(f'format: expected {FORMAT} version {VERSION}, found {found}')
         yield file
 

@@ -11,6 +11,7 @@ import sys
 import time
 import typing
 from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from h5py import h5f
@@ -185,8 +186,10 @@ def path_of(suffix: str) -> Callable[[str], str]:
     """Return an argparse type: a path to write, which must end in `suffix`; '' stays."""
 
     def parse(text: str) -> str:
-        if text and not text.endswith(suffix):
-            raise argparse.ArgumentTypeError(f'expected a name that ends in {suffix}, found {text}')
+        if text and Path(text).suffix.lower() != suffix:
+            raise argparse.ArgumentTypeError(
+                f'expected a name that ends in {suffix}, found {text!r}'
+            )
         return text
 
     return parse

@@ -49,6 +49,15 @@ def reference():
     return load_lifter()(pose2d, visible, 'coco17')
 
 
+def test_what_was_written_is_read_again(lift, tmp_path):
+    one, _ = lift(EXAMPLE, '--no-mirror')
+    again, text = lift(shutil.copy(tmp_path / 'out' / 'poses.npz', tmp_path), '--no-mirror')
+    assert 'joints of cmu17' in text
+    whole = ~one['imputed'].any(axis=1)  # imputed joints are imputed from fewer
+    assert whole.sum() > 50
+    np.testing.assert_allclose(again['pose3d'][whole], one['pose3d'][whole], atol=0.01)
+
+
 def test_a_folder_of_openpose_gives_the_same_3d(lift, reference):
     found, _ = lift(DATA / 'openpose')
     np.testing.assert_allclose(found['pose3d'], reference, atol=0.01)
@@ -215,7 +224,7 @@ def test_a_folder_of_folders_is_a_sequence_each(printed, prepare, tmp_path, refu
     assert '--html: expected no FILE' in refusal('predict.py', *options, tmp_path / 'a.html')
     prepare(tmp_path / 'in', '--test-share', 0, '--out', tmp_path / 'a.h5')
     assert set(pose_file.read(tmp_path / 'a.h5', 'train').columns['clip']) == {0, 1}
-    twice = tmp_path / 'in', tmp_path / 'in' / 'cam2', '--out', tmp_path / 'b.h5'
+    twice = tmp_path / 'in', tmp_path / 'out' / '..' / 'in' / 'cam2', '--out', tmp_path / 'b.h5'
     assert 'cam2: expected each input once' in refusal('data/prepare_keypoints.py', *twice)
 
 
@@ -290,7 +299,7 @@ def test_warnings_go_to_standard_error(tmp_path, capsys):
     [
         (['--input', 'x', '--height', '900', '--bone-length', 'a:b=1'], 'found none with --height'),
         (['--input', 'x', '--html', 'README.md'], '--html: expected a name that ends in .html'),
-        (['--onnx', 'x.txt'], '--onnx: expected a name that ends in .onnx, found x.txt'),
+        (['--onnx', 'x.txt'], '--onnx: expected a name that ends in .onnx'),
         (['--input', 'x', '--fps', '3'], '--fps: expected to have an effect, found none without'),
         (['--input', 'x', '--generator', 'best'], '--generator: expected to have an effect'),
         (['--input', 'x', '--weights', 'cmu', '--generator', 'last'], 'none without --snapshot'),
@@ -380,6 +389,11 @@ def test_a_joint_that_is_never_seen_is_named(prepare, tmp_path):
     for more in ((), ('--impute',)):
         with pytest.raises(InputError, match=r'found (0|none); never seen: RWrist'):
             prepare(tmp_path / 'a.json', *more, '--out', tmp_path / 'a.h5')
+    entries[0]['keypoints'][30:33] = 438, 300, 0.9
+    entries[0]['keypoints'][33:36] = 0, 0, 0
+    (tmp_path / 'a.json').write_text(json.dumps(entries))
+    with pytest.raises(InputError, match='found none; RWrist is seen in 1 of 3'):
+        prepare(tmp_path / 'a.json', '--out', tmp_path / 'a.h5')
     with pytest.raises(InputError, match='the joints of coco17, as before, found'):
         prepare(DATA / 'coco.json', DATA / 'openpose18.json', '--out', tmp_path / 'a.h5')
     assert not (tmp_path / 'a.h5').exists()

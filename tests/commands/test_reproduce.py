@@ -93,7 +93,9 @@ def test_another_run_is_not_taken_for_the_one_asked_for(copy, results, refusal, 
     assert sorted(results.rglob('*')) == before
 
 
-def test_what_is_checked_first(results, copy, world, refusal, tmp_path):
+def test_what_is_checked_first(results, copy, world, refusal, tmp_path, monkeypatch):
+    monkeypatch.setenv('CHAINER_POSE_DATA', str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     other, bare, out = tmp_path / 'other', tmp_path / 'bare', tmp_path / 'out'
     (empty := tmp_path / 'empty').mkdir()
     trees.write_baseline(other, trees.takes(6, actions=h36m.ACTIONS, seed=4))
@@ -115,7 +117,7 @@ def test_what_is_checked_first(results, copy, world, refusal, tmp_path):
             ('table2', '--data', tmp_path / 'no', *run),
             f'--data .*: .*prepared before: .*{prepared}',
         ),
-        (('pck', '--data', tmp_path / 'flat.h5', '--out', out), 'in mm, found 2D only'),
+        (('pck', '--data', tmp_path / 'flat.h5', '--out', out), f'{tmp_path}/flat.h5: train: .*3D'),
         (('table1', '--data', copy, '--out', out), 'table.md: expected none beside no run'),
         (('table1', '--out', out, '--partial'), '--partial: .* without --data'),
         (('table1', '--data', prepared, '--out', out, '--partial'), '--partial: .* --data DIR'),

@@ -1,6 +1,6 @@
 """2D keypoints as detectors and annotators write them."""
 
-from chainer_pose.datasets.keypoints.checks import find_faults, never_seen
+from chainer_pose.datasets.keypoints.checks import find_faults, unseen
 from chainer_pose.datasets.keypoints.people import frame_numbers, ranks
 from chainer_pose.datasets.keypoints.reader import FORMATS, Keypoints, read, recognise, sequences
 
@@ -9,9 +9,9 @@ __all__ = [
     'Keypoints',
     'find_faults',
     'frame_numbers',
-    'never_seen',
     'ranks',
     'read',
     'recognise',
     'sequences',
+    'unseen',
 ]

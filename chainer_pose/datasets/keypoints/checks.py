@@ -46,14 +46,16 @@ def looks_normalized(pose2d: np.ndarray, visible: np.ndarray) -> bool:
     return bool(visible.any() and np.quantile(np.abs(pose2d[visible]), 0.95) <= _FEW_PIXELS)
 
 
-def never_seen(skeleton: Skeleton, visible: np.ndarray) -> str:
-    """Return '; never seen: ...' with the joints that no pose of (N, J) visible has, else the one
-    that the fewest have."""
+def unseen(skeleton: Skeleton, visible: np.ndarray) -> str:
+    """Return '; never seen: ...' with the joints that no pose of (N, J) visible has, else '; ... is
+    seen in N of N' of the one that the fewest have, '' if all have all."""
     names = [skeleton.names[j] for j in np.flatnonzero(~visible.any(axis=0))]
     if names:
         return f'; never seen: {", ".join(names)}'
-    counts = visible.sum(axis=0)
-    return f'; {skeleton.names[counts.argmin()]} is seen in {counts.min()} of {len(visible)}'
+    fewest = (counts := visible.sum(axis=0)).min()
+    if fewest == len(visible):
+        return ''
+    return f'; {skeleton.names[counts.argmin()]} is seen in {fewest} of {len(visible)}'
 
 
 def find_faults(skeleton: Skeleton, pose2d: np.ndarray, visible: np.ndarray) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from chainer_pose import geometry
 from chainer_pose.datasets import imputation, pose_file
-from chainer_pose.datasets.keypoints.checks import find_faults, never_seen
+from chainer_pose.datasets.keypoints.checks import find_faults, unseen
 from chainer_pose.datasets.keypoints.people import ranks
 from chainer_pose.datasets.keypoints.reader import Keypoints
 from chainer_pose.errors import InputError
@@ -47,15 +47,14 @@ def convert(
     skeleton = sources[0][1].skeleton
     poses = [source.poses(min_confidence) for _, source in sources]
     every2d, seen = map(np.concatenate, zip(*poses))
-    prior = None
+    n, prior = sum(map(len, inputs['train'])), None
     if impute:
-        n = sum(map(len, inputs['train']))
         whole = every2d[:n][seen[:n].all(axis=1)]
         whole = whole[geometry.scale(whole, skeleton.root) > 0]
         if len(whole) < len(skeleton):
             raise InputError(
                 f'expected {len(skeleton)} people or more with every joint of {skeleton.name} to '
-                f'learn from, found {len(whole)}{never_seen(skeleton, seen[:n])}',
+                f'learn from, found {len(whole)}{unseen(skeleton, seen[:n])}',
                 impute=None,
             )
         prior = imputation.Moments().add(geometry.normalize(whole, skeleton.root)[0]).prior()
@@ -83,7 +82,7 @@ def convert(
         if not counts['train'][0]:
             raise InputError(
                 f'{sources[0][1].path}: expected people with every joint of {skeleton.name} to '
-                f'learn from, found none{never_seen(skeleton, seen)}'
+                f'learn from, found none{unseen(skeleton, seen[:n])}'
             )
     found = {split: count.tolist() for split, count in counts.items() if count.any()}
     return found, find_faults(skeleton, every2d, seen)

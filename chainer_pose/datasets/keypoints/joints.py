@@ -105,7 +105,12 @@ def _by_name(
     known = [skeleton] if skeleton else candidates(None, default)
     found = [(s, _columns(names, s)) for s in known]
     chosen, columns = max(
-        found, key=lambda f: (sum(c >= 0 for c in f[1].values()), -[*f[1].values()].count(-1))
+        found,
+        key=lambda f: (
+            list(f[0].names) == names,
+            sum(c >= 0 for c in f[1].values()),
+            -[*f[1].values()].count(-1),
+        ),
     )
     missing = [name for name, column in columns.items() if column < 0]
     beast = animal(names)

@@ -31,6 +31,8 @@ _SUFFIXES = {
     '.npz': 'numpy',
     '.pkl': 'mmaction',
 }
+# Shares, percents, bytes, and what stands for none; 3D in mm or px has other thirds.
+_CONFIDENCES = -10, 255
 _READERS: dict[str, Callable[[Path, Collection[int]], Table]] = {
     'csv': keypoint_csv.read,
     'deeplabcut': keypoint_csv.read,
@@ -167,7 +169,7 @@ def read(
 
 
 def sequences(path: StrPath) -> list[Path]:
-    """Return the folders of a folder that has no keypoints itself: one a camera or video."""
+    """Return the folders of a folder that has no keypoints itself: one for each camera or video."""
     found = list(Path(path).glob('[!.]*')) if Path(path).is_dir() else []
     folders = [one for one in found if one.is_dir()]
     for file in (one for one in found if folders and one.suffix in ('.json', '.txt')):
@@ -208,9 +210,13 @@ def _keypoints(
         raise InputError(
             f'{path}: expected finite numbers, found {found} at joint {joint} of person {pose}'
         )
-    odd = numbers[:, :, 2:][(numbers[:, :, 2:] < -1) | (numbers[:, :, 2:] > 255)]
+    odd = np.argwhere((confidence < _CONFIDENCES[0]) | (confidence > _CONFIDENCES[1]))
     if len(odd):
-        raise InputError(f'{path}: expected x, y and a confidence, found {odd[0]:g} as the third')
+        pose, joint = odd[0]
+        raise InputError(
+            f'{path}: expected x, y and a confidence, found {numbers[pose, joint].tolist()} at '
+            f'joint {joint} of person {pose}'
+        )
     normalized = looks_normalized(pose2d, confidence > 0)
     if image_size and not (normalized or size_of_camera):
         raise InputError(

@@ -52,7 +52,7 @@ def reference():
 def test_what_was_written_is_read_again(lift, tmp_path):
     one, _ = lift(EXAMPLE, '--no-mirror')
     written = shutil.copy(tmp_path / 'out' / 'poses.npz', tmp_path)
-    # The head's confidence may be below that of the ears, of which it is the mean.
+    # The head's confidence may be below the threshold, though an ear's was not.
     again, text = lift(written, '--no-mirror', '--min-confidence', 0.1)
     assert 'joints of cmu17' in text
     whole = ~one['imputed'].any(axis=1)  # imputed joints are imputed from fewer

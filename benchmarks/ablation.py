@@ -191,13 +191,7 @@ def main():
     add('--rows', nargs='+', choices=ROWS, default=list(ROWS), metavar='ROW', help='which to run')
     add('--iterations', type=int, default=20000, help='of each run')
     add('--seeds', type=int, nargs='+', default=[0, 1, 2], help='of each row')
-    add(
-        '--gpu',
-        type=int,
-        default=-1,
-        metavar='N',
-        help='CUDA device to train on, -1 for the CPU; give another --out',
-    )
+    add('--gpu', type=int, default=-1, metavar='N', help='CUDA device; -1: CPU; an --out for each')
     add('--jobs', type=int, default=2, help='runs at a time, one thread each')
     add('--out', type=Path, default=Path('results/ablation'), help='folder of the runs')
     add('--no-train', action='store_true', help='tabulate existing runs only')

@@ -233,9 +233,9 @@ def digest(path: StrPath, keypoints: str = 'gt') -> str:
 @contextlib.contextmanager
 def _open(path: StrPath) -> Iterator[h5py.File]:
     with hdf5.opened(path, 'a pose file (HDF5)') as file:
-        found = f'{_text(file, "format")} version {file.attrs.get("version")}'
+        version = f'{_text(file, "format")} version {file.attrs.get("version")}'
+        found = version if 'format' in file.attrs else 'none'
         if found != f'{FORMAT} version {VERSION}':
-            found = found if 'format' in file.attrs else 'none'
             raise InputError(f'format: expected {FORMAT} version {VERSION}, found {found}')
         yield file
 

@@ -51,8 +51,8 @@ def lock(
         if resume or not out.exists() or _is_unsaved(out, options):
             return
         if not out.is_dir() or {path.name for path in out.iterdir()} - {_LOCK}:
-            used = f'one in use; continue that run with --resume {out}'
-            found = used if out.is_dir() else 'a file'
+            in_use = f'one in use; continue that run with --resume {out}'
+            found = in_use if out.is_dir() else 'a file'
             raise InputError(f'expected a new or empty folder, found {found}', out=out)
 
     check_new()

@@ -18,6 +18,7 @@ def walk(synthetic_splits):
 def test_a_sequence_plays(walk, tmp_path):
     animations.write(tmp_path / 'a.gif', animations.playing(*walk, H36M17, fps=10), 'gif')
     film = Image.open(tmp_path / 'a.gif')
+    assert film.info['duration'] == 100
     shown = [np.asarray(frame.convert('RGB')) for frame in ImageSequence.Iterator(film)]
     assert len(shown) == 5
     assert (shown[0] != shown[4]).any()
